@@ -1,0 +1,114 @@
+# cython: language_level=3
+"""The types of timerwheel._core, for other Cython modules."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint64_t
+
+from timerwheel.entry cimport Entry
+from timerwheel.heap cimport Heap
+from timerwheel.wheel cimport Wheel
+
+
+cdef class Handle:
+    """What a wheel holds: an entry and what is to be called."""
+    cdef Entry entry
+    cdef PyObject *owner        # the TimerWheel in which it is pending, borrowed; or NULL
+    cdef object _func
+    cdef object _args           # tuple
+    cdef object _kw             # dict, or None for no keyword arguments
+
+    cdef int invoke(self) except -1
+    cdef void drop_callback(self) noexcept
+
+
+cdef class Timer(Handle):
+    cdef object __weakref__
+
+
+cdef class TimerWheel:
+    cdef Wheel wheel
+    cdef unsigned passes        # that are running, one inside the other
+    cdef bint immortal          # never garbage: what it holds need not be walked by the collector
+    cdef object walked          # always None: an object attribute makes Cython's type one that is walked
+    cdef object __weakref__
+
+    cdef int link(self, Handle handle, double when) except -1
+    cdef void unlinked(self, Handle handle) noexcept
+    cdef void unlink(self, Handle handle) noexcept
+    cdef Handle pop(self, double now)
+    cdef int begin_pass(self, double now) except -1
+    cdef void end_pass(self) noexcept
+    cdef void detach_all(self) noexcept
+
+
+cdef class SteadyClock:
+    cdef double offset          # seconds from the monotonic clock to the epoch
+
+    cdef double read(self) except? -1.0
+
+
+cdef class DelayedCall(Handle):
+    cdef double _time
+    cdef double _delayed_time
+    cdef object _seconds        # the clock of the call, or None for the wall clock
+    cdef uint8_t _called
+    cdef uint8_t _cancelled
+    cdef uint8_t delayed_new    # delayed before the queue's next look at its new calls
+    cdef dict __dict__
+    cdef object __weakref__
+
+    cdef object attribute(self, str name, object default)
+    cdef int set_attribute(self, str name, object value) except -1
+    cdef int require_active(self) except -1
+    cdef double now(self) except? -1.0
+    cdef void settle(self) noexcept
+    cdef void activate(self) noexcept
+    cdef int move(self, double time, double delayed_time) except -1
+    cdef int reset_detached(self, double when) except -1
+
+
+cdef class AdoptedCall(Handle):
+    pass
+
+
+cdef class CallQueue(TimerWheel):
+    cdef object reactor
+    cdef dict namespace         # the reactor's __dict__
+    cdef object report          # called while an exception of a timed call is being handled
+    cdef object stock_pass
+    cdef object claim           # called when the reactor's class has changed
+    cdef object _hook
+    cdef double alarm           # the deadline for which the hook's owner is armed
+    cdef double latest_pass     # the `now` of the last pass
+    cdef uint64_t inserted      # calls before this sequence are no longer new
+    cdef unsigned class_tag
+    cdef bint wall_clock        # the reactor's class has Twisted's own seconds()
+
+    cdef bint class_changed(self) noexcept
+    cdef bint redirected(self, str name) except -1
+    cdef object clock(self)
+    cdef int add(self, Handle handle, double when) except -1
+    cdef int announce(self, double when) except -1
+    cdef int fire(self, Handle handle) except -1
+    cdef int fire_adopted(self, AdoptedCall handle) except -1
+    cdef int run_pass(self) except -1
+    cdef object next_timeout(self)
+    cdef list pending(self)
+
+
+cdef class PriorityEntry:
+    cdef Entry entry
+    cdef PyObject *owner        # the PriorityQueue that holds it, borrowed; or NULL
+    cdef readonly object item
+    cdef object __weakref__
+
+
+cdef class PriorityQueue:
+    cdef Heap heap
+    cdef uint64_t sequence
+    cdef object walked          # always None, as in TimerWheel
+    cdef object __weakref__
+
+    cdef PriorityEntry held(self, object entry)
+    cdef PriorityEntry take(self, PriorityEntry entry)
+    cdef PriorityEntry first(self)

@@ -1,0 +1,140 @@
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=python
+# cython: auto_pickle=False, freethreading_compatible=False
+# cython: cdivision=True
+"""timerwheel._core: the wheel, the queue of a reactor, the priority queue.
+
+Downstairs, in the .pxd files beside this one, are plain C structs and functions
+that know no Python:
+
+    bits    lowest and highest set bit        heap    indexed 4-ary heap
+    entry   an entry and the lists            run     sorted run of what is due
+    level   64 slots and their bitmap         wheel   the levels; advance, pop, next
+    ticks   time <-> tick                     clock   wall and monotonic clock
+
+Upstairs, in the .pxi files that are included below, are the Python objects:
+
+    timer_wheel     TimerWheel and its Timer: the wheel by itself
+    delayed_call    DelayedCall: the handle that callLater() returns
+    call_queue      CallQueue: what a reactor owns
+    priority_queue  PriorityQueue and its PriorityEntry
+
+The levels. A tick is 2**-10 s. An entry whose tick differs from the current one
+in bit b, and in none above, is in level b // 6, in the slot that the level's six
+bits of its tick name.
+
+    level   bits of the tick   one slot        the whole level
+    0       0-5                1/1024 s        62.5 ms
+    1       6-11               62.5 ms         4 s
+    2       12-17              4 s             4 min 16 s
+    3       18-23              4 min 16 s      4 h 33 min
+    4       24-29              4 h 33 min      12 d 3 h
+    5       30-35              12 d 3 h        2 years 46 d
+    overflow: all beyond
+
+An example in octal, where each level is two digits. It is tick 0 00 01. Three
+entries are scheduled: A for tick 0 00 03, B for 0 02 05, C for 0 02 05 as well.
+
+    A differs in the last two digits alone:  level 0, slot 03
+    B and C differ in the two before:        level 1, slot 02, B before C
+
+The clock moves to tick 0 02 05. The first occupied slot is level 0's 03: A goes
+into the run. The next is level 1's 02, which starts at 0 02 00: it cascades, and
+B and C, which now differ from 0 02 00 in the last digits alone, go into level 0,
+slot 05, in their order. That slot has come too: B and C follow A into the run,
+which is sorted by (when, sequence) slot by slot, and from which they are called
+while `when` is not after the clock's time. Nothing was done for the ticks between.
+
+A pass takes one `now`. What is scheduled during a pass, and is due already, is
+held until the next; what stood before and is moved to a time at or before `now`
+runs in it.
+
+Reference counts. A wheel owns one reference to each handle that is pending in it.
+Any reference that is let go can run Python code which schedules, cancels, moves,
+runs a pass or drops the wheel; so an entry is unlinked and all is in order before
+anything is let go.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport HUGE_VAL, isnan
+from libc.stdint cimport uint64_t
+
+from timerwheel.clock cimport monotonic_seconds, wall_seconds
+from timerwheel.entry cimport NOWHERE, Entry
+from timerwheel.heap cimport (
+    Heap, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink, heap_update,
+)
+from timerwheel.ticks cimport tick_of
+from timerwheel.wheel cimport (
+    Wheel, wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_free, wheel_hold_new,
+    wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove,
+)
+
+cdef extern from *:
+    """
+    /* A type's version tag changes whenever it or one of its bases is changed. */
+    #if PY_VERSION_HEX >= 0x030C0000
+      #define timerwheel_type_tag(type) ((type)->tp_version_tag)
+    #else
+      #define timerwheel_type_tag(type) \\
+          (PyType_HasFeature((type), Py_TPFLAGS_VALID_VERSION_TAG) ? (type)->tp_version_tag : 0)
+    #endif
+    """
+    ctypedef int (*visitproc)(PyObject *, void *) noexcept
+    ctypedef int (*traverseproc)(PyObject *, visitproc, void *) noexcept
+    ctypedef int (*inquiry)(PyObject *) noexcept
+    ctypedef struct PyTypeObject:
+        traverseproc tp_traverse
+        inquiry tp_clear
+    unsigned type_tag "timerwheel_type_tag"(PyTypeObject *type) noexcept
+
+
+cdef extern from "Python.h":
+    PyTypeObject *Py_TYPE(object)
+    Py_ssize_t Py_REFCNT(object)
+    void PyObject_GC_Track(PyObject *)
+    void PyObject_GC_UnTrack(PyObject *)
+    bint PyObject_GC_IsTracked(PyObject *)
+    object PyObject_Call(object function, object args, PyObject *kw)
+    PyObject *PyDict_GetItemWithError(object mapping, object key) except? NULL
+    PyObject **_PyObject_GetDictPtr(object) noexcept
+    dict PyObject_GenericGetDict(object, void *)
+    int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
+    double PyFloat_AsDouble(object) except? -1.0
+    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        PyCFunction ml_meth
+        int ml_flags
+        const char *ml_doc
+    int METH_NOARGS, METH_FASTCALL, METH_KEYWORDS
+    object PyCFunction_New(PyMethodDef *method, object self)
+
+
+# At most so many entries are looked at to find the next deadline anew: beyond that
+# timeout() answers with the start of their slot, which is never late.
+cdef enum:
+    SEARCH_BUDGET = 256
+
+cdef tuple NO_ARGUMENTS = ()
+
+
+cdef inline double as_seconds(object value) except? -1.0:
+    """A number of seconds as a float. Raises TypeError, or OverflowError for an int beyond floats."""
+    return PyFloat_AsDouble(value)
+
+
+cdef inline double as_time(object value) except? -1.0:
+    """A time as a float. Raises ValueError for NaN, TypeError for what is no number."""
+    cdef double seconds = PyFloat_AsDouble(value)
+    if isnan(seconds):
+        raise ValueError("a time cannot be NaN")
+    return seconds
+
+
+include "timer_wheel.pxi"
+include "delayed_call.pxi"
+include "call_queue.pxi"
+include "priority_queue.pxi"

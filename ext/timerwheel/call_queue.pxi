@@ -1,0 +1,398 @@
+# The queue that a reactor owns, and the fast methods that stand on the reactor.
+
+cdef double LONGEST_TIMEOUT = 2147483   # 2**31 ms, Twisted's ceiling (ReactorBase.timeout)
+
+
+@cython.final
+cdef class AdoptedCall(Handle):
+    """The handle for a stock DelayedCall that the queue has taken over; it is in `_func`.
+
+    The stock object tells its canceller and its resetter what is done to it, but
+    not that it was moved later: that shows when it falls due.
+    """
+
+    def canceller(self, call):
+        """For the stock object's canceller attribute: it is being cancelled."""
+        if self.owner != NULL:
+            (<TimerWheel>self.owner).unlink(self)
+
+    def resetter(self, call):
+        """For the stock object's resetter attribute: it has been moved sooner."""
+        cdef double when = as_time(call.time)
+        cdef CallQueue queue
+        if self.owner != NULL:
+            queue = <CallQueue>self.owner
+            wheel_move(&queue.wheel, &self.entry, when)
+            if when < queue.alarm:
+                queue.announce(when)
+
+
+cdef class CallQueue(TimerWheel):
+    """The delayed calls of one reactor, on a wheel.
+
+    reactor is a twisted.internet.base.ReactorBase. report() is called while an
+    exception of a timed call is being handled, with the call's creator, to log
+    it. stock_pass() is called instead of a pass while the reactor has calls from
+    threads: Twisted's runUntilCurrent() makes these, and then comes to
+    run_timers(). claim() is called when the reactor's class has changed: it puts the methods
+    that methods() returns on the instance, or takes them off where the program
+    has its own.
+    """
+
+    def __init__(self, reactor, report, stock_pass, claim):
+        import_twisted()
+        self.reactor = reactor
+        self.namespace = reactor.__dict__
+        self.report = report
+        self.stock_pass = stock_pass
+        self.claim = claim
+        self.alarm = -HUGE_VAL
+        self.latest_pass = -HUGE_VAL
+        self.class_tag = 0
+        TimerWheel.__init__(self, read_clock(reactor.seconds))
+
+    @property
+    def hook(self):
+        """Called when the earliest deadline moves before the one that timeout() told last; or None.
+
+        For reactors that another event loop wakes: they have nobody who asks
+        timeout() before each wait.
+        """
+        return self._hook
+
+    @hook.setter
+    def hook(self, hook):
+        self._hook = hook
+        # Nothing is armed yet; without a hook no deadline is before the alarm.
+        self.alarm = -HUGE_VAL if hook is None else HUGE_VAL
+
+    def make_immortal(self):
+        """Have the garbage collector no longer walk the pending calls: the reactor is the installed one."""
+        self.immortal = True
+        wheel_each(&self.wheel, untrack_handle, NULL)
+
+    def methods(self):
+        """The methods of the reactor that are done in C, by name, bound to this queue."""
+        return {
+            "callLater": PyCFunction_New(&call_later_method, self),
+            "timeout": PyCFunction_New(&timeout_method, self),
+            "runUntilCurrent": PyCFunction_New(&run_until_current_method, self),
+            "getDelayedCalls": PyCFunction_New(&get_delayed_calls_method, self),
+        }
+
+    def claimed(self, wall_clock):
+        """Note that the methods stand as the reactor's class, as it is now, wants them.
+
+        wall_clock: whether seconds() of the class is Twisted's own.
+        """
+        self.wall_clock = wall_clock
+        self.class_tag = type_tag(Py_TYPE(self.reactor))
+
+    def adopt(self, call):
+        """Take over a call that a stock reactor made, or one of ours that release_all() gave back."""
+        cdef DelayedCall own
+        cdef AdoptedCall adopted
+        if isinstance(call, DelayedCall):
+            own = call
+            self.add(own, own._time + own._delayed_time)
+            own.delayed_new = False
+            del own.canceller, own.resetter
+        else:
+            adopted = AdoptedCall.__new__(AdoptedCall)
+            adopted._func = call
+            self.add(adopted, as_time(call.time))
+            call.canceller = adopted.canceller
+            call.resetter = adopted.resetter
+
+    def release_all(self):
+        """Let go of all pending calls and return them, in the order in which they would be made."""
+        cdef list calls = []
+        cdef Handle handle
+        wheel_release(&self.wheel)
+        wheel_advance(&self.wheel, HUGE_VAL)
+        handle = self.pop(HUGE_VAL)
+        while handle is not None:
+            calls.append(handle._func if type(handle) is AdoptedCall else handle)
+            track(handle)
+            handle = self.pop(HUGE_VAL)
+        return calls
+
+    def run_timers(self):
+        """Make the calls that are due now: the timed part of runUntilCurrent()."""
+        self.run_pass()
+
+    def next_deadline(self):
+        """The time of the earliest call, or None: what timeout() counts to."""
+        self.inserted = self.wheel.sequence
+        return wheel_next(&self.wheel, SEARCH_BUDGET) if self.wheel.count else None
+
+    def pending_calls(self):
+        """A list of all pending calls, in no order."""
+        return self.pending()
+
+    def check_invariants(self):
+        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        TimerWheel.check_invariants(self)
+        for call in self.pending():
+            if isinstance(call, DelayedCall):
+                if (<DelayedCall>call).owner != <PyObject *>self:
+                    raise AssertionError("a call does not know its queue")
+                if (<DelayedCall>call).entry.when != call.getTime():
+                    raise AssertionError("a call and its entry disagree about the time")
+
+    cdef bint class_changed(self) noexcept:
+        """Whether the reactor's class, or a base of it, has changed since claim() was last called."""
+        cdef unsigned tag = type_tag(Py_TYPE(self.reactor))
+        return tag == 0 or tag != self.class_tag
+
+    cdef bint redirected(self, str name) except -1:
+        """After a change of the class: put the methods right, and tell if the program has its own now."""
+        cdef bint stood = name in self.namespace    # else its own has called ours
+        self.claim()
+        return stood and name not in self.namespace
+
+    cdef object clock(self):
+        """The reactor's clock as it is now, or None for the wall clock."""
+        cdef PyObject *own = PyDict_GetItemWithError(self.namespace, "seconds")
+        if own != NULL:
+            return <object>own
+        return None if self.wall_clock else self.reactor.seconds
+
+    cdef int add(self, Handle handle, double when) except -1:
+        """Take a call in, and tell the hook if it is the earliest."""
+        self.link(handle, when)
+        if when < self.alarm:
+            try:
+                self.announce(when)
+            except:
+                self.unlink(handle)
+                raise
+        return 0
+
+    cdef int announce(self, double when) except -1:
+        """Tell the hook that the earliest deadline has moved to before the alarm."""
+        cdef double alarm = self.alarm
+        self.alarm = when
+        try:
+            self._hook()
+        except:
+            self.alarm = alarm
+            raise
+        return 0
+
+    cdef int fire(self, Handle handle) except -1:
+        cdef DelayedCall call
+        if type(handle) is AdoptedCall:
+            return self.fire_adopted(<AdoptedCall>handle)
+        call = <DelayedCall>handle
+        call.activate()
+        call._called = True
+        try:
+            call.invoke()
+        except BaseException:
+            self.report(call.creator)
+        return 0
+
+    cdef int fire_adopted(self, AdoptedCall handle) except -1:
+        """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
+        cdef object call = handle._func
+        if call.delayed_time > 0.0:
+            call.activate_delay()
+            handle.entry.when = as_time(call.time)
+            wheel_put_back(&self.wheel, &handle.entry)
+            handle.owner = <PyObject *>self
+            Py_INCREF(handle)
+            return 0
+        try:
+            call.called = 1
+            call.func(*call.args, **call.kw)
+        except BaseException:
+            self.report(call.creator)
+        return 0
+
+    cdef int run_pass(self) except -1:
+        """Make the calls that are due now, and stood before. Each failure is reported, and the pass goes on."""
+        cdef double now = read_clock(self.clock())
+        cdef Handle handle
+        if isnan(now):
+            return 0        # no time is at or before NaN
+        self.latest_pass = now
+        self.inserted = self.wheel.sequence
+        self.begin_pass(now)
+        try:
+            while True:
+                handle = self.pop(now)
+                if handle is None:
+                    return 0
+                self.fire(handle)
+        finally:
+            self.end_pass()
+
+    cdef object next_timeout(self):
+        """Seconds until the earliest deadline, as ReactorBase.timeout() gives them; None if there is none."""
+        cdef double now, when
+        if self.wheel.count:
+            now = read_clock(self.clock())
+        self.inserted = self.wheel.sequence
+        if self.wheel.count == 0:
+            self.alarm = HUGE_VAL if self._hook is not None else -HUGE_VAL
+            return None
+        when = wheel_next(&self.wheel, SEARCH_BUDGET)
+        if self._hook is not None:
+            self.alarm = when
+        if not when - now > 0.0:
+            return 0
+        if when - now > LONGEST_TIMEOUT:
+            return 2147483
+        return when - now
+
+    cdef list pending(self):
+        cdef list calls = []
+        if wheel_each(&self.wheel, append_call, <PyObject *>calls):
+            raise MemoryError("no memory for the list of delayed calls")
+        return calls
+
+
+cdef int untrack_handle(Entry *entry, void *argument) noexcept:
+    PyObject_GC_UnTrack(handle_of(entry))
+    return 0
+
+
+cdef int append_call(Entry *entry, void *calls) noexcept:
+    # Appending to a list runs no Python code, so the wheel stays as it is.
+    cdef PyObject *handle = handle_of(entry)
+    if Py_TYPE(<object>handle) == <PyTypeObject *>AdoptedCall:
+        handle = <PyObject *>(<AdoptedCall>handle)._func
+    return append_raw(<PyObject *>calls, handle)
+
+
+# The methods that stand on the reactor. They are plain C functions, not methods of CallQueue, so
+# that callLater() needs to make no dict for keyword arguments that are not there. Each first makes
+# sure that the program has not put a method of its own on the reactor's class since.
+
+cdef tuple arguments_from(PyObject **args, Py_ssize_t start, Py_ssize_t end):
+    cdef tuple result
+    cdef Py_ssize_t index
+    if start >= end:
+        return NO_ARGUMENTS
+    result = PyTuple_New(end - start)
+    for index in range(start, end):
+        Py_INCREF(<object>args[index])
+        PyTuple_SET_ITEM(result, index - start, <object>args[index])
+    return result
+
+
+cdef dict keywords_from(PyObject **args, Py_ssize_t nargs, PyObject *names):
+    cdef dict result = {}
+    cdef Py_ssize_t index
+    if names != NULL:
+        for index, name in enumerate(<tuple>names):
+            result[name] = <object>args[nargs + index]
+    return result
+
+
+cdef tuple bind_arguments(tuple given, dict keywords):
+    """(delay, callable, args, kw) as ReactorBase.callLater(delay, callable, *args, **kw) binds them."""
+    cdef list bound = list(given[:2])
+    for name in ("delay", "callable"):
+        if name not in keywords:
+            continue
+        if len(bound) == 2 or (name == "delay" and bound):
+            raise TypeError(f"callLater() got multiple values for argument '{name}'")
+    for name in ("delay", "callable")[len(bound):]:
+        if name not in keywords:
+            raise TypeError(f"callLater() missing required argument: '{name}'")
+        bound.append(keywords.pop(name))
+    return bound[0], bound[1], given[2:], keywords
+
+
+cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, object args, object kw):
+    cdef double seconds = as_seconds(delay)
+    cdef double when
+    cdef object clock
+    cdef DelayedCall call
+    if not seconds >= 0.0:      # NaN too
+        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
+    if not callable(func):
+        raise TypeError(f"callLater() needs a callable, not {func!r}")
+    clock = queue.clock()
+    when = read_clock(clock) + seconds
+    if isnan(when):
+        raise ValueError("the reactor's clock says NaN")
+    call = DelayedCall.__new__(DelayedCall)
+    call._time = when
+    call._func = func
+    call._args = args
+    call._kw = kw
+    call._seconds = clock
+    if debugging():
+        from traceback import format_stack
+        call.creator = format_stack()
+    queue.add(call, when)
+    return call
+
+
+cdef object call_later(object self, PyObject **args, Py_ssize_t nargs, PyObject *names):
+    cdef CallQueue queue = <CallQueue>self
+    if queue.class_changed() and queue.redirected("callLater"):
+        given, keywords = arguments_from(args, 0, nargs), keywords_from(args, nargs, names)
+        return queue.reactor.callLater(*given, **keywords)
+    if names != NULL or nargs < 2:
+        delay, func, given, keywords = bind_arguments(
+            arguments_from(args, 0, nargs), keywords_from(args, nargs, names))
+        return schedule_call(queue, delay, func, given, keywords)
+    return schedule_call(
+        queue, <object>args[0], <object>args[1], arguments_from(args, 2, nargs), None)
+
+
+cdef object timeout(object self, object unused):
+    cdef CallQueue queue = <CallQueue>self
+    if queue.class_changed() and queue.redirected("timeout"):
+        return queue.reactor.timeout()
+    return queue.next_timeout()
+
+
+cdef object run_until_current(object self, object unused):
+    cdef CallQueue queue = <CallQueue>self
+    cdef PyObject *value
+    if queue.class_changed() and queue.redirected("runUntilCurrent"):
+        return queue.reactor.runUntilCurrent()
+    value = PyDict_GetItemWithError(queue.namespace, "threadCallQueue")
+    if value != NULL and <object>value:
+        queue.stock_pass()
+        return None
+    queue.run_pass()
+    value = PyDict_GetItemWithError(queue.namespace, "_justStopped")
+    if value != NULL and <object>value:
+        queue.reactor._justStopped = False
+        queue.reactor.fireSystemEvent("shutdown")
+
+
+cdef object get_delayed_calls(object self, object unused):
+    cdef CallQueue queue = <CallQueue>self
+    if queue.class_changed() and queue.redirected("getDelayedCalls"):
+        return queue.reactor.getDelayedCalls()
+    return queue.pending()
+
+
+cdef PyMethodDef call_later_method = PyMethodDef(
+    "callLater", <PyCFunction>call_later, METH_FASTCALL | METH_KEYWORDS,
+    "callLater($self, delay, callable, /, *args, **kw)\n--\n\n"
+    "Have callable(*args, **kw) called when delay seconds have passed. Returns a DelayedCall.\n\n"
+    "Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable\n"
+    "cannot be called. See twisted.internet.interfaces.IReactorTime.callLater.")
+
+cdef PyMethodDef timeout_method = PyMethodDef(
+    "timeout", <PyCFunction>timeout, METH_NOARGS,
+    "timeout($self)\n--\n\n"
+    "Seconds until the earliest delayed call, 0 if it is due, or None if there is none; at most 2147483.")
+
+cdef PyMethodDef run_until_current_method = PyMethodDef(
+    "runUntilCurrent", <PyCFunction>run_until_current, METH_NOARGS,
+    "runUntilCurrent($self)\n--\n\n"
+    "Make the calls from threads, and the delayed calls that are due.")
+
+cdef PyMethodDef get_delayed_calls_method = PyMethodDef(
+    "getDelayedCalls", <PyCFunction>get_delayed_calls, METH_NOARGS,
+    "getDelayedCalls($self)\n--\n\n"
+    "A list of the delayed calls that are pending, in no order.")

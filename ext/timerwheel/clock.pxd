@@ -1,0 +1,47 @@
+# cython: language_level=3
+"""The clocks as Python's time module reads them, without the call.
+
+Where the platform has no clock_gettime (Windows) Python's own functions are
+called, so that the reactor and time.time() never disagree.
+"""
+
+from libc.stdint cimport int64_t
+
+
+cdef extern from *:
+    """
+    #include <time.h>
+    #if defined(CLOCK_REALTIME) && defined(CLOCK_MONOTONIC) && !defined(_WIN32)
+      #define TIMERWHEEL_HAS_CLOCK_GETTIME 1
+      static int timerwheel_clock_ns(int monotonic, int64_t *ns) {
+          struct timespec spec;
+          if (clock_gettime(monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME, &spec) != 0)
+              return -1;
+          *ns = (int64_t)spec.tv_sec * 1000000000 + spec.tv_nsec;
+          return 0;
+      }
+    #else
+      #define TIMERWHEEL_HAS_CLOCK_GETTIME 0
+      static int timerwheel_clock_ns(int monotonic, int64_t *ns) { return -1; }
+    #endif
+    """
+    const bint HAS_CLOCK_GETTIME "TIMERWHEEL_HAS_CLOCK_GETTIME"
+    int read_clock_ns "timerwheel_clock_ns"(bint monotonic, int64_t *ns) noexcept nogil
+
+
+cdef inline double wall_seconds() except? -1.0:
+    """time.time(): seconds since the epoch."""
+    cdef int64_t ns
+    if HAS_CLOCK_GETTIME and read_clock_ns(False, &ns) == 0:
+        return <double>ns / 1e9
+    from time import time
+    return time()
+
+
+cdef inline double monotonic_seconds() except? -1.0:
+    """time.monotonic(): seconds that never step."""
+    cdef int64_t ns
+    if HAS_CLOCK_GETTIME and read_clock_ns(True, &ns) == 0:
+        return <double>ns / 1e9
+    from time import monotonic
+    return monotonic()

@@ -1,0 +1,65 @@
+# cython: language_level=3
+"""An entry: all that the wheel knows of one timer, and the lists that hold it.
+
+Lists are circular and doubly linked around a head that is no entry, so that an
+entry leaves its list without knowing which one it is in.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+
+cdef enum Place:
+    NOWHERE     # not pending
+    SLOT        # in a slot of a level
+    OVERFLOW    # beyond the top level
+    RUN         # due: in the sorted run
+    HEAP        # due: scheduled at or before the current tick
+    HELD        # due, but made during the pass that is running: waits for the next
+
+
+cdef struct Links:
+    Links *next
+    Links *previous
+
+
+cdef struct Entry:
+    Links links         # first, so that a Links* in a list is an Entry*
+    double when         # the deadline, seconds; where it lies may lag behind (see wheel.pxd)
+    uint64_t sequence   # the order of scheduling: breaks ties between equal deadlines
+    uint32_t index      # HEAP: its place among the nodes
+    uint8_t place
+    uint8_t level       # SLOT: which level and slot, to clear the slot's bit
+    uint8_t slot
+
+
+cdef inline void list_init(Links *head) noexcept nogil:
+    head.next = head
+    head.previous = head
+
+
+cdef inline bint list_is_empty(const Links *head) noexcept nogil:
+    return head.next == head
+
+
+cdef inline void list_append(Links *head, Links *item) noexcept nogil:
+    item.next = head
+    item.previous = head.previous
+    head.previous.next = item
+    head.previous = item
+
+
+cdef inline void list_unlink(Links *item) noexcept nogil:
+    item.previous.next = item.next
+    item.next.previous = item.previous
+
+
+cdef inline void list_take(Links *target, Links *source) noexcept nogil:
+    """Move all of source's items to target, which is initialised here."""
+    if list_is_empty(source):
+        list_init(target)
+        return
+    target.next = source.next
+    target.previous = source.previous
+    target.next.previous = target
+    target.previous.next = target
+    list_init(source)

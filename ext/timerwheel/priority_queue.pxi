@@ -1,0 +1,170 @@
+# The priority queue by itself.
+
+
+cdef class PriorityEntry:
+    """An item in a PriorityQueue, as push() returns it.
+
+    item is what was pushed. It stays when the entry has left the queue.
+    """
+
+    def __init__(self):
+        raise TypeError("a PriorityEntry is made by PriorityQueue.push()")
+
+    @property
+    def priority(self):
+        """The priority, a float."""
+        return self.entry.when
+
+    @property
+    def active(self):
+        """Whether the entry is still in its queue."""
+        return self.owner != NULL
+
+    def __repr__(self):
+        state = "active" if self.owner != NULL else "inactive"
+        return f"<PriorityEntry {state} priority={self.entry.when} item={self.item!r}>"
+
+
+cdef inline PriorityEntry entry_object(Entry *entry):
+    return <PriorityEntry>priority_entry_of(entry)
+
+
+cdef PriorityEntry priority_probe = PriorityEntry.__new__(PriorityEntry)
+cdef size_t PRIORITY_ENTRY_OFFSET = <char *>&priority_probe.entry - <char *><PyObject *>priority_probe
+priority_probe = None
+
+
+cdef inline PyObject *priority_entry_of(Entry *entry) noexcept:
+    return <PyObject *>(<char *>entry - PRIORITY_ENTRY_OFFSET)
+
+
+cdef class PriorityQueue:
+    """A priority queue whose items can be removed, and given another priority, while they wait.
+
+    The lowest priority comes first; equal ones in the order in which they were
+    pushed, which an item keeps when its priority changes. Priorities are
+    compared as floats. push, pop, remove and update take O(log n) steps of C and
+    call no Python code, so that items need not be comparable. An indexed 4-ary
+    heap.
+    """
+
+    def __cinit__(self):
+        heap_init(&self.heap)
+
+    def __dealloc__(self):
+        self.clear()
+        heap_free(&self.heap)
+
+    def __len__(self):
+        return self.heap.size
+
+    def __contains__(self, entry):
+        """Whether an entry that push() returned is still in this queue."""
+        return isinstance(entry, PriorityEntry) and (<PriorityEntry>entry).owner == <PyObject *>self
+
+    def __iter__(self):
+        """The items in order, as they are now: a snapshot."""
+        cdef list entries = []
+        cdef size_t index
+        for index in range(self.heap.size):
+            # Appending to a list runs no Python code, so the heap stays as it is.
+            if append_raw(<PyObject *>entries, priority_entry_of(self.heap.nodes[index].entry)):
+                raise MemoryError("no memory for the list of items")
+        entries.sort(key=_by_priority_and_sequence)
+        return iter([(<PriorityEntry>entry).item for entry in entries])
+
+    def push(self, priority, item):
+        """Add item and return its PriorityEntry. Raises ValueError if priority is NaN, TypeError if no number."""
+        cdef double key = as_time(priority)
+        cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
+        heap_reserve(&self.heap, self.heap.size + 1)
+        entry.item = item
+        entry.entry.when = key
+        entry.entry.sequence = self.sequence
+        entry.owner = <PyObject *>self
+        self.sequence += 1
+        heap_push(&self.heap, &entry.entry)
+        Py_INCREF(entry)
+        return entry
+
+    def pop(self):
+        """Remove and return the first item. Raises IndexError if the queue is empty."""
+        return self.take(self.first()).item
+
+    def peek(self):
+        """Return the first item. Raises IndexError if the queue is empty."""
+        return self.first().item
+
+    def remove(self, entry):
+        """Remove an entry, and return its item. Raises ValueError if it is not in this queue."""
+        return self.take(self.held(entry)).item
+
+    def update(self, entry, priority):
+        """Give an entry another priority. Raises ValueError if it is not in this queue, or for NaN."""
+        cdef double key = as_time(priority)
+        cdef PriorityEntry held = self.held(entry)
+        held.entry.when = key
+        heap_update(&self.heap, &held.entry)
+
+    def clear(self):
+        """Remove all items."""
+        cdef size_t left = self.heap.size
+        while self.heap.size and left:
+            # From the end, where nothing needs to be put in order.
+            self.take(entry_object(self.heap.nodes[self.heap.size - 1].entry))
+            left -= 1
+
+    def check_invariants(self):
+        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        cdef size_t index
+        if not heap_is_sound(&self.heap):
+            raise AssertionError("the heap is out of order")
+        for index in range(self.heap.size):
+            if entry_object(self.heap.nodes[index].entry).owner != <PyObject *>self:
+                raise AssertionError("an entry does not know its queue")
+
+    cdef PriorityEntry first(self):
+        if self.heap.size == 0:
+            raise IndexError("the queue is empty")
+        return entry_object(self.heap.nodes[0].entry)
+
+    cdef PriorityEntry held(self, object entry):
+        """entry, if it is in this queue."""
+        if not isinstance(entry, PriorityEntry):
+            raise TypeError(f"not an entry of a PriorityQueue: {entry!r}")
+        if (<PriorityEntry>entry).owner != <PyObject *>self:
+            raise ValueError("the entry is not in this queue")
+        return <PriorityEntry>entry
+
+    cdef PriorityEntry take(self, PriorityEntry entry):
+        """Remove an entry, and let go of the queue's reference to it."""
+        heap_remove(&self.heap, &entry.entry)
+        heap_shrink(&self.heap)
+        entry.entry.place = NOWHERE
+        entry.owner = NULL
+        Py_DECREF(entry)
+        return entry
+
+
+def _by_priority_and_sequence(PriorityEntry entry):
+    return entry.entry.when, entry.entry.sequence
+
+
+cdef int traverse_priority_queue(PyObject *self, visitproc visit, void *argument) noexcept:
+    cdef Heap *heap = &(<PriorityQueue>self).heap
+    cdef size_t index
+    cdef int result
+    for index in range(heap.size):
+        result = visit(priority_entry_of(heap.nodes[index].entry), argument)
+        if result:
+            return result
+    return 0
+
+
+cdef int clear_priority_queue(PyObject *self) noexcept:
+    (<PriorityQueue>self).clear()
+    return 0
+
+
+(<PyTypeObject *>PriorityQueue).tp_traverse = traverse_priority_queue
+(<PyTypeObject *>PriorityQueue).tp_clear = clear_priority_queue

@@ -1,0 +1,171 @@
+# cython: language_level=3
+"""The sorted run: entries that fell due slot by slot, taken from the front.
+
+A slot that falls due is appended and its part sorted; slots fall due in time
+order, so the whole stays sorted. It costs no heap step for each timer of a
+burst. An entry that leaves out of turn is found by binary search and leaves a
+hole: its node keeps its key and loses its entry.
+"""
+
+from libc.stdlib cimport free, malloc, realloc
+
+from timerwheel.entry cimport RUN, Entry
+from timerwheel.heap cimport Node, node_precedes
+
+
+cdef enum:
+    SMALLEST_RUN = 64
+    LARGEST_KEPT_RUN = 4096     # a longer one is given back once it is empty
+    INSERTION_LIMIT = 16
+
+
+cdef struct Run:
+    Node *nodes
+    size_t head         # the next node to take
+    size_t tail         # one past the last
+    size_t capacity
+
+
+cdef inline void run_init(Run *run) noexcept nogil:
+    run.nodes = NULL
+    run.head = run.tail = run.capacity = 0
+
+
+cdef inline void run_free(Run *run) noexcept nogil:
+    free(run.nodes)
+    run_init(run)
+
+
+cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
+    """Add entry at the end, unsorted. False, changing nothing, when there is no memory."""
+    cdef size_t capacity
+    cdef Node *nodes
+    if run.tail == run.capacity:
+        capacity = 2 * run.capacity if run.capacity else SMALLEST_RUN
+        nodes = <Node *>realloc(run.nodes, capacity * sizeof(Node))
+        if nodes == NULL:
+            return False
+        run.nodes = nodes
+        run.capacity = capacity
+    nodes = &run.nodes[run.tail]
+    nodes.when = entry.when
+    nodes.sequence = entry.sequence
+    nodes.entry = entry
+    entry.place = RUN
+    run.tail += 1
+    return True
+
+
+cdef inline bint nodes_are_sorted(const Node *nodes, size_t size) noexcept nogil:
+    cdef size_t index
+    for index in range(1, size):
+        if node_precedes(&nodes[index], &nodes[index - 1]):
+            return False
+    return True
+
+
+cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
+    cdef size_t index, hole
+    cdef Node node
+    for index in range(1, size):
+        node = nodes[index]
+        hole = index
+        while hole > 0 and node_precedes(&node, &nodes[hole - 1]):
+            nodes[hole] = nodes[hole - 1]
+            hole -= 1
+        nodes[hole] = node
+
+
+cdef inline void merge(Node *target, const Node *left, size_t lefts, const Node *right, size_t rights) noexcept nogil:
+    """Merge two sorted sequences that are adjacent or apart; left wins no ties, there are none."""
+    cdef size_t index
+    for index in range(lefts + rights):
+        if rights == 0 or (lefts and node_precedes(left, right)):
+            target[index] = left[0]
+            left += 1
+            lefts -= 1
+        else:
+            target[index] = right[0]
+            right += 1
+            rights -= 1
+
+
+cdef inline Node *merge_sort(Node *nodes, Node *scratch, size_t size) noexcept nogil:
+    """Bottom-up merge sort. Returns whichever of the two arrays holds the result."""
+    cdef size_t width = INSERTION_LIMIT, start, middle, end
+    cdef Node *source = nodes
+    cdef Node *target = scratch
+    start = 0
+    while start < size:
+        insertion_sort(nodes + start, min(width, size - start))
+        start += width
+    while width < size:
+        start = 0
+        while start < size:
+            middle = min(start + width, size)
+            end = min(middle + width, size)
+            merge(target + start, source + start, middle - start, source + middle, end - middle)
+            start = end
+        source, target = target, source
+        width *= 2
+    return source
+
+
+cdef inline bint run_sort(Run *run, size_t start) noexcept nogil:
+    """Sort the nodes from start on. False, changing nothing, when there is no memory."""
+    cdef Node *nodes = &run.nodes[start]
+    cdef Node *scratch
+    cdef Node *merged
+    cdef size_t index, size = run.tail - start
+    # Timeouts of one length fall due in the order in which they were made.
+    if nodes_are_sorted(nodes, size):
+        return True
+    if size <= INSERTION_LIMIT:
+        insertion_sort(nodes, size)
+        return True
+    scratch = <Node *>malloc(size * sizeof(Node))
+    if scratch == NULL:
+        return False
+    merged = merge_sort(nodes, scratch, size)
+    if merged == scratch:
+        for index in range(size):
+            nodes[index] = scratch[index]
+    free(scratch)
+    return True
+
+
+cdef inline Node *run_first(Run *run) noexcept nogil:
+    """The first node that is no hole, or NULL. Gives back the memory of a long run that is used up."""
+    while run.head < run.tail:
+        if run.nodes[run.head].entry != NULL:
+            return &run.nodes[run.head]
+        run.head += 1
+    run.head = run.tail = 0
+    if run.capacity > LARGEST_KEPT_RUN:
+        run_free(run)
+    return NULL
+
+
+cdef inline void run_remove(Run *run, const Entry *entry) noexcept nogil:
+    """Make a hole where entry is. Its deadline is still the one it was sorted by."""
+    cdef size_t low = run.head, high = run.tail, middle
+    cdef Node *node
+    while low < high:
+        middle = (low + high) // 2
+        node = &run.nodes[middle]
+        if node.when < entry.when or (node.when == entry.when and node.sequence < entry.sequence):
+            low = middle + 1
+        else:
+            high = middle
+    run.nodes[low].entry = NULL
+
+
+cdef inline bint run_is_sound(const Run *run) noexcept nogil:
+    """Whether the run is sorted and its entries know it; for tests."""
+    cdef size_t index
+    cdef const Node *node
+    for index in range(run.head, run.tail):
+        node = &run.nodes[index]
+        if node.entry != NULL and (node.entry.place != RUN or node.entry.when != node.when):
+            return False
+    return nodes_are_sorted(&run.nodes[run.head], run.tail - run.head)

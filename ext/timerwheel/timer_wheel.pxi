@@ -1,0 +1,294 @@
+# The wheel by itself, and the handle that all handles are made from.
+
+
+@cython.internal
+cdef class Handle:
+    """What a wheel holds: an entry, and what is to be called when it falls due."""
+
+    @property
+    def func(self):
+        """What is to be called."""
+        if self._func is None:
+            raise AttributeError("func")
+        return self._func
+
+    @func.setter
+    def func(self, func):
+        self._func = func
+
+    @property
+    def args(self):
+        """The positional arguments for func, a tuple."""
+        if self._func is None:
+            raise AttributeError("args")
+        return self._args
+
+    @args.setter
+    def args(self, args):
+        self._args = args
+
+    @property
+    def kw(self):
+        """The keyword arguments for func, a dict."""
+        if self._func is None:
+            raise AttributeError("kw")
+        if self._kw is None:
+            self._kw = {}
+        return self._kw
+
+    @kw.setter
+    def kw(self, kw):
+        self._kw = kw
+
+    cdef int invoke(self) except -1:
+        """Call func. The handle keeps it, and so may be asked for it afterwards."""
+        cdef object func = self._func, args = self._args, kw = self._kw
+        if type(args) is not tuple:     # a program may have put another sequence here
+            args = tuple(args)
+        PyObject_Call(func, args, NULL if kw is None else <PyObject *>kw)
+        return 0
+
+    cdef void drop_callback(self) noexcept:
+        """Let go of func and its arguments, after they are out of reach: that may run Python code."""
+        cdef object func = self._func, args = self._args, kw = self._kw
+        self._func = self._args = self._kw = None
+
+
+cdef Handle probe = Handle.__new__(Handle)
+# From a handle to its entry. (Handles in a wheel are of several types; all begin as Handle does.)
+cdef size_t ENTRY_OFFSET = <char *>&probe.entry - <char *><PyObject *>probe
+probe = None
+
+
+cdef inline PyObject *handle_of(Entry *entry) noexcept:
+    """The handle in which an entry is embedded, borrowed."""
+    return <PyObject *>(<char *>entry - ENTRY_OFFSET)
+
+
+cdef inline void track(Handle handle) noexcept:
+    """Have the collector walk the handle, which an immortal wheel's handles are not."""
+    if not PyObject_GC_IsTracked(<PyObject *>handle):
+        PyObject_GC_Track(<PyObject *>handle)
+
+
+cdef class Timer(Handle):
+    """A timer of a TimerWheel, as schedule() returns it."""
+
+    def __init__(self):
+        raise TypeError("a Timer is made by TimerWheel.schedule()")
+
+    @property
+    def when(self):
+        """The deadline, in the wheel's seconds."""
+        return self.entry.when
+
+    @property
+    def active(self):
+        """Whether the timer is still to fire."""
+        return self.owner != NULL
+
+    def cancel(self):
+        """Take the timer out of its wheel and let go of its callback.
+
+        Returns True, or False if it had fired or been cancelled before.
+        """
+        if self.owner == NULL:
+            return False
+        (<TimerWheel>self.owner).unlink(self)
+        self.drop_callback()
+        return True
+
+    def reschedule(self, when):
+        """Give the timer another deadline, sooner or later, keeping its turn among equal ones.
+
+        Raises ValueError if it has fired or been cancelled, or if when is NaN.
+        """
+        cdef double time = as_time(when)
+        if self.owner == NULL:
+            raise ValueError("the timer has fired or been cancelled")
+        wheel_move(&(<TimerWheel>self.owner).wheel, &self.entry, time)
+
+    def __repr__(self):
+        state = "active" if self.owner != NULL else "inactive"
+        return f"<Timer {state} when={self.entry.when} func={self._func!r}>"
+
+
+cdef class TimerWheel:
+    """TimerWheel(now): a hierarchical timer wheel that calls back in exact order.
+
+    Times are floats, seconds of any clock that the caller keeps; now is that
+    clock's time. Scheduling, cancelling and moving cost the same however many
+    timers there are. Timers fire in order of (deadline, order of scheduling),
+    never before their deadline.
+
+    A wheel is not safe to use from several threads at once without a lock, but
+    such use does not corrupt memory.
+    """
+
+    def __cinit__(self):
+        wheel_init(&self.wheel, 0.0)
+
+    def __init__(self, now):
+        cdef double time = as_time(now)
+        if self.wheel.count:
+            raise ValueError("the wheel holds timers already")
+        self.wheel.elapsed = tick_of(time)
+
+    def __dealloc__(self):
+        self.detach_all()
+        wheel_free(&self.wheel)
+
+    def __len__(self):
+        return self.wheel.count
+
+    def schedule(self, when, func, *args, **kw):
+        """Have func(*args, **kw) called when advance() reaches when. Returns a Timer.
+
+        Raises TypeError if func cannot be called, ValueError if when is NaN.
+        """
+        cdef double time = as_time(when)
+        cdef Timer timer
+        if not callable(func):
+            raise TypeError(f"{func!r} is not callable")
+        timer = Timer.__new__(Timer)
+        timer._func = func
+        timer._args = args
+        if kw:
+            timer._kw = kw
+        self.link(timer, time)
+        return timer
+
+    def advance(self, now):
+        """Call all that is due at now, in order; return how many were called.
+
+        What the callbacks schedule waits for the next advance(), if it is due at
+        once too. An exception of a callback ends the advance and is raised; what
+        is left is called by the next. A now before an earlier one fires only what
+        was scheduled since for a time at or before it.
+        """
+        cdef double time = as_time(now)
+        cdef Handle handle
+        cdef Py_ssize_t fired = 0
+        self.begin_pass(time)
+        try:
+            while True:
+                handle = self.pop(time)
+                if handle is None:
+                    return fired
+                fired += 1
+                handle.invoke()
+        finally:
+            self.end_pass()
+
+    def next_expiry(self):
+        """The earliest deadline, or None if there are no timers. Exact, and remembered until it changes."""
+        if self.wheel.count == 0:
+            return None
+        return wheel_next(&self.wheel, self.wheel.count)
+
+    def check_invariants(self):
+        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        cdef const char *fault = wheel_fault(&self.wheel)
+        if fault != NULL:
+            raise AssertionError(fault.decode())
+
+    cdef int link(self, Handle handle, double when) except -1:
+        """Take handle in under a deadline, with a reference to it."""
+        handle.entry.when = when
+        wheel_add(&self.wheel, &handle.entry)
+        handle.owner = <PyObject *>self
+        Py_INCREF(handle)
+        if self.immortal:
+            PyObject_GC_UnTrack(<PyObject *>handle)
+        return 0
+
+    cdef void unlinked(self, Handle handle) noexcept:
+        """Let go of a handle whose entry has left the wheel. The caller holds a reference too."""
+        handle.owner = NULL
+        # Only what others can reach may be part of a cycle.
+        if Py_REFCNT(handle) > 2:
+            track(handle)
+        Py_DECREF(handle)
+
+    cdef void unlink(self, Handle handle) noexcept:
+        wheel_remove(&self.wheel, &handle.entry)
+        self.unlinked(handle)
+
+    cdef Handle pop(self, double now):
+        """Remove and return the next handle that is due at now, or None."""
+        cdef Entry *entry = wheel_pop(&self.wheel, now)
+        cdef Handle handle
+        if entry == NULL:
+            return None
+        handle = <Handle>handle_of(entry)
+        self.unlinked(handle)
+        return handle
+
+    cdef int begin_pass(self, double now) except -1:
+        self.passes += 1
+        wheel_hold_new(&self.wheel)
+        try:
+            wheel_advance(&self.wheel, now)
+        except:
+            self.end_pass()
+            raise
+        return 0
+
+    cdef void end_pass(self) noexcept:
+        """End a pass. What was held stays so while a pass around this one goes on."""
+        self.passes -= 1
+        if self.passes == 0:
+            wheel_release(&self.wheel)
+
+    cdef void detach_all(self) noexcept:
+        """Let go of all handles, which stay as they are but will not fire.
+
+        Not of those that a destructor run by this adds: one that adds another
+        each time would never let it end.
+        """
+        cdef size_t left = self.wheel.count
+        cdef Entry *entry = wheel_any(&self.wheel)
+        cdef Handle handle
+        while entry != NULL and left:
+            handle = <Handle>handle_of(entry)
+            self.unlink(handle)
+            handle = None
+            left -= 1
+            entry = wheel_any(&self.wheel)
+
+
+# The collector cannot see references that C lists hold: the types that have such lists show
+# them, by functions put around those that Cython made.
+
+cdef struct Walk:
+    visitproc visit
+    void *argument
+
+
+cdef int visit_handle(Entry *entry, void *walk) noexcept:
+    return (<Walk *>walk).visit(handle_of(entry), (<Walk *>walk).argument)
+
+
+cdef traverseproc traverse_attributes = (<PyTypeObject *>TimerWheel).tp_traverse
+cdef inquiry clear_attributes = (<PyTypeObject *>TimerWheel).tp_clear
+
+
+cdef int traverse_wheel(PyObject *self, visitproc visit, void *argument) noexcept:
+    cdef Walk walk
+    cdef int result
+    if not (<TimerWheel>self).immortal:
+        walk.visit = visit
+        walk.argument = argument
+        result = wheel_each(&(<TimerWheel>self).wheel, visit_handle, &walk)
+        if result:
+            return result
+    return traverse_attributes(self, visit, argument) if traverse_attributes != NULL else 0
+
+
+cdef int clear_wheel(PyObject *self) noexcept:
+    (<TimerWheel>self).detach_all()
+    return clear_attributes(self) if clear_attributes != NULL else 0
+
+
+(<PyTypeObject *>TimerWheel).tp_traverse = traverse_wheel
+(<PyTypeObject *>TimerWheel).tp_clear = clear_wheel

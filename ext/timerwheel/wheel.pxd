@@ -1,0 +1,544 @@
+# cython: language_level=3
+"""The wheel: levels of slots for what lies ahead, a sorted run and a heap for what is due.
+
+An entry that lies ahead is kept in the level of the highest bit in which its
+tick differs from the current one, in the slot which that level's six bits of its
+tick name (tokio's and the Linux kernel's wheels choose levels so; Varghese and
+Lauck 1987 is the origin). Lists of slots keep the order of scheduling, through
+cascades too. What no level reaches is in the overflow list.
+
+`elapsed` is the current tick. Between calls no slot holds an entry at or before
+it (but after a MemoryError, until the next advance): those are in the run, the
+heap or the held list, and pop in exact order of (when, sequence). Time that goes back changes nothing: `elapsed` stays, and what
+is scheduled at or before it goes into the heap.
+
+Where an entry lies may lag behind its `when`: moving it later only stores the
+new time. It is put right when its slot falls due or is searched.
+
+Functions that may need memory take it before they change anything, and raise
+MemoryError.
+"""
+
+from libc.stdint cimport UINT64_MAX, uint64_t
+
+from timerwheel.bits cimport highest_bit, prefetch
+from timerwheel.entry cimport (
+    HEAP, HELD, NOWHERE, OVERFLOW, RUN, SLOT,
+    Entry, Links, list_append, list_init, list_is_empty, list_take, list_unlink,
+)
+from timerwheel.heap cimport (
+    Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
+    node_precedes,
+)
+from timerwheel.level cimport SLOT_BITS, SLOTS, Level, level_append, level_first, level_init, level_remove
+from timerwheel.run cimport (
+    Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
+)
+from timerwheel.ticks cimport tick_of, tick_start
+
+
+cdef enum:
+    LEVELS = 6
+    WHEEL_BITS = 36         # LEVELS * SLOT_BITS: a turn of the top level is 2**26 s, two years
+
+
+ctypedef int (*Visitor)(Entry *entry, void *argument) noexcept
+
+
+cdef struct Wheel:
+    uint64_t elapsed        # the current tick
+    uint64_t sequence       # of the next entry to be added
+    uint64_t limit          # entries from this sequence on may not fall due yet
+    size_t count
+    size_t held_count
+    Entry *earliest         # the earliest in slots and overflow, or NULL when not known
+    Level levels[6]
+    Links overflow
+    Links held
+    Run run
+    Heap heap
+
+
+cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
+    cdef int number
+    wheel.elapsed = tick_of(now)
+    wheel.sequence = 0
+    wheel.limit = UINT64_MAX
+    wheel.count = wheel.held_count = 0
+    wheel.earliest = NULL
+    for number in range(LEVELS):
+        level_init(&wheel.levels[number])
+    list_init(&wheel.overflow)
+    list_init(&wheel.held)
+    run_init(&wheel.run)
+    heap_init(&wheel.heap)
+
+
+cdef inline void wheel_free(Wheel *wheel) noexcept nogil:
+    run_free(&wheel.run)
+    heap_free(&wheel.heap)
+
+
+# Where an entry goes, and how it leaves.
+
+cdef inline int wheel_reserve(Wheel *wheel, double when) except -1 nogil:
+    """Take the memory that one more entry at this deadline may need, later releases included."""
+    if tick_of(when) > wheel.elapsed:
+        return 0
+    return heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + 1)
+
+
+cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) noexcept nogil:
+    """Put entry, whose tick is not before the current one, into a slot or the overflow."""
+    cdef uint64_t difference = tick ^ wheel.elapsed
+    cdef unsigned number
+    if difference >> WHEEL_BITS:
+        entry.place = OVERFLOW
+        list_append(&wheel.overflow, &entry.links)
+    else:
+        number = highest_bit(difference | 1) // SLOT_BITS
+        level_append(
+            &wheel.levels[number], number, (tick >> (number * SLOT_BITS)) & (SLOTS - 1), entry)
+    if wheel.earliest != NULL and entry.when < wheel.earliest.when:
+        wheel.earliest = entry
+
+
+cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
+    """Put entry where its deadline belongs. The caller has reserved the memory."""
+    cdef uint64_t tick = tick_of(entry.when)
+    if tick > wheel.elapsed:
+        wheel_place_ahead(wheel, entry, tick)
+    elif entry.sequence >= wheel.limit:
+        entry.place = HELD
+        wheel.held_count += 1
+        list_append(&wheel.held, &entry.links)
+    else:
+        heap_push(&wheel.heap, entry)
+
+
+cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
+    """Take entry out of wherever it lies."""
+    if entry.place == SLOT:
+        level_remove(&wheel.levels[entry.level], entry)
+    elif entry.place == HEAP:
+        heap_remove(&wheel.heap, entry)
+    elif entry.place == RUN:
+        run_remove(&wheel.run, entry)
+    else:
+        list_unlink(&entry.links)
+        if entry.place == HELD:
+            wheel.held_count -= 1
+    entry.place = NOWHERE
+    if entry == wheel.earliest:
+        wheel.earliest = NULL
+
+
+cdef inline int wheel_put_back(Wheel *wheel, Entry *entry) except -1 nogil:
+    """Add an entry that has a sequence already, under its `when`."""
+    wheel_reserve(wheel, entry.when)
+    wheel.count += 1
+    wheel_place(wheel, entry)
+    return 0
+
+
+cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
+    """Add an entry whose `when` is set. Its sequence is given here."""
+    entry.sequence = wheel.sequence
+    wheel_put_back(wheel, entry)
+    wheel.sequence += 1
+    return 0
+
+
+cdef inline void wheel_remove(Wheel *wheel, Entry *entry) noexcept nogil:
+    wheel_unplace(wheel, entry)
+    wheel.count -= 1
+
+
+cdef inline int wheel_move(Wheel *wheel, Entry *entry, double when) except -1 nogil:
+    """Give entry another deadline. Later is one store; sooner relinks at once."""
+    if when >= entry.when and entry.place != RUN:
+        entry.when = when
+        if entry == wheel.earliest:
+            wheel.earliest = NULL
+        return 0
+    wheel_reserve(wheel, when)
+    wheel_unplace(wheel, entry)
+    entry.when = when
+    wheel_place(wheel, entry)
+    return 0
+
+
+# What comes next.
+
+cdef inline int wheel_first_level(const Wheel *wheel) noexcept nogil:
+    """The number of the lowest level that has entries, or -1. Its first slot is the next to fall due."""
+    cdef int number
+    for number in range(LEVELS):
+        if wheel.levels[number].occupied:
+            return number
+    return -1
+
+
+cdef inline uint64_t wheel_slot_start(const Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
+    """The first tick of a slot."""
+    cdef unsigned shift = number * SLOT_BITS
+    cdef uint64_t turn = wheel.elapsed >> shift >> SLOT_BITS << SLOT_BITS
+    return (turn | slot) << shift
+
+
+cdef inline bint wheel_lags(Entry *entry, uint64_t start, unsigned number) noexcept nogil:
+    """Whether entry, in the slot of a level that starts at start, has been moved to after that slot."""
+    return (tick_of(entry.when) ^ start) >> (number * SLOT_BITS) != 0
+
+
+cdef inline Entry *wheel_search_slot(
+        Wheel *wheel, unsigned number, unsigned slot, size_t *budget) noexcept nogil:
+    """The earliest entry of a slot, or NULL if the budget ran out or all were moved elsewhere."""
+    cdef uint64_t start = wheel_slot_start(wheel, number, slot)
+    cdef Links *head = &wheel.levels[number].slots[slot]
+    cdef Links *item = head.next
+    cdef Entry *entry
+    cdef Entry *earliest = NULL
+    while item != head:
+        if budget[0] == 0:
+            return NULL
+        budget[0] -= 1
+        entry = <Entry *>item
+        item = item.next
+        if wheel_lags(entry, start, number):
+            wheel_unplace(wheel, entry)
+            wheel_place(wheel, entry)
+        elif earliest == NULL or entry.when < earliest.when:
+            earliest = entry
+    return earliest
+
+
+cdef inline Entry *wheel_search_overflow(Wheel *wheel, size_t *budget) noexcept nogil:
+    cdef Links *item = wheel.overflow.next
+    cdef Entry *earliest = NULL
+    while item != &wheel.overflow:
+        if budget[0] == 0:
+            return NULL
+        budget[0] -= 1
+        if earliest == NULL or (<Entry *>item).when < earliest.when:
+            earliest = <Entry *>item
+        item = item.next
+    return earliest
+
+
+cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
+    """The earliest deadline in slots and overflow.
+
+    It is remembered until its entry leaves or moves. To find it anew, at most
+    budget entries are looked at; when they do not suffice the answer is the
+    start of the first slot, which is before the deadline, never after it.
+    """
+    cdef int number
+    cdef unsigned slot
+    while wheel.earliest == NULL:
+        number = wheel_first_level(wheel)
+        if number < 0:
+            wheel.earliest = wheel_search_overflow(wheel, &budget)
+            if wheel.earliest == NULL:
+                return tick_start(((wheel.elapsed >> WHEEL_BITS) + 1) << WHEEL_BITS)
+        else:
+            slot = level_first(&wheel.levels[number])
+            wheel.earliest = wheel_search_slot(wheel, number, slot, &budget)
+            if wheel.earliest == NULL and budget == 0:
+                number = wheel_first_level(wheel)
+                if number < 0:
+                    return tick_start(((wheel.elapsed >> WHEEL_BITS) + 1) << WHEEL_BITS)
+                return tick_start(wheel_slot_start(wheel, number, level_first(&wheel.levels[number])))
+    return wheel.earliest.when
+
+
+cdef inline Node *wheel_first_due(Wheel *wheel) noexcept nogil:
+    """The first node of run and heap, or NULL."""
+    cdef Node *first = run_first(&wheel.run)
+    if wheel.heap.size and (first == NULL or node_precedes(wheel.heap.nodes, first)):
+        return wheel.heap.nodes
+    return first
+
+
+cdef inline void wheel_settle_heap(Wheel *wheel) noexcept nogil:
+    """Put right the heap's first entries that have been moved later."""
+    cdef Entry *entry
+    while wheel.heap.size and wheel.heap.nodes[0].entry.when > wheel.heap.nodes[0].when:
+        entry = wheel.heap.nodes[0].entry
+        heap_remove(&wheel.heap, entry)
+        wheel_place(wheel, entry)
+
+
+cdef inline double wheel_next(Wheel *wheel, size_t budget) noexcept nogil:
+    """The earliest deadline of a wheel that has entries; see wheel_next_ahead for the budget."""
+    cdef Node *due
+    cdef double earliest
+    cdef Links *item
+    wheel_settle_heap(wheel)
+    due = wheel_first_due(wheel)
+    if due != NULL:
+        earliest = due.when
+    elif wheel.held_count < wheel.count:
+        earliest = wheel_next_ahead(wheel, budget)
+    else:
+        earliest = (<Entry *>wheel.held.next).when
+    item = wheel.held.next
+    while item != &wheel.held:
+        if (<Entry *>item).when < earliest:
+            earliest = (<Entry *>item).when
+        item = item.next
+    return earliest
+
+
+# The passing of time.
+
+cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogil:
+    """Undo the appending of a slot to the run: its entries are in their slot still."""
+    cdef size_t index
+    for index in range(start, wheel.run.tail):
+        wheel.run.nodes[index].entry.place = SLOT
+    wheel.run.tail = start
+
+
+cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
+    """Move a slot of level 0 that falls due into the run."""
+    cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
+    cdef Links *head = &wheel.levels[0].slots[slot]
+    cdef Links *item = head.next
+    cdef Entry *entry
+    cdef size_t first = wheel.run.tail
+    cdef bint enough = True
+    while enough and item != head:
+        entry = <Entry *>item
+        item = item.next
+        prefetch(item)
+        if wheel_lags(entry, start, 0):
+            wheel_unplace(wheel, entry)
+            wheel_place(wheel, entry)
+        else:
+            enough = run_append(&wheel.run, entry)
+    if not enough or not run_sort(&wheel.run, first):
+        wheel_forget_run_tail(wheel, first)
+        with gil:
+            raise MemoryError("no memory for the timers that are due")
+    list_init(head)
+    wheel.levels[0].occupied &= ~((<uint64_t>1) << slot)
+    if wheel.earliest != NULL and wheel.earliest.place == RUN:
+        wheel.earliest = NULL
+    wheel.elapsed = start
+    return 0
+
+
+cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
+    """Spread a slot that falls due over the levels below."""
+    cdef Links moved
+    cdef Entry *entry
+    wheel.elapsed = wheel_slot_start(wheel, number, slot)
+    list_take(&moved, &wheel.levels[number].slots[slot])
+    wheel.levels[number].occupied &= ~((<uint64_t>1) << slot)
+    while not list_is_empty(&moved):
+        entry = <Entry *>moved.next
+        list_unlink(&entry.links)
+        prefetch(moved.next)
+        # The slot's own first tick goes into level 0 and falls due there next.
+        wheel_place_ahead(wheel, entry, tick_of(entry.when))
+
+
+cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
+    """Enter another turn of the top level: the overflow may be within reach, or due."""
+    cdef Links moved
+    cdef Links *item = wheel.overflow.next
+    cdef Entry *entry
+    cdef size_t due = 0
+    while item != &wheel.overflow:
+        due += tick_of((<Entry *>item).when) <= target
+        item = item.next
+    heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + due)
+    wheel.elapsed = target
+    wheel.earliest = NULL
+    list_take(&moved, &wheel.overflow)
+    while not list_is_empty(&moved):
+        entry = <Entry *>moved.next
+        list_unlink(&entry.links)
+        wheel_place(wheel, entry)
+    return 0
+
+
+cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
+    """Move the current tick to that of now; what falls due goes into the run.
+
+    It goes from occupied slot to occupied slot, however far the time jumps. On
+    MemoryError the wheel stands at the last slot for which there was memory.
+    """
+    cdef uint64_t target = tick_of(now)
+    cdef uint64_t start
+    cdef int number
+    cdef unsigned slot
+    if target < wheel.elapsed:      # the clock has gone back
+        return 0
+    while True:
+        number = wheel_first_level(wheel)
+        if number < 0:
+            break
+        slot = level_first(&wheel.levels[number])
+        start = wheel_slot_start(wheel, number, slot)
+        if start > target:
+            break
+        if number == 0:
+            wheel_collect(wheel, slot)
+        else:
+            wheel_cascade(wheel, number, slot)
+    if (target ^ wheel.elapsed) >> WHEEL_BITS:
+        wheel_enter_turn(wheel, target)
+    wheel.elapsed = target
+    return 0
+
+
+cdef inline Entry *wheel_pop(Wheel *wheel, double now) noexcept nogil:
+    """Remove and return the next entry that is due at now, or NULL."""
+    cdef Node *node
+    cdef Entry *entry
+    wheel_settle_heap(wheel)
+    node = wheel_first_due(wheel)
+    if node == NULL or not node.when <= now:
+        return NULL
+    entry = node.entry
+    if entry.place == RUN:
+        wheel.run.head += 1
+    else:
+        heap_remove(&wheel.heap, entry)
+        if wheel.held_count == 0:       # the heap keeps room for what is held
+            heap_shrink(&wheel.heap)
+    entry.place = NOWHERE
+    wheel.count -= 1
+    return entry
+
+
+# Passes: what is made during a pass waits for the next.
+
+cdef inline void wheel_hold_new(Wheel *wheel) noexcept nogil:
+    """From now on entries that are added fall due only after wheel_release.
+
+    Those held by a pass around this one are let go first: this pass is their next.
+    """
+    wheel_release(wheel)
+    wheel.limit = wheel.sequence
+
+
+cdef inline void wheel_release(Wheel *wheel) noexcept nogil:
+    """Let what was held fall due. wheel_reserve has kept room for it in the heap."""
+    cdef Entry *entry
+    wheel.limit = UINT64_MAX
+    while not list_is_empty(&wheel.held):
+        entry = <Entry *>wheel.held.next
+        list_unlink(&entry.links)
+        wheel.held_count -= 1
+        wheel_place(wheel, entry)
+
+
+# All entries.
+
+cdef inline int list_each(Links *head, Visitor visit, void *argument) noexcept:
+    cdef Links *item = head.next
+    cdef Links *following
+    cdef int result
+    while item != head:
+        following = item.next
+        result = visit(<Entry *>item, argument)
+        if result:
+            return result
+        item = following
+    return 0
+
+
+cdef inline int wheel_each(Wheel *wheel, Visitor visit, void *argument) noexcept:
+    """Call visit for each entry, in no order, until it returns other than 0; return what it returned.
+
+    visit must not change the wheel.
+    """
+    cdef int number, result
+    cdef unsigned slot
+    cdef size_t index
+    for index in range(wheel.run.head, wheel.run.tail):
+        if wheel.run.nodes[index].entry != NULL:
+            result = visit(wheel.run.nodes[index].entry, argument)
+            if result:
+                return result
+    for index in range(wheel.heap.size):
+        result = visit(wheel.heap.nodes[index].entry, argument)
+        if result:
+            return result
+    for number in range(LEVELS):
+        if wheel.levels[number].occupied:
+            for slot in range(SLOTS):
+                result = list_each(&wheel.levels[number].slots[slot], visit, argument)
+                if result:
+                    return result
+    result = list_each(&wheel.overflow, visit, argument)
+    return result if result else list_each(&wheel.held, visit, argument)
+
+
+cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
+    """Some entry, or NULL."""
+    cdef Node *due = wheel_first_due(wheel)
+    cdef int number
+    if due != NULL:
+        return due.entry
+    number = wheel_first_level(wheel)
+    if number >= 0:
+        return <Entry *>wheel.levels[number].slots[level_first(&wheel.levels[number])].next
+    if not list_is_empty(&wheel.overflow):
+        return <Entry *>wheel.overflow.next
+    return NULL if list_is_empty(&wheel.held) else <Entry *>wheel.held.next
+
+
+# Invariants, for tests.
+
+cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
+    cdef Links *head = &wheel.levels[number].slots[slot]
+    cdef Links *item = head.next
+    cdef Entry *entry
+    cdef uint64_t start = wheel_slot_start(wheel, number, slot)
+    if list_is_empty(head) == ((wheel.levels[number].occupied >> slot) & 1):
+        return "a slot and its bit disagree"
+    if not list_is_empty(head) and start < wheel.elapsed:
+        return "an occupied slot is behind the current tick"
+    while item != head:
+        entry = <Entry *>item
+        if item.next.previous != item:
+            return "a list is broken"
+        if entry.place != SLOT or entry.level != number or entry.slot != slot:
+            return "an entry does not know its slot"
+        if tick_of(entry.when) < start:
+            return "an entry is earlier than its slot"
+        if wheel.earliest != NULL and entry.when < wheel.earliest.when:
+            return "the earliest entry is not the earliest"
+        item = item.next
+    return NULL
+
+
+cdef inline int count_entry(Entry *entry, void *argument) noexcept:
+    (<size_t *>argument)[0] += 1
+    return 0
+
+
+cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
+    """What is wrong with the wheel, or NULL if all invariants hold."""
+    cdef unsigned number, slot
+    cdef const char *fault
+    cdef size_t count = 0
+    for number in range(LEVELS):
+        for slot in range(SLOTS):
+            fault = wheel_slot_fault(wheel, number, slot)
+            if fault != NULL:
+                return fault
+    if not heap_is_sound(&wheel.heap):
+        return "the heap is out of order"
+    if not run_is_sound(&wheel.run):
+        return "the run is out of order"
+    wheel_each(wheel, count_entry, &count)
+    if count != wheel.count:
+        return "the count is wrong"
+    if wheel.heap.capacity < wheel.heap.size + wheel.held_count:
+        return "the heap has no room for what is held"
+    return NULL

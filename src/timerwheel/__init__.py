@@ -1,0 +1,33 @@
+"""A faster timer backend for Twisted: a hierarchical timer wheel and a priority queue in C.
+
+    import timerwheel
+    timerwheel.install()            # before anything imports twisted.internet.reactor
+
+puts the delayed calls of the reactor on a wheel; nothing else changes.
+`accelerate(reactor)` does the same to a reactor that is installed already, or
+runs, and `restore(reactor)` undoes it. `TimerWheel` and `PriorityQueue` can be
+used by themselves and need no Twisted.
+"""
+
+try:
+    from timerwheel._core import DelayedCall, PriorityEntry, PriorityQueue, Timer, TimerWheel
+except ImportError as error:
+    raise ImportError(
+        "timerwheel was installed without its extension module for this Python "
+        f"({error}). Install a wheel for it, or, with a C compiler at hand, run: "
+        "python -m pip install --force-reinstall --no-binary timerwheel timerwheel"
+    ) from None
+
+from timerwheel._accelerate import accelerate, restore
+from timerwheel._install import install
+
+__all__ = [
+    "DelayedCall",
+    "PriorityEntry",
+    "PriorityQueue",
+    "Timer",
+    "TimerWheel",
+    "accelerate",
+    "install",
+    "restore",
+]

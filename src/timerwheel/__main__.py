@@ -1,0 +1,63 @@
+"""
+The command line: C{python -m timerwheel COMMAND}.
+
+Each command is a module with C{add_parser(commands)}, which declares its arguments and sets C{run}
+to a function that takes the parsed arguments and returns the exit code. To add a command, write
+such a module and name it in L{COMMANDS}.
+
+Exit codes: 0 all went well, 1 the command ran and found something wrong, 2 it could not run (wrong
+arguments, something not installed), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from timerwheel.demo import command as demo
+
+COMMANDS = (demo,)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """
+    Make the parser of the whole command line.
+
+    @return: the parser; what it parses has C{run}, which is L{None} when no command was named.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m timerwheel",
+        description="Faster timers for Twisted's reactors.",
+        epilog="exit codes: 0 all well, 1 something was found wrong, 2 it could not run",
+    )
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for module in COMMANDS:
+        module.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    @param arguments: the words after the program's name; those of the process when left out.
+
+    @return: the exit code.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    run = cast("Callable[[argparse.Namespace], int] | None", options.run)
+    if run is None:
+        parser.print_help()
+        return 0
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Put the wheel into a reactor, and take it out.
+
+The methods that are done in C are bound to a `CallQueue` and stand in the
+reactor's instance dict, so that its class stays what it was. They stand there
+only while the class has Twisted's own: what the program puts on a subclass, on
+the class or on the instance, before or after, wins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from heapq import heapify
+from typing import TYPE_CHECKING, Any
+
+from timerwheel._core import CallQueue
+
+if TYPE_CHECKING:
+    from twisted.internet.base import ReactorBase
+
+# Where a reactor keeps its Acceleration, in its instance dict.
+KEY = "_timerwheel"
+
+
+def accelerate(reactor: Any) -> None:
+    """Put the wheel into a reactor, which may be running.
+
+    Pending calls move over in their order, and the handles that the program
+    holds stay valid. Does nothing if the wheel is in already. Raises TypeError
+    if reactor is not built on Twisted's ReactorBase.
+    """
+    from twisted.internet.base import ReactorBase
+
+    if not isinstance(reactor, ReactorBase):
+        raise TypeError(
+            f"accelerate() needs a reactor built on Twisted's ReactorBase, not {reactor!r}"
+        )
+    if KEY not in vars(reactor):
+        Acceleration(reactor).take_over()
+
+
+def restore(reactor: Any) -> None:
+    """Take the wheel out of a reactor, which may be running, and give it back Twisted's heap.
+
+    Pending calls move back, and the handles that the program holds stay valid.
+    Does nothing if there is no wheel in.
+    """
+    acceleration = vars(reactor).get(KEY)
+    if acceleration is not None:
+        acceleration.give_back()
+
+
+class Acceleration:
+    """The wheel in one reactor: the queue, its methods, and what wakes the reactor on time."""
+
+    def __init__(self, reactor: ReactorBase) -> None:
+        from timerwheel._report import report
+        from timerwheel._wakers import waker_for
+
+        self.reactor = reactor
+        self.namespace: dict[str, Any] = vars(reactor)
+        self.queue = CallQueue(reactor, report, self._stock_pass, self.claim)
+        self.waker = waker_for(reactor)
+        self.methods: dict[str, Callable[..., Any]] = {
+            **self.queue.methods(),
+            **self.waker.methods(),
+        }
+
+    def take_over(self) -> None:
+        """Move the calls from Twisted's heap to the queue, and put its methods on the reactor."""
+        from timerwheel._stock import BridgedHeap, NewCalls
+
+        pending, new = self.reactor._pendingTimedCalls, self.reactor._newTimedCalls
+        calls = _in_order(pending, new)
+        try:
+            for call in calls:
+                self.queue.adopt(call)
+        except BaseException:
+            self._return_calls(pending, new)
+            raise
+        heap = BridgedHeap(self.reactor, self.queue)
+        self.namespace.update(
+            {
+                KEY: self,
+                "_pendingTimedCalls": [],
+                "_newTimedCalls": NewCalls(self.queue),
+                "_insertNewDelayedCalls": heap.refill,
+                "_cancellations": 0,
+            }
+        )
+        self.claim()
+        if sys.modules.get("twisted.internet.reactor") is self.reactor:
+            self.queue.make_immortal()
+        self.queue.hook = self.waker.hook
+        self.waker.attach()
+
+    def give_back(self) -> None:
+        """Undo take_over()."""
+        pending: list[Any] = []
+        self._return_calls(pending, [])
+        for name, method in self.methods.items():
+            if self.namespace.get(name) is method:
+                del self.namespace[name]
+        del self.namespace[KEY], self.namespace["_insertNewDelayedCalls"]
+        self.namespace.update({"_pendingTimedCalls": pending, "_newTimedCalls": []})
+        self.waker.detach()
+
+    def claim(self) -> None:
+        """Have our methods stand on the instance where its class has Twisted's own, and only there."""
+        from twisted.python.runtime import seconds
+
+        reactor_class = type(self.reactor)
+        for name, method in self.methods.items():
+            if _is_stock(reactor_class, name):
+                self.namespace.setdefault(name, method)
+            elif self.namespace.get(name) is method:
+                del self.namespace[name]
+        self.queue.claimed(reactor_class.seconds is seconds)
+
+    def _stock_pass(self) -> None:
+        from twisted.internet.base import ReactorBase
+
+        ReactorBase.runUntilCurrent(self.reactor)
+
+    def _return_calls(self, pending: list[Any], new: list[Any]) -> None:
+        """Move the calls from the queue to the list pending, made a heap, but for those in new."""
+        ids = {id(call) for call in pending} | {id(call) for call in new}
+        for call in self.queue.release_all():
+            call.canceller = self.reactor._cancelCallLater
+            call.resetter = self.reactor._moveCallLaterSooner
+            if id(call) not in ids:
+                pending.append(call)
+        heapify(pending)
+
+
+def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
+    """The calls of a stock reactor in the order in which it would make them."""
+    calls = [call for call in [*pending, *new] if not call.cancelled]
+    for call in new:
+        if not call.cancelled:
+            call.activate_delay()
+    return sorted(calls, key=lambda call: call.time)
+
+
+# The modules whose reactors have a callLater(), a timeout(), a way to wait that is replaced here.
+_STOCK_MODULES = frozenset(
+    {
+        "timerwheel.reactors._wheel",
+        "twisted.internet._glibbase",
+        "twisted.internet._threadedselect",
+        "twisted.internet.asyncioreactor",
+        "twisted.internet.base",
+        "twisted.internet.cfreactor",
+        "twisted.internet.epollreactor",
+        "twisted.internet.iocpreactor.reactor",
+        "twisted.internet.pollreactor",
+        "twisted.internet.win32eventreactor",
+    }
+)
+
+
+def _is_stock(reactor_class: type, name: str) -> bool:
+    """Whether the method of a class is Twisted's own (or ours) and not one that the program put there.
+
+    Told by the module in which the function was compiled, which a wrapper cannot
+    copy as it can copy its name.
+    """
+    for base in reactor_class.__mro__:
+        if name in vars(base):
+            module = getattr(vars(base)[name], "__globals__", {})
+            return module.get("__name__") in _STOCK_MODULES
+    return False

@@ -1,0 +1,94 @@
+"""Choose a reactor by name, make it with the wheel inside, and install it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from timerwheel._accelerate import KEY
+from timerwheel._core import SteadyClock
+
+# Twisted's short names, and the module in timerwheel.reactors of each.
+MODULES = {
+    "asyncio": "asyncioreactor",
+    "cf": "cfreactor",
+    "epoll": "epollreactor",
+    "gi": "gireactor",
+    "glib2": "glib2reactor",
+    "gtk3": "gtk3reactor",
+    "iocp": "iocpreactor",
+    "kqueue": "kqreactor",
+    "poll": "pollreactor",
+    "select": "selectreactor",
+    "threadedselect": "_threadedselect",
+    "win32": "win32eventreactor",
+    "wx": "wxreactor",
+}
+
+
+def install(name: str = "default", *, clock: str = "wall") -> None:
+    """Install a reactor whose delayed calls are on the wheel.
+
+    Call it before anything imports `twisted.internet.reactor`. name is one of
+    Twisted's short names ("epoll", "poll", "select", "asyncio", "kqueue", "gi",
+    ...) or "default" for Twisted's choice on this platform. clock is "wall", as
+    in Twisted, or "steady": `reactor.seconds()` then reads as wall time and goes
+    on with the monotonic clock, so that no step of the wall clock delays or
+    hastens a timer.
+
+    Raises ReactorAlreadyInstalledError if there is a reactor, NoSuchReactor (a
+    KeyError) for a name that is not known, ImportError if the reactor is not
+    available here, ValueError for a clock that is not known.
+    """
+    if clock not in ("wall", "steady"):
+        raise ValueError(f'clock is "wall" or "steady", not {clock!r}')
+    reactor = install_reactor(_installer(name))
+    if clock == "steady":
+        reactor.seconds = SteadyClock()
+
+
+def install_reactor(make: Callable[[], Any]) -> Any:
+    """Install the reactor that make() returns, and return it. Raises ReactorAlreadyInstalledError."""
+    from twisted.internet.error import ReactorAlreadyInstalledError
+    from twisted.internet.main import installReactor
+
+    installed = sys.modules.get("twisted.internet.reactor")
+    if installed is not None:
+        raise ReactorAlreadyInstalledError(
+            f"reactor already installed: {type(installed).__name__}. Install timerwheel's before "
+            "anything imports twisted.internet.reactor, or put the wheel into the one that is "
+            "installed: timerwheel.accelerate(reactor)"
+        )
+    reactor = make()
+    installReactor(reactor)
+    vars(reactor)[KEY].queue.make_immortal()
+    return reactor
+
+
+def _installer(name: str) -> Callable[[], Any]:
+    """What makes the reactor of this name."""
+    from twisted.application.reactors import NoSuchReactor
+
+    if name == "default":
+        name = _default_name()
+    if name not in MODULES:
+        raise NoSuchReactor(f"{name!r} is no reactor's short name; known are {', '.join(MODULES)}")
+    try:
+        module = import_module(f"timerwheel.reactors.{MODULES[name]}")
+    except ImportError as error:
+        raise ImportError(
+            f"the {name} reactor is not available on this platform or lacks a package ({error}). "
+            'Choose another: timerwheel.install() takes the default, and "select" runs everywhere'
+        ) from error
+    make: Callable[[], Any] = module.make
+    return make
+
+
+def _default_name() -> str:
+    """The short name of Twisted's default reactor here."""
+    from twisted.internet import default
+
+    module = default.install.__module__.rpartition(".")[2]
+    return next(name for name, known in MODULES.items() if known == module)

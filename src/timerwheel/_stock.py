@@ -1,0 +1,64 @@
+"""What Twisted's own methods find in place of their heap, when the program calls them by name.
+
+A subclass, or a method put on the class, may call `ReactorBase.callLater`,
+`timeout` or `runUntilCurrent` on a reactor whose calls are on the wheel. These
+work on `_newTimedCalls` and `_pendingTimedCalls`: so a call that is appended to
+the first goes to the wheel, and the second holds one call, due when the wheel's
+earliest is, which runs all that are due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from timerwheel._core import CallQueue
+
+
+class NewCalls:
+    """In place of `_newTimedCalls`: a view of all pending calls; what is appended goes to the wheel."""
+
+    def __init__(self, queue: CallQueue) -> None:
+        self._queue = queue
+
+    def append(self, call: Any) -> None:
+        """Take over a stock DelayedCall."""
+        self._queue.adopt(call)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._queue.pending_calls())
+
+    def __radd__(self, pending: list[Any]) -> list[Any]:
+        """`_pendingTimedCalls + _newTimedCalls`, as Twisted's getDelayedCalls() wants it."""
+        return [call for call in pending if not isinstance(call, Bridge)] + list(self)
+
+
+class Bridge:
+    """The one call in Twisted's heap: as stock DelayedCalls are to it, due at the wheel's earliest."""
+
+    cancelled = 0
+    delayed_time = 0.0
+    creator = None
+    args = ()
+
+    def __init__(self, time: float, queue: CallQueue) -> None:
+        self.time = time
+        self.called = 0
+        self.func = queue.run_timers
+        self.kw: dict[str, Any] = {}
+
+
+class BridgedHeap:
+    """Keeps `_pendingTimedCalls` filled with what stands for the wheel."""
+
+    def __init__(self, reactor: Any, queue: CallQueue) -> None:
+        self._reactor = reactor
+        self._queue = queue
+
+    def refill(self) -> None:
+        """In place of `_insertNewDelayedCalls`, which Twisted calls before it looks at its heap."""
+        time = self._queue.next_deadline()
+        self._reactor._pendingTimedCalls = [] if time is None else [Bridge(time, self._queue)]

@@ -1,0 +1,29 @@
+"""What all wakers have. By itself: for select and kqueue, which wait as long as they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Waker:
+    """Wakes one reactor.
+
+    reactor: a ReactorBase, whose private attributes the wakers of its kind know.
+    """
+
+    # Called when the earliest deadline moves before the one that timeout() told last.
+    hook: Callable[[], None] | None = None
+
+    def __init__(self, reactor: Any) -> None:
+        self.reactor = reactor
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        """The methods that are to stand on the reactor, by name."""
+        return {}
+
+    def attach(self) -> None:
+        """Begin, on a reactor that may be running."""
+
+    def detach(self) -> None:
+        """Leave the reactor to Twisted's own ways. Its methods stand again."""

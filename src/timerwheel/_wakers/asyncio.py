@@ -1,0 +1,60 @@
+"""For the asyncio reactor: one handle in the event loop, for the earliest deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from timerwheel._wakers._waker import Waker
+
+
+class AsyncioWaker(Waker):
+    """Keeps `_timerHandle` of the reactor armed for the earliest deadline."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._loop = reactor._asyncioEventloop
+        uvloop = type(self._loop).__module__.partition(".")[0] == "uvloop"
+        self._time_after = _whole_milliseconds_after if uvloop else self._loop_time_after
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"_reschedule": self.reschedule}
+
+    def hook(self) -> None:
+        self.reactor._reschedule()
+
+    def reschedule(self) -> None:
+        """In place of `_reschedule`: arm the loop for what timeout() says."""
+        reactor = self.reactor
+        timeout = reactor.timeout()
+        if reactor._timerHandle is not None:
+            reactor._timerHandle.cancel()
+        if timeout is None:
+            reactor._scheduledAt = reactor._timerHandle = None
+        else:
+            reactor._scheduledAt = self._time_after(timeout)
+            reactor._timerHandle = self._loop.call_at(reactor._scheduledAt, reactor._onTimer)
+
+    def attach(self) -> None:
+        self.reactor._reschedule()
+
+    def detach(self) -> None:
+        self.reactor._reschedule()
+
+    def _loop_time_after(self, timeout: float) -> float:
+        time: float = self._loop.time()
+        return time + timeout
+
+
+def _whole_milliseconds_after(timeout: float) -> float:
+    """The loop's time for uvloop, whose timers count whole ms of a clock that was read at the last
+    turn of the loop, and that is rounded down: early otherwise, and more so the longer ago that was.
+    """
+    return ceil((monotonic() + timeout) * 1000) / 1000
+
+
+def make(reactor: Any) -> Waker:
+    """The waker for reactor."""
+    return AsyncioWaker(reactor)

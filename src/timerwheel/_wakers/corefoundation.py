@@ -1,0 +1,25 @@
+"""For the CoreFoundation reactor: Twisted's own timer in the run loop, set only when it must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timerwheel._wakers._waker import Waker
+
+
+class CoreFoundationWaker(Waker):
+    """Has the reactor set its timer, which takes a precise date, anew. Not tested: macOS only."""
+
+    def hook(self) -> None:
+        self.reactor._scheduleSimulate()
+
+    def attach(self) -> None:
+        self.reactor._scheduleSimulate()
+
+    def detach(self) -> None:
+        self.reactor._scheduleSimulate()
+
+
+def make(reactor: Any) -> Waker:
+    """The waker for reactor."""
+    return CoreFoundationWaker(reactor)

@@ -1,0 +1,44 @@
+"""For the GLib reactors (gi, gtk3, glib2): one timeout source, for the earliest deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from timerwheel._wakers._waker import Waker
+
+
+class GLibWaker(Waker):
+    """Keeps `_simtag` of the reactor, the id of its timeout source, set for the earliest deadline."""
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"_reschedule": self.reschedule}
+
+    def hook(self) -> None:
+        self.reactor._reschedule()
+
+    def reschedule(self) -> None:
+        """In place of `_reschedule`, which rounds the wait down to whole ms and then spins."""
+        reactor = self.reactor
+        if reactor._simtag is not None:
+            reactor._source_remove(reactor._simtag)
+            reactor._simtag = None
+        timeout = reactor.timeout()
+        if timeout is not None:
+            reactor._simtag = reactor._timeout_add(
+                ceil(timeout * 1000),
+                reactor._simulate,
+                priority=reactor._glib.PRIORITY_DEFAULT_IDLE,
+            )
+
+    def attach(self) -> None:
+        self.reactor._reschedule()
+
+    def detach(self) -> None:
+        self.reactor._reschedule()
+
+
+def make(reactor: Any) -> Waker:
+    """The waker for reactor."""
+    return GLibWaker(reactor)

@@ -1,0 +1,37 @@
+"""For reactors that wait in whole milliseconds and round down: iocp, win32event, and poll without timerfd.
+
+Rounded down, the wait ends before the call is due, and the reactor spins until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from timerwheel._wakers._waker import Waker
+
+
+class MillisecondWaker(Waker):
+    """Rounds the wait up."""
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"doIteration": self.wait}
+
+    def wait(self, timeout: float | None) -> None:
+        """In place of doIteration: wait at least timeout seconds for I/O."""
+        self.stock_wait(up_to_whole_milliseconds(timeout) if timeout else timeout)
+
+    def stock_wait(self, timeout: float | None) -> None:
+        """The class's doIteration."""
+        type(self.reactor).doIteration(self.reactor, timeout)
+
+
+def up_to_whole_milliseconds(timeout: float) -> float:
+    """Seconds that, multiplied by 1000 and cut to an int, are timeout rounded up to whole ms."""
+    return (ceil(timeout * 1000) + 0.5) / 1000
+
+
+def make(reactor: Any) -> Waker:
+    """The waker for reactor."""
+    return MillisecondWaker(reactor)

@@ -1,0 +1,42 @@
+"""For the threaded select reactor, and wx on top of it: select waits in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from timerwheel._wakers._waker import Waker
+
+# How much longer than select() its answer is waited for, seconds. It always answers, unless the
+# thread has failed.
+GRACE = 1.0
+
+
+class ThreadedWaker(Waker):
+    """Wakes the thread only when it would sleep too long; Twisted does so at each callLater."""
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"doIteration": self.wait}
+
+    def wait(self, timeout: float | None) -> None:
+        """In place of doIteration, for a reactor that is run without another event loop.
+
+        Twisted's stops waiting just when select() does: whichever is first, the other's answer is
+        left over, and the loop goes round and round and may leave a thread behind at its end.
+        """
+        reactor = self.reactor
+        reactor._selectOnce(timeout, False)
+        try:
+            work = reactor._iterationQueue.get(timeout=None if timeout is None else timeout + GRACE)
+        except Empty:
+            return
+        work()
+
+    def hook(self) -> None:
+        self.reactor.wakeUp()
+
+
+def make(reactor: Any) -> Waker:
+    """The waker for reactor."""
+    return ThreadedWaker(reactor)

@@ -1,0 +1,135 @@
+"""
+The C{demo} command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from timerwheel.demo.plan import Plan
+from timerwheel.demo.result import SideResult
+from timerwheel.demo.runner import DemoError, NotStartedError, run_side
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its arguments."""
+    parser = commands.add_parser(
+        "demo",
+        help="run an echo server under load on the stock reactor and on ours, and compare",
+        description="Runs an echo server under load, with the timers of a busy router beside it,"
+        " once on the stock reactor and once on ours, each in a process of its own, and prints"
+        " what both took. Needs `pip install timerwheel[demo]`.",
+        epilog="exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could"
+        " not run",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--seconds", type=_seconds, default=10.0, metavar="S", help="how long to measure a side")
+    add("--connections", type=_count, default=200, metavar="N", help="how many clients")
+    add("--timers", type=_count, default=300_000, metavar="N", help="how many extra timers")
+    add(
+        "--churn",
+        type=_count,
+        default=30_000,
+        metavar="N",
+        help="timer operations a second in the background: arm, push back, cancel in equal parts",
+    )
+    add("--reactor", default="default", metavar="NAME", help="short name of the reactor")
+    add("--json", action="store_true", help="print JSON in place of the table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """
+    Run both sides and print what they found.
+
+    @return: the exit code.
+    """
+    obstacle = _obstacle()
+    if obstacle is not None:
+        print(obstacle, file=sys.stderr)
+        return 2
+    plan = Plan(options.seconds, options.connections, options.timers, options.churn)
+    try:
+        results = _run_sides(options.reactor, plan)
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, NotStartedError) else 1
+    _print_results(plan, results, as_json=options.json)
+    problems = [
+        f"{side}: {problem}" for side, result in results.items() for problem in result.problems
+    ]
+    for problem in problems:
+        print(f"FAILED: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _run_sides(reactor: str, plan: Plan) -> dict[str, SideResult]:
+    from timerwheel.demo.report import SIDES, progress_bar
+
+    results = {}
+    with progress_bar(plan) as advance:
+        for side in SIDES:
+
+            def progress(passed: float, side: str = side) -> None:
+                advance(side, passed)
+
+            results[side] = run_side(side, reactor, plan, progress)
+    return results
+
+
+def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool) -> None:
+    if as_json:
+        sides = {side: asdict(result) for side, result in results.items()}
+        print(json.dumps({"plan": asdict(plan), **sides}, indent=2))
+        return
+    from timerwheel.demo.report import print_report
+
+    print_report(plan, results)
+
+
+def _obstacle() -> str | None:
+    """
+    @return: one sentence that says what is not installed; L{None} when all is there.
+    """
+    if find_spec("rich") is None:
+        return "The demo draws its table with rich: pip install timerwheel[demo]"
+    try:
+        from timerwheel import install  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+def _count(text: str) -> int:
+    """
+    @raise argparse.ArgumentTypeError: C{text} is not a whole number above zero.
+    """
+    try:
+        number = int(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return number
+
+
+def _seconds(text: str) -> float:
+    """
+    @raise argparse.ArgumentTypeError: C{text} is not a number of seconds from 1 to a day.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1.0 <= number <= 86400.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
+    return number

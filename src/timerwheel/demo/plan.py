@@ -1,0 +1,102 @@
+"""
+What the demonstration does, fixed before it starts so that both sides do the same work.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from random import Random
+
+MESSAGE_BYTES = 32
+"""The size of one message and of its echo."""
+
+PROBES_A_SECOND = 200
+"""How many timers a second measure lateness."""
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds to which each timer of the churn is armed and pushed back: one value, as in servers."""
+
+REQUEST_LIFE = 1.0
+"""Seconds that a timer of the churn lives before it is cancelled."""
+
+FAR = 7 * 24 * 3600.0
+"""Seconds to the furthest deadline of the extra timers: a week."""
+
+SETTLING = 1.0
+"""Seconds between arming and measuring that are left for the loop to settle."""
+
+ARMING_ALLOWANCE = 20e-6
+"""Seconds that arming a near timer may take without delaying the start of the measurement."""
+
+SEED = 20240229
+"""Where all random numbers start, on both sides."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    The size of a run. Everything else follows from it and from L{SEED}.
+
+    @ivar seconds: how long to measure.
+    @ivar connections: how many clients are connected.
+    @ivar timers: how many extra timers are pending when the measurement starts.
+    @ivar churn: timer operations a second in the background: arm, push back and cancel in equal
+        parts.
+    """
+
+    seconds: float
+    connections: int
+    timers: int
+    churn: int
+
+    @property
+    def lead(self) -> float:
+        """Seconds from arming the first near timer to the beginning of the measurement."""
+        return SETTLING + (self.timers - self.far) * ARMING_ALLOWANCE
+
+    @property
+    def near(self) -> float:
+        """Seconds after the start of the measurement by which near timers fall due."""
+        return 60.0 + self.seconds
+
+    @property
+    def far(self) -> int:
+        """How many of the extra timers are far: half of them."""
+        return self.timers // 2
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of churn while measuring; each arms a timer, pushes one back, cancels one."""
+        return int(self.churn * self.seconds) // 3
+
+    @property
+    def requests(self) -> int:
+        """How many timers of the churn are alive at any moment."""
+        return max(2, int(self.churn * REQUEST_LIFE) // 3)
+
+    def far_delays(self) -> array[float]:
+        """
+        How long the far timers are armed for, in seconds: more than the run takes, and up to a
+        week.
+        """
+        random = Random(SEED)
+        shortest = 2 * (self.lead + self.near)
+        return array("d", (random.uniform(shortest, FAR) for _ in range(self.far)))
+
+    def near_deadlines(self) -> array[float]:
+        """
+        When the near timers fall due, in seconds after the measurement starts: evenly spread over
+        the time of the run and the minute after it.
+        """
+        random = Random(SEED + 1)
+        return array("d", (random.uniform(0.0, self.near) for _ in range(self.timers - self.far)))
+
+    def probe_deadlines(self) -> array[float]:
+        """
+        When the probes fall due, in seconds after the measurement starts: at any fraction of a
+        millisecond.
+        """
+        random = Random(SEED + 2)
+        count = int(PROBES_A_SECOND * self.seconds)
+        return array("d", sorted(random.uniform(0.0, self.seconds) for _ in range(count)))

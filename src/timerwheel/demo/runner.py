@@ -1,0 +1,130 @@
+"""
+Starts the processes of one side, server and clients, and collects what they found.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from threading import Timer
+from typing import IO, Any
+
+from timerwheel.demo.plan import Plan
+from timerwheel.demo.result import LoadResult, ServerResult, SideResult
+
+PATIENCE = 60.0
+"""Seconds beyond those planned after which a process is taken to hang, and killed."""
+
+
+class DemoError(Exception):
+    """
+    A process of the demonstration ended without a result. The message says why.
+    """
+
+
+class NotStartedError(DemoError):
+    """
+    The server could not even start: the reactor is not there, say.
+    """
+
+
+class Child:
+    """
+    A process of the demonstration: writes lines of JSON to its standard output.
+    """
+
+    def __init__(self, module: str, arguments: list[str], errors: IO[str]) -> None:
+        self._errors = errors
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"timerwheel.demo.{module}", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Wait for what the process writes, line by line, until it ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            yield json.loads(line)
+
+    def kill(self) -> None:
+        """End the process if it has not ended by itself."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def reason(self) -> str:
+        """
+        @return: the last line the process wrote to its standard error, or its exit code.
+        """
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        return lines[-1] if lines else f"exit code {code}"
+
+
+@contextmanager
+def started(module: str, arguments: list[str], seconds: float) -> Iterator[Child]:
+    """
+    Start a process, and see to it that it has ended when the block is left.
+
+    @param seconds: when to kill it.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        child = Child(module, arguments, errors)
+        guard = Timer(seconds, child.kill)
+        guard.start()
+        try:
+            yield child
+        finally:
+            guard.cancel()
+            child.kill()
+
+
+def run_side(side: str, reactor: str, plan: Plan, progress: Callable[[float], None]) -> SideResult:
+    """
+    Run one side from beginning to end.
+
+    @param side: C{"stock"} or C{"ours"}.
+    @param reactor: the short name of the reactor.
+    @param progress: is told how many of the C{plan.lead + plan.seconds} seconds have passed.
+
+    @raise NotStartedError: the server did not start.
+    @raise DemoError: a process ended without a result.
+    """
+    limit = PATIENCE + 2 * (plan.lead + plan.seconds)
+    arguments = ["--side", side, "--reactor", reactor, "--plan", json.dumps(asdict(plan))]
+    with started("server", arguments, limit) as server:
+        lines = server.lines()
+        opening = next(lines, None)
+        if opening is None:
+            raise NotStartedError(f"the {side} server did not start: {server.reason()}")
+        arguments = [f"--port={opening['port']}", f"--connections={plan.connections}"]
+        arguments.append(f"--seconds={limit}")
+        with started("load", arguments, limit + PATIENCE) as load:
+            result = _await_result(lines, progress)
+            if result is None:
+                raise DemoError(f"the {side} server gave no result: {server.reason()}")
+            seen = next(load.lines(), None)
+            if seen is None:
+                raise DemoError(f"the clients gave no result: {load.reason()}")
+    return SideResult(ServerResult(**result), LoadResult(**seen))
+
+
+def _await_result(
+    lines: Iterator[dict[str, Any]], progress: Callable[[float], None]
+) -> dict[str, Any] | None:
+    """
+    @return: the server's result; L{None} when it ended without one.
+    """
+    for line in lines:
+        if line.pop("event") == "result":
+            return line
+        progress(line["seconds"])
+    return None

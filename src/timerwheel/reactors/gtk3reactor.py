@@ -1,0 +1,9 @@
+"""The GTK 3 reactor, which is the GLib reactor under another name, with its delayed calls on the wheel."""
+
+from __future__ import annotations
+
+from timerwheel.reactors.gireactor import GIReactor as Gtk3Reactor
+from timerwheel.reactors.gireactor import PortableGIReactor as PortableGtk3Reactor
+from timerwheel.reactors.gireactor import install, make
+
+__all__ = ["Gtk3Reactor", "PortableGtk3Reactor", "install", "make"]
