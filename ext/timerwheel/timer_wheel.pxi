@@ -184,7 +184,8 @@ cdef class TimerWheel:
         """The earliest deadline, or None if there are no timers. Exact, and remembered until it changes."""
         if self.wheel.count == 0:
             return None
-        return wheel_next(&self.wheel, self.wheel.count)
+        # Each is looked at once, or twice if it was moved later.
+        return wheel_next(&self.wheel, 2 * self.wheel.count)
 
     def check_invariants(self):
         """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""

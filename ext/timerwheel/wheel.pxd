@@ -52,6 +52,8 @@ cdef struct Wheel:
     size_t count
     size_t held_count
     Entry *earliest         # the earliest in slots and overflow, or NULL when not known
+    double bound            # while credit lasts: no entry in slots and overflow is before this
+    size_t credit           # so many entries may leave before a search for the earliest pays again
     Level levels[6]
     Links overflow
     Links held
@@ -66,6 +68,8 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
     wheel.limit = UINT64_MAX
     wheel.count = wheel.held_count = 0
     wheel.earliest = NULL
+    wheel.bound = 0.0
+    wheel.credit = 0
     for number in range(LEVELS):
         level_init(&wheel.levels[number])
     list_init(&wheel.overflow)
@@ -101,6 +105,8 @@ cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) no
             &wheel.levels[number], number, (tick >> (number * SLOT_BITS)) & (SLOTS - 1), entry)
     if wheel.earliest != NULL and entry.when < wheel.earliest.when:
         wheel.earliest = entry
+    if entry.when < wheel.bound:
+        wheel.credit = 0
 
 
 cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
@@ -129,6 +135,7 @@ cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
         if entry.place == HELD:
             wheel.held_count -= 1
     entry.place = NOWHERE
+    wheel.credit -= wheel.credit > 0
     if entry == wheel.earliest:
         wheel.earliest = NULL
 
@@ -226,30 +233,39 @@ cdef inline Entry *wheel_search_overflow(Wheel *wheel, size_t *budget) noexcept 
     return earliest
 
 
+cdef inline double wheel_first_start(const Wheel *wheel) noexcept nogil:
+    """The start of the first slot that is occupied, or of the overflow."""
+    cdef int number = wheel_first_level(wheel)
+    if number < 0:
+        return tick_start(((wheel.elapsed >> WHEEL_BITS) + 1) << WHEEL_BITS)
+    return tick_start(wheel_slot_start(wheel, number, level_first(&wheel.levels[number])))
+
+
+cdef inline void wheel_search(Wheel *wheel, size_t budget) noexcept nogil:
+    """Find the earliest entry in slots and overflow; or, when the budget does not suffice, a bound."""
+    cdef size_t left = budget
+    cdef int number
+    while wheel.earliest == NULL and left:
+        number = wheel_first_level(wheel)
+        if number < 0:
+            wheel.earliest = wheel_search_overflow(wheel, &left)
+        else:
+            wheel.earliest = wheel_search_slot(wheel, number, level_first(&wheel.levels[number]), &left)
+    if wheel.earliest == NULL:
+        wheel.bound = wheel_first_start(wheel)
+        wheel.credit = budget
+
+
 cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
-    """The earliest deadline in slots and overflow.
+    """The earliest deadline in slots and overflow, one of which has entries.
 
     It is remembered until its entry leaves or moves. To find it anew, at most
     budget entries are looked at; when they do not suffice the answer is the
     start of the first slot, which is before the deadline, never after it.
     """
-    cdef int number
-    cdef unsigned slot
-    while wheel.earliest == NULL:
-        number = wheel_first_level(wheel)
-        if number < 0:
-            wheel.earliest = wheel_search_overflow(wheel, &budget)
-            if wheel.earliest == NULL:
-                return tick_start(((wheel.elapsed >> WHEEL_BITS) + 1) << WHEEL_BITS)
-        else:
-            slot = level_first(&wheel.levels[number])
-            wheel.earliest = wheel_search_slot(wheel, number, slot, &budget)
-            if wheel.earliest == NULL and budget == 0:
-                number = wheel_first_level(wheel)
-                if number < 0:
-                    return tick_start(((wheel.elapsed >> WHEEL_BITS) + 1) << WHEEL_BITS)
-                return tick_start(wheel_slot_start(wheel, number, level_first(&wheel.levels[number])))
-    return wheel.earliest.when
+    if wheel.earliest == NULL and (wheel.credit == 0 or tick_of(wheel.bound) <= wheel.elapsed):
+        wheel_search(wheel, budget)
+    return wheel.bound if wheel.earliest == NULL else wheel.earliest.when
 
 
 cdef inline Node *wheel_first_due(Wheel *wheel) noexcept nogil:

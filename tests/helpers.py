@@ -1,0 +1,70 @@
+"""Reactors that do no I/O, clocks that are moved by hand, and programs in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+from twisted.internet.base import ReactorBase
+
+from timerwheel import accelerate
+from timerwheel._accelerate import KEY
+from timerwheel._core import CallQueue
+
+
+class FakeClock:
+    """A clock that is moved by hand. Called for the time."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class StockReactor(ReactorBase):
+    """A stock reactor that does no I/O."""
+
+    def installWaker(self) -> None:
+        """There is nothing to wake."""
+
+    def removeAll(self) -> list[Any]:
+        return []
+
+    def doIteration(self, delay: float | None) -> None:
+        """There is nothing to wait for."""
+
+
+def make_reactor(clock: FakeClock, reactor_class: type[ReactorBase] = StockReactor) -> Any:
+    """A reactor on a fake clock, with the wheel."""
+    reactor: Any = reactor_class()
+    reactor.seconds = clock
+    accelerate(reactor)
+    return reactor
+
+
+def queue_of(reactor: Any) -> CallQueue:
+    """The queue of a reactor that has the wheel."""
+    queue: CallQueue = vars(reactor)[KEY].queue
+    return queue
+
+
+def run_python(program: str, *arguments: str, **environment: str) -> Any:
+    """Run a program in a fresh process; return what it printed last, parsed as JSON."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout.splitlines()[-1])

@@ -1,0 +1,392 @@
+"""TimerWheel: exact order and exact expiry, whatever the times and however they change."""
+
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from timerwheel import Timer, TimerWheel
+
+TICK = 2.0**-10
+STARTS = [0.0, 1.7e9, -1.0e6, 2.0**33 + 0.3, 12 * 86400.0]
+
+
+class Oracle:
+    """The same as the wheel by a list that is searched."""
+
+    def __init__(self, now: float) -> None:
+        self.entries: dict[Timer, tuple[float, int]] = {}
+        self.scheduled = 0
+
+    def add(self, timer: Timer, when: float) -> None:
+        self.entries[timer] = (when, self.scheduled)
+        self.scheduled += 1
+
+    def move(self, timer: Timer, when: float) -> None:
+        self.entries[timer] = (when, self.entries[timer][1])
+
+    def due(self, now: float) -> list[Timer]:
+        due = sorted((key, timer) for timer, key in self.entries.items() if key[0] <= now)
+        for _, timer in due:
+            del self.entries[timer]
+        return [timer for _, timer in due]
+
+    def next_expiry(self) -> float | None:
+        return min((when for when, _ in self.entries.values()), default=None)
+
+
+def check(wheel: TimerWheel, oracle: Oracle) -> None:
+    wheel.check_invariants()
+    assert len(wheel) == len(oracle.entries)
+    assert wheel.next_expiry() == oracle.next_expiry()
+
+
+class Machine:
+    """Does the same at random to a wheel and to the oracle."""
+
+    def __init__(self, seed: int, now: float) -> None:
+        self.random = random.Random(seed)
+        self.now = now
+        self.wheel = TimerWheel(now)
+        self.oracle = Oracle(now)
+        self.fired: list[Timer] = []
+
+    def delay(self) -> float:
+        kind = self.random.randrange(8)
+        if kind == 0:
+            return self.random.choice([0.0, TICK, -TICK, 63 * TICK, 64 * TICK, 65 * TICK])
+        if kind == 1:
+            return self.random.choice([4095, 4096, 4097, 2**18, 2**24, 2**30]) * TICK
+        if kind == 2:
+            return self.random.choice([2.0**26, 2.0**27, float("inf"), 2.0**128 + 1, 1e300])
+        if kind == 3:
+            return -self.random.random() * 10
+        return self.random.random() * 10 ** self.random.randrange(-4, 6)
+
+    def schedule(self) -> None:
+        when = self.now + self.delay()
+        holder: list[Timer] = []
+        timer = self.wheel.schedule(when, lambda: self.fired.append(holder[0]))
+        holder.append(timer)
+        self.oracle.add(timer, when)
+
+    def pick(self) -> Timer | None:
+        timers = list(self.oracle.entries)
+        return self.random.choice(timers) if timers else None
+
+    def cancel(self) -> None:
+        timer = self.pick()
+        if timer is not None:
+            assert timer.cancel() is True
+            assert timer.cancel() is False
+            del self.oracle.entries[timer]
+
+    def move(self) -> None:
+        timer = self.pick()
+        if timer is not None:
+            when = self.now + self.delay()
+            timer.reschedule(when)
+            self.oracle.move(timer, when)
+
+    def advance(self) -> None:
+        self.now += self.random.choice(
+            [0.0, TICK / 3, self.random.random(), self.random.random() * 1000, 2.0**20, -5.0]
+        )
+        self.fired.clear()
+        fired = self.wheel.advance(self.now)
+        due = self.oracle.due(self.now)
+        assert self.fired == due
+        assert fired == len(due)
+
+    def step(self) -> None:
+        action = self.random.choices(
+            [self.schedule, self.cancel, self.move, self.advance], weights=[5, 2, 4, 2]
+        )[0]
+        action()
+        check(self.wheel, self.oracle)
+
+
+# Timers are compared by the oracle only when their keys are equal, which they never are.
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("seed", range(6))
+def test_any_program_fires_as_a_sorted_list_would(seed: int, start: float) -> None:
+    machine = Machine(seed, start)
+    for _ in range(400):
+        machine.step()
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("edge", [1, 63, 64, 65, 4095, 4096, 4097, 2**18, 2**24, 2**30, 2**36])
+def test_fires_neither_early_nor_late_at_the_edge_of_each_level(start: float, edge: int) -> None:
+    wheel = TimerWheel(start)
+    fired: list[int] = []
+    for ticks in (edge - 1, edge, edge + 1):
+        wheel.schedule(start + ticks * TICK, fired.append, ticks)
+    for ticks in (edge - 1, edge, edge + 1):
+        before = start + ticks * TICK - TICK / 4
+        wheel.advance(before)
+        assert ticks not in fired
+        assert wheel.next_expiry() == start + ticks * TICK
+        wheel.advance(start + ticks * TICK)
+        assert fired[-1] == ticks
+        wheel.check_invariants()
+
+
+def test_equal_deadlines_fire_in_the_order_of_scheduling_through_cascades() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[int] = []
+    for number in range(100):
+        wheel.schedule(5000.0, fired.append, number)
+        wheel.advance(number * 40.0)
+    wheel.advance(5000.0)
+    assert fired == list(range(100))
+
+
+def test_order_within_a_tick_is_by_time_not_by_scheduling() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[float] = []
+    delays = [1 + number * TICK / 1000 for number in range(999)]
+    random.Random(1).shuffle(delays)
+    for delay in delays:
+        wheel.schedule(delay, fired.append, delay)
+    wheel.advance(2.0)
+    assert fired == sorted(delays)
+
+
+def test_a_timer_moved_later_keeps_no_claim_to_its_earlier_time() -> None:
+    """Also among timers that are due already, which lie in the heap."""
+    wheel = TimerWheel(100.0)
+    fired: list[str] = []
+    first = wheel.schedule(1.0, fired.append, "moved")
+    wheel.schedule(1.25, fired.append, "stayed")
+    first.reschedule(1.5)
+    wheel.advance(110.0)
+    assert fired == ["stayed", "moved"]
+
+
+def test_a_far_timer_does_not_delay_near_ones_at_any_uptime() -> None:
+    wheel = TimerWheel(0.0)
+    wheel.schedule(float("inf"), lambda: None)
+    wheel.schedule(2.0**40, lambda: None)
+    now = 0.0
+    for day in range(400):
+        fired: list[float] = []
+        now = day * 86400.0 * 4.3
+        wheel.advance(now)
+        wheel.schedule(now + 0.005, fired.append, now)
+        assert wheel.next_expiry() == now + 0.005
+        wheel.advance(now + 0.005)
+        assert fired == [now]
+
+
+def test_a_jump_of_a_year_fires_all_in_order() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[int] = []
+    delays = [number**3 for number in range(300)]
+    for delay in reversed(delays):
+        wheel.schedule(delay, fired.append, delay)
+    assert wheel.advance(366 * 86400.0) == 300
+    assert fired == delays
+
+
+def test_what_a_callback_schedules_for_the_same_instant_waits_for_the_next_advance() -> None:
+    wheel = TimerWheel(10.0)
+    fired: list[int] = []
+
+    def again() -> None:
+        fired.append(len(fired))
+        wheel.schedule(10.0, again)
+        wheel.schedule(9.0, fired.append, 100)
+
+    wheel.schedule(10.0, again)
+    assert wheel.advance(10.0) == 1
+    assert fired == [0]
+    assert wheel.next_expiry() == 9.0
+    assert wheel.advance(10.0) == 2
+    assert fired == [0, 100, 2]
+
+
+def test_a_timer_that_a_callback_moves_into_the_pass_fires_in_it() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[str] = []
+    later = wheel.schedule(50.0, fired.append, "moved")
+    wheel.schedule(1.0, lambda: later.reschedule(0.5))
+    wheel.schedule(1.0, fired.append, "last")
+    wheel.advance(1.0)
+    assert fired == ["moved", "last"]
+
+
+def test_a_timer_that_a_callback_cancels_does_not_fire() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[int] = []
+    timers: list[Timer] = []
+    timers.append(wheel.schedule(1.0, lambda: [timer.cancel() for timer in timers[1:]]))
+    timers += [wheel.schedule(1.0 + number * TICK / 9, fired.append, number) for number in range(20)]
+    assert wheel.advance(2.0) == 1
+    assert fired == []
+    wheel.schedule(3.0, fired.append, 3)
+    wheel.advance(3.0)
+    assert fired == [3]
+
+
+def test_an_advance_within_a_callback_is_a_pass_of_its_own() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[str] = []
+
+    def outer() -> None:
+        wheel.schedule(0.0, fired.append, "made before the inner")
+        wheel.advance(2.0)
+        wheel.schedule(0.0, fired.append, "made after the inner")
+        fired.append("outer")
+
+    wheel.schedule(1.0, outer)
+    wheel.schedule(1.5, fired.append, "inner")
+    wheel.advance(1.0)
+    assert fired == ["made before the inner", "inner", "outer"]
+    wheel.advance(1.0)
+    assert fired[3:] == ["made after the inner"]
+
+
+def test_an_exception_ends_the_advance_and_loses_nothing() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[int] = []
+    wheel.schedule(1.0, fired.append, 1)
+    wheel.schedule(2.0, lambda: 1 / 0)
+    wheel.schedule(3.0, fired.append, 3)
+    with pytest.raises(ZeroDivisionError):
+        wheel.advance(5.0)
+    assert fired == [1]
+    assert wheel.advance(5.0) == 1
+    assert fired == [1, 3]
+
+
+def test_a_clock_that_goes_back_harms_nothing() -> None:
+    wheel = TimerWheel(1000.0)
+    fired: list[float] = []
+    wheel.schedule(1001.0, fired.append, 1001.0)
+    wheel.advance(500.0)
+    for when in (502.0, 501.0, 999.9):
+        wheel.schedule(when, fired.append, when)
+    assert wheel.next_expiry() == 501.0
+    wheel.advance(501.0)
+    assert fired == [501.0]
+    wheel.advance(2000.0)
+    assert fired == [501.0, 502.0, 999.9, 1001.0]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 100, 4097, 100_000])
+def test_a_burst_in_one_tick_fires_sorted(count: int) -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[float] = []
+    order = random.Random(count)
+    delays = [5.0 + order.random() * TICK for _ in range(count)]
+    for delay in delays:
+        wheel.schedule(delay, fired.append, delay)
+    assert wheel.advance(6.0) == count
+    assert fired == sorted(delays)
+    wheel.check_invariants()
+
+
+@pytest.mark.parametrize(
+    ("when", "error"), [(float("nan"), ValueError), ("5", TypeError), (None, TypeError), (10**400, OverflowError)]
+)
+def test_a_time_that_is_none_is_refused_and_changes_nothing(when: Any, error: type[Exception]) -> None:
+    wheel = TimerWheel(0.0)
+    timer = wheel.schedule(5.0, lambda: None)
+    for call in (
+        lambda: wheel.schedule(when, print),
+        lambda: timer.reschedule(when),
+        lambda: wheel.advance(when),
+        lambda: TimerWheel(when),
+    ):
+        with pytest.raises(error):
+            call()
+    assert len(wheel) == 1
+    assert wheel.next_expiry() == 5.0
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    wheel = TimerWheel(0.0)
+    with pytest.raises(TypeError, match="not callable"):
+        wheel.schedule(1.0, None)  # type: ignore[arg-type]
+    assert len(wheel) == 0
+
+
+def test_a_timer_that_has_fired_cannot_be_rescheduled() -> None:
+    wheel = TimerWheel(0.0)
+    timer = wheel.schedule(1.0, int)
+    assert timer.active
+    wheel.advance(1.0)
+    assert not timer.active
+    assert timer.cancel() is False
+    with pytest.raises(ValueError, match="fired or been cancelled"):
+        timer.reschedule(2.0)
+
+
+def test_any_number_is_a_time() -> None:
+    wheel = TimerWheel(0)
+    fired: list[int] = []
+    for number, when in enumerate([True, Fraction(1, 2), 2**128 + 1, 1]):
+        wheel.schedule(when, fired.append, number)
+    wheel.advance(1)
+    assert fired == [1, 0, 3]
+    wheel.advance(float("inf"))
+    assert fired == [1, 0, 3, 2]
+
+
+def test_handles_carry_what_is_called() -> None:
+    timer = TimerWheel(0.0).schedule(1.5, dict, [("a", 1)], b=2)
+    assert (timer.func, timer.args, timer.kw, timer.when) == (dict, ([("a", 1)],), {"b": 2}, 1.5)
+
+
+def test_a_wheel_is_collected_with_what_it_holds() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.wheel = TimerWheel(0.0)
+            self.timers = [
+                self.wheel.schedule(when, self.callback)
+                for when in (-1.0, 0.5, 5.0, 5000.0, 1e9, float("inf"))
+            ]
+
+        def callback(self) -> None:
+            """Bound: the wheel holds its owner, which holds it."""
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+def test_dropping_the_wheel_in_a_callback_is_harmless() -> None:
+    wheels = [TimerWheel(0.0)]
+    fired: list[str] = []
+    kept = wheels[0].schedule(1.0, fired.append, "kept")
+    wheels[0].schedule(0.5, wheels.clear)
+    wheels[0].advance(1.0)
+    assert fired == ["kept"]
+    assert not kept.active
+
+
+def test_a_destructor_may_use_the_wheel() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[str] = []
+
+    class Argument:
+        def __del__(self) -> None:
+            wheel.schedule(1.0, fired.append, "from the destructor")
+            wheel.advance(0.5)
+
+    timer = wheel.schedule(1.0, print, Argument())
+    timer.cancel()
+    wheel.check_invariants()
+    wheel.schedule(0.25, lambda _: None, Argument())
+    wheel.advance(0.3)
+    wheel.check_invariants()
+    wheel.advance(2.0)
+    assert fired == ["from the destructor"] * 2
