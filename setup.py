@@ -1,8 +1,8 @@
 """Lists the extensions; all else is in pyproject.toml.
 
-Switches, in the environment: TIMERWHEEL_DEBUG=1 builds for a debugger,
-TIMERWHEEL_SANITIZE=address,undefined with these sanitizers, TIMERWHEEL_COVERAGE=1
-so that coverage sees the lines of the Cython sources.
+Switches, in the environment, for gcc and clang: TIMERWHEEL_DEBUG=1 builds for a
+debugger, TIMERWHEEL_SANITIZE=address,undefined with these sanitizers,
+TIMERWHEEL_COVERAGE=1 so that coverage sees the lines upstairs (_core.pyx).
 """
 
 import os
@@ -10,6 +10,8 @@ import sys
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
 
 COVERAGE = os.environ.get("TIMERWHEEL_COVERAGE") == "1"
 DEBUG = os.environ.get("TIMERWHEEL_DEBUG") == "1"
@@ -27,13 +29,32 @@ if SANITIZE:
     compile_args += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"]
     link_args += [f"-fsanitize={SANITIZE}"]
 if COVERAGE:
-    macros += [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+    # Not CYTHON_TRACE_NOGIL: tracing takes memory, which may start the garbage collector, and that
+    # must not find the lists downstairs half linked.
+    macros += [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 
 names = ["_core"]
 if sys.platform.startswith("linux"):
     names.append("_alarm")
 
+
+class BuildExtension(build_ext):
+    """Ends with a sentence where there is no compiler, in place of a traceback."""
+
+    def build_extension(self, ext: Extension) -> None:
+        try:
+            super().build_extension(ext)
+        except (BaseError, CCompilerError) as error:
+            raise SystemExit(
+                f"timerwheel could not be compiled ({error}). It needs a C compiler and Python's "
+                "headers (Debian and Ubuntu: apt-get install gcc python3-dev; macOS: xcode-select "
+                "--install; Windows: Build Tools for Visual Studio), or a ready-made wheel for "
+                "this Python."
+            ) from None
+
+
 setup(
+    cmdclass={"build_ext": BuildExtension},
     ext_modules=cythonize(
         [
             Extension(
@@ -46,6 +67,9 @@ setup(
             for name in names
         ],
         include_path=["ext"],
-        compiler_directives={"linetrace": COVERAGE},
+        # Without autotestdict no module has a __test__, which doctest alone would look at.
+        compiler_directives={"autotestdict": False, "linetrace": COVERAGE},
+        # The dates of the files do not tell when a switch has changed.
+        force=True,
     ),
 )

@@ -59,6 +59,7 @@ cdef class DelayedCall(Handle):
 
     cdef object attribute(self, str name, object default)
     cdef int set_attribute(self, str name, object value) except -1
+    cdef int tell(self, str name) except -1
     cdef int require_active(self) except -1
     cdef double now(self) except? -1.0
     cdef void settle(self) noexcept

@@ -253,6 +253,27 @@ cdef class CallQueue(TimerWheel):
         return calls
 
 
+# Cython's functions for the attributes of a subclass call those that it made for the base, not
+# those that were put around them: so again.
+
+cdef traverseproc traverse_queue_attributes = (<PyTypeObject *>CallQueue).tp_traverse
+cdef inquiry clear_queue_attributes = (<PyTypeObject *>CallQueue).tp_clear
+
+
+cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcept:
+    cdef int result = traverse_handles(self, visit, argument)
+    return result if result else traverse_queue_attributes(self, visit, argument)
+
+
+cdef int clear_queue(PyObject *self) noexcept:
+    (<TimerWheel>self).detach_all()
+    return clear_queue_attributes(self)
+
+
+(<PyTypeObject *>CallQueue).tp_traverse = traverse_queue
+(<PyTypeObject *>CallQueue).tp_clear = clear_queue
+
+
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
     PyObject_GC_UnTrack(handle_of(entry))
     return 0

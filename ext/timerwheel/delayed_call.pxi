@@ -168,7 +168,7 @@ cdef class DelayedCall(Handle):
         if self.owner != NULL:
             (<TimerWheel>self.owner).unlink(self)
         else:
-            self.canceller(self)
+            self.tell("canceller")
         self._cancelled = True
         if debugging() or has_dict(self) and self.debug:
             self._repr = repr(self)
@@ -212,7 +212,7 @@ cdef class DelayedCall(Handle):
         if delayed < 0.0:
             self.move(self._time + delayed, 0.0)
             if self.owner == NULL:
-                self.resetter(self)
+                self.tell("resetter")
         else:
             self.move(self._time, delayed)
 
@@ -240,6 +240,13 @@ cdef class DelayedCall(Handle):
 
     cdef int set_attribute(self, str name, object value) except -1:
         PyObject_GenericGetDict(self, NULL)[name] = value
+        return 0
+
+    cdef int tell(self, str name) except -1:
+        """Tell the function that a call in no queue was given. There is none if its queue is gone."""
+        cdef object function = self.attribute(name, None)
+        if function is not None:
+            function(self)
         return 0
 
     cdef int require_active(self) except -1:
@@ -290,7 +297,7 @@ cdef class DelayedCall(Handle):
     cdef int reset_detached(self, double when) except -1:
         if when < self._time:
             self.move(when, 0.0)
-            self.resetter(self)
+            self.tell("resetter")
         else:
             self.move(self._time, 0.0 if when == self._time else when - self._time)
         return 0

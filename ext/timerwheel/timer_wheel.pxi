@@ -270,25 +270,27 @@ cdef int visit_handle(Entry *entry, void *walk) noexcept:
     return (<Walk *>walk).visit(handle_of(entry), (<Walk *>walk).argument)
 
 
-cdef traverseproc traverse_attributes = (<PyTypeObject *>TimerWheel).tp_traverse
-cdef inquiry clear_attributes = (<PyTypeObject *>TimerWheel).tp_clear
+cdef int traverse_handles(PyObject *self, visitproc visit, void *argument) noexcept:
+    cdef Walk walk
+    if (<TimerWheel>self).immortal:
+        return 0
+    walk.visit = visit
+    walk.argument = argument
+    return wheel_each(&(<TimerWheel>self).wheel, visit_handle, &walk)
+
+
+cdef traverseproc traverse_wheel_attributes = (<PyTypeObject *>TimerWheel).tp_traverse
+cdef inquiry clear_wheel_attributes = (<PyTypeObject *>TimerWheel).tp_clear
 
 
 cdef int traverse_wheel(PyObject *self, visitproc visit, void *argument) noexcept:
-    cdef Walk walk
-    cdef int result
-    if not (<TimerWheel>self).immortal:
-        walk.visit = visit
-        walk.argument = argument
-        result = wheel_each(&(<TimerWheel>self).wheel, visit_handle, &walk)
-        if result:
-            return result
-    return traverse_attributes(self, visit, argument) if traverse_attributes != NULL else 0
+    cdef int result = traverse_handles(self, visit, argument)
+    return result if result else traverse_wheel_attributes(self, visit, argument)
 
 
 cdef int clear_wheel(PyObject *self) noexcept:
     (<TimerWheel>self).detach_all()
-    return clear_attributes(self) if clear_attributes != NULL else 0
+    return clear_wheel_attributes(self)
 
 
 (<PyTypeObject *>TimerWheel).tp_traverse = traverse_wheel

@@ -15,7 +15,8 @@ except ImportError as error:
     raise ImportError(
         "timerwheel was installed without its extension module for this Python "
         f"({error}). Install a wheel for it, or, with a C compiler at hand, run: "
-        "python -m pip install --force-reinstall --no-binary timerwheel timerwheel"
+        "python -m pip install --force-reinstall --no-binary timerwheel timerwheel",
+        name=__name__,  # has `python -m timerwheel` print the sentence without a traceback
     ) from None
 
 from timerwheel._accelerate import accelerate, restore

@@ -89,7 +89,8 @@ class Acceleration:
             }
         )
         self.claim()
-        if sys.modules.get("twisted.internet.reactor") is self.reactor:
+        installed: object = sys.modules.get("twisted.internet.reactor")
+        if installed is self.reactor:
             self.queue.make_immortal()
         self.queue.hook = self.waker.hook
         self.waker.attach()
@@ -106,7 +107,7 @@ class Acceleration:
         self.waker.detach()
 
     def claim(self) -> None:
-        """Have our methods stand on the instance where its class has Twisted's own, and only there."""
+        """Have our methods stand on the instance where its class has Twisted's own, only there."""
         from twisted.python.runtime import seconds
 
         reactor_class = type(self.reactor)
@@ -160,7 +161,7 @@ _STOCK_MODULES = frozenset(
 
 
 def _is_stock(reactor_class: type, name: str) -> bool:
-    """Whether the method of a class is Twisted's own (or ours) and not one that the program put there.
+    """Whether the method of a class is Twisted's own (or ours), not one that the program put there.
 
     Told by the module in which the function was compiled, which a wrapper cannot
     copy as it can copy its name.

@@ -50,7 +50,7 @@ def install(name: str = "default", *, clock: str = "wall") -> None:
 
 
 def install_reactor(make: Callable[[], Any]) -> Any:
-    """Install the reactor that make() returns, and return it. Raises ReactorAlreadyInstalledError."""
+    """Install the reactor that make() returns; return it. Raises ReactorAlreadyInstalledError."""
     from twisted.internet.error import ReactorAlreadyInstalledError
     from twisted.internet.main import installReactor
 
@@ -62,7 +62,7 @@ def install_reactor(make: Callable[[], Any]) -> Any:
             "installed: timerwheel.accelerate(reactor)"
         )
     reactor = make()
-    installReactor(reactor)
+    installReactor(reactor)  # type: ignore[no-untyped-call]
     vars(reactor)[KEY].queue.make_immortal()
     return reactor
 

@@ -1,4 +1,4 @@
-"""Log the failure of a timed call as the installed Twisted logs it (ReactorBase.runUntilCurrent)."""
+"""Log the failure of a timed call as the installed Twisted does (ReactorBase.runUntilCurrent)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
 
 
 def report(creator: Sequence[str] | None) -> None:
-    """Log the exception that is being handled. creator: the stack where the call was made, or None."""
+    """Log the exception being handled. creator: the stack where the call was made, or None."""
     if _handler is None:
         _report_before_handlers(creator)
     elif creator is None:
@@ -28,7 +28,7 @@ def report(creator: Sequence[str] | None) -> None:
 
 
 def _report_before_handlers(creator: Sequence[str] | None) -> None:
-    log.err()
+    log.err()  # type: ignore[no-untyped-call]
     if creator is not None:
         log.msg(
             "\n C: previous exception occurred in a DelayedCall created here:\n"

@@ -16,7 +16,7 @@ from timerwheel._core import CallQueue
 
 
 class NewCalls:
-    """In place of `_newTimedCalls`: a view of all pending calls; what is appended goes to the wheel."""
+    """In place of `_newTimedCalls`: a view of all pending calls. What is appended joins them."""
 
     def __init__(self, queue: CallQueue) -> None:
         self._queue = queue
@@ -37,7 +37,7 @@ class NewCalls:
 
 
 class Bridge:
-    """The one call in Twisted's heap: as stock DelayedCalls are to it, due at the wheel's earliest."""
+    """The one call in Twisted's heap: in form a stock one, due when the wheel's earliest is."""
 
     cancelled = 0
     delayed_time = 0.0

@@ -50,7 +50,7 @@ class AsyncioWaker(Waker):
 
 def _whole_milliseconds_after(timeout: float) -> float:
     """The loop's time for uvloop, whose timers count whole ms of a clock that was read at the last
-    turn of the loop, and that is rounded down: early otherwise, and more so the longer ago that was.
+    turn of the loop, and rounded down: early otherwise, and more so the longer ago that was.
     """
     return ceil((monotonic() + timeout) * 1000) / 1000
 

@@ -10,7 +10,7 @@ from timerwheel._wakers._waker import Waker
 
 
 class GLibWaker(Waker):
-    """Keeps `_simtag` of the reactor, the id of its timeout source, set for the earliest deadline."""
+    """Keeps `_simtag`, the id of the reactor's timeout source, set for the earliest deadline."""
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"_reschedule": self.reschedule}

@@ -1,4 +1,4 @@
-"""For reactors that wait in whole milliseconds and round down: iocp, win32event, and poll without timerfd.
+"""For reactors that wait in whole ms and round down: iocp, win32event, and poll without timerfd.
 
 Rounded down, the wait ends before the call is due, and the reactor spins until it is.
 """

@@ -1,4 +1,4 @@
-"""The GTK 3 reactor, which is the GLib reactor under another name, with its delayed calls on the wheel."""
+"""The GTK 3 reactor, the GLib one under another name, with its delayed calls on the wheel."""
 
 from __future__ import annotations
 

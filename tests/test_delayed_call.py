@@ -1,0 +1,353 @@
+"""DelayedCall does what twisted.internet.base.DelayedCall does; each test runs on both where it can."""
+
+from __future__ import annotations
+
+import gc
+import re
+import weakref
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
+from twisted.internet import error
+from twisted.internet.base import DelayedCall as StockDelayedCall
+from twisted.internet.interfaces import IDelayedCall
+from zope.interface.verify import verifyObject
+
+import timerwheel
+
+
+@pytest.fixture(params=["stock", "ours"])
+def either(request: pytest.FixtureRequest, clock: FakeClock) -> Any:
+    """A stock reactor, and one of ours, on the fake clock."""
+    if request.param == "ours":
+        return make_reactor(clock)
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    return reactor
+
+
+def function(*args: Any, **kw: Any) -> None:
+    """What is called."""
+
+
+def test_is_taken_for_the_stock_class(reactor: Any) -> None:
+    call = reactor.callLater(1, function)
+    assert isinstance(call, StockDelayedCall)
+    assert isinstance(call, timerwheel.DelayedCall)
+    assert type(call).__name__ == "DelayedCall"
+    assert verifyObject(IDelayedCall, call)
+
+
+def test_attributes(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(5, function, 1, 2, key=3)
+    assert (call.time, call.delayed_time, call.getTime()) == (105.0, 0.0, 105.0)
+    assert (call.func, call.args, call.kw) == (function, (1, 2), {"key": 3})
+    assert (call.called, call.cancelled) == (0, 0)
+    assert isinstance(call.called, int)
+    assert isinstance(call.cancelled, int)
+    assert call.active()
+    assert call.seconds() == 100.0
+    assert call.creator is None
+    call.own = "attribute"
+    assert call.own == "attribute"
+    assert weakref.ref(call)() is call
+
+
+def test_after_firing_the_function_and_arguments_stay(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(0, function, 1, key=2)
+    either.runUntilCurrent()
+    assert (call.func, call.args, call.kw) == (function, (1,), {"key": 2})
+    assert (call.called, call.cancelled, call.active()) == (1, 0, False)
+
+
+def test_cancel_drops_the_function_and_arguments(either: Any) -> None:
+    class Argument:
+        """To be let go of."""
+
+    argument = Argument()
+    gone = weakref.ref(argument)
+    call = either.callLater(1, function, argument)
+    del argument
+    call.cancel()
+    gc.collect()
+    assert gone() is None
+    assert (call.called, call.cancelled, call.active()) == (0, 1, False)
+    for name in ("func", "args", "kw"):
+        assert not hasattr(call, name)
+
+
+def test_a_call_that_is_over_refuses(either: Any) -> None:
+    cancelled, called = either.callLater(1, function), either.callLater(0, function)
+    cancelled.cancel()
+    either.runUntilCurrent()
+    for call, expected in [(cancelled, error.AlreadyCancelled), (called, error.AlreadyCalled)]:
+        for method in (call.cancel, lambda call=call: call.reset(1), lambda call=call: call.delay(1)):
+            with pytest.raises(expected):
+                method()
+
+
+def test_the_call_that_is_running_is_called(either: Any) -> None:
+    calls: list[Any] = []
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append((calls[0].called, calls[0].active(), either.getDelayedCalls()))
+        with pytest.raises(error.AlreadyCalled):
+            calls[0].cancel()
+
+    calls.append(either.callLater(0, look))
+    either.runUntilCurrent()
+    assert seen == [(1, False, [])]
+
+
+def test_reset_later_keeps_time_and_delays(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(5, function)
+    either.runUntilCurrent()
+    call.reset(20)
+    assert (call.time, call.delayed_time, call.getTime()) == (105.0, 15.0, 120.0)
+    call.reset(10)
+    assert (call.time, call.delayed_time, call.getTime()) == (105.0, 5.0, 110.0)
+    call.reset(1)
+    assert (call.time, call.delayed_time, call.getTime()) == (101.0, 0.0, 101.0)
+
+
+def test_delay_adds_up_and_below_zero_activates(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(5, function)
+    either.runUntilCurrent()
+    call.delay(3)
+    call.delay(4)
+    assert (call.time, call.delayed_time, call.getTime()) == (105.0, 7.0, 112.0)
+    call.delay(-10)
+    assert (call.time, call.delayed_time, call.getTime()) == (102.0, 0.0, 102.0)
+
+
+def test_a_new_call_is_activated_when_it_is_looked_at(either: Any) -> None:
+    """Twisted makes the delay part of `time` when it first takes a new call into its heap."""
+    call = either.callLater(5, function)
+    call.delay(3)
+    assert (call.time, call.delayed_time) == (105.0, 3.0)
+    assert either.timeout() == 8.0
+    assert (call.time, call.delayed_time) == (108.0, 0.0)
+    call.delay(1)
+    assert (call.time, call.delayed_time) == (108.0, 1.0)
+
+
+def test_a_delayed_call_is_activated_when_its_time_comes(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(5, function)
+    either.runUntilCurrent()
+    call.delay(3)
+    clock.advance(6)
+    either.runUntilCurrent()
+    assert (call.time, call.delayed_time, call.called) == (108.0, 0.0, 0)
+    clock.advance(2)
+    either.runUntilCurrent()
+    assert call.called == 1
+
+
+def test_calls_are_ordered_by_time(either: Any) -> None:
+    first, second = either.callLater(1, function), either.callLater(2, function)
+    assert first < second
+    assert first <= second
+    assert second > first
+    assert second >= first
+    assert first == first  # noqa: PLR0124
+    assert first != second
+    assert len({first, second}) == 2
+
+
+def test_repr_is_twisteds(either: Any) -> None:
+    call = either.callLater(1.5, function, 1, "two", key=None)
+    assert re.fullmatch(
+        rf"<DelayedCall 0x{id(call):x} \[1\.5s\] called=0 cancelled=0 "
+        r"function\(1, 'two', key=None\)>",
+        repr(call),
+    )
+    assert str(call) == repr(call)
+    call.cancel()
+    assert repr(call) == f"<DelayedCall 0x{id(call):x} [1.5s] called=0 cancelled=1>"
+
+
+def test_debug_on_twisteds_class_remembers_the_creator(
+    either: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = either.callLater(1, function)
+    monkeypatch.setattr(StockDelayedCall, "debug", True)
+    call = either.callLater(1, function, "argument")
+    monkeypatch.setattr(StockDelayedCall, "debug", False)
+    after = either.callLater(1, function)
+    assert before.creator is None
+    assert after.creator is None
+    assert 'either.callLater(1, function, "argument")' in call.creator[-1]
+    assert "traceback at creation" in repr(call)
+
+
+def test_a_cancelled_call_in_debug_mode_still_tells_what_it_was(
+    either: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StockDelayedCall, "debug", True)
+    call = either.callLater(1, function, "argument")
+    call.cancel()
+    assert "function('argument')" in repr(call)
+
+
+def test_the_clock_of_a_call_is_its_reactors_when_it_was_made(either: Any, clock: FakeClock) -> None:
+    call = either.callLater(5, function)
+    either.seconds = lambda: 1000.0
+    other = either.callLater(5, function)
+    assert call.seconds() == 100.0
+    call.reset(7)
+    assert call.getTime() == 107.0
+    assert other.getTime() == 1005.0
+    assert other.seconds() == 1000.0
+
+
+@pytest.mark.parametrize("delay", [-1, -1e-300, float("nan"), float("-inf")])
+def test_a_negative_delay_is_refused(either: Any, delay: float) -> None:
+    with pytest.raises(AssertionError, match="is not greater than or equal to 0 seconds"):
+        either.callLater(delay, function)
+    assert either.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("delay", ["5", None, [], 1j, object()])
+def test_a_delay_that_is_no_number_is_refused(reactor: Any, delay: Any) -> None:
+    call = reactor.callLater(5, function)
+    with pytest.raises(TypeError):
+        reactor.callLater(delay, function)
+    for method in (call.reset, call.delay):
+        with pytest.raises(TypeError):
+            method(delay)
+    assert call.getTime() == 105.0
+    assert reactor.getDelayedCalls() == [call]
+
+
+@pytest.mark.parametrize(
+    "delay", [0, True, 1.5, Fraction(3, 2), 2**128 + 1, float("inf"), 1e308, 5e-324]
+)
+def test_any_number_is_a_delay(reactor: Any, delay: Any) -> None:
+    call = reactor.callLater(delay, function)
+    assert call.getTime() == 100.0 + float(delay)
+    call.reset(delay)
+    assert call.getTime() == 100.0 + float(delay)
+
+
+def test_numpys_and_decimals_are_delays(reactor: Any) -> None:
+    class Number:
+        """As NumPy's scalars: a number that is no int and no float."""
+
+        def __float__(self) -> float:
+            return 2.5
+
+    assert reactor.callLater(Number(), function).getTime() == 102.5
+    assert reactor.callLater(Decimal("2.5"), function).getTime() == 102.5
+
+
+def test_a_huge_int_is_refused_as_twisted_does(either: Any) -> None:
+    with pytest.raises(OverflowError):
+        either.callLater(10**400, function)
+    assert either.getDelayedCalls() == []
+
+
+def test_what_cannot_be_called_is_refused_at_the_call(reactor: Any) -> None:
+    with pytest.raises(TypeError, match="needs a callable"):
+        reactor.callLater(1, "function")
+    with pytest.raises(TypeError, match="missing required argument"):
+        reactor.callLater(1)
+    with pytest.raises(TypeError, match="missing required argument"):
+        reactor.callLater()
+    assert reactor.getDelayedCalls() == []
+
+
+def test_keywords_are_bound_as_twisted_binds_them(either: Any) -> None:
+    call = either.callLater(delay=1, callable=function, key=2)
+    assert (call.getTime(), call.func, call.args, call.kw) == (101.0, function, (), {"key": 2})
+    call = either.callLater(1, callable=function)
+    assert call.func is function
+    with pytest.raises(TypeError, match="multiple values"):
+        either.callLater(1, function, delay=2)
+    with pytest.raises(TypeError, match="multiple values"):
+        either.callLater(1, function, callable=function)
+
+
+def test_nan_does_not_wedge(reactor: Any, queue: CallQueue) -> None:
+    """twisted#3884."""
+    call = reactor.callLater(5, function)
+    for method in (call.reset, call.delay):
+        with pytest.raises(ValueError, match="NaN"):
+            method(float("nan"))
+    assert call.getTime() == 105.0
+    assert reactor.timeout() == 5.0
+    endless = reactor.callLater(float("inf"), function)
+    with pytest.raises(ValueError, match="NaN"):
+        endless.delay(float("-inf"))
+    assert endless.getTime() == float("inf")
+    endless.reset(float("inf"))
+    assert endless.getTime() == float("inf")
+    endless.reset(1)
+    assert reactor.timeout() == 1.0
+    queue.check_invariants()
+
+
+def test_a_clock_that_cancels_the_call_it_is_read_for(reactor: Any) -> None:
+    calls: list[Any] = []
+
+    def clock() -> float:
+        if calls:
+            calls.pop().cancel()
+        return 100.0
+
+    reactor.seconds = clock
+    call = reactor.callLater(1, function)
+    calls.append(call)
+    with pytest.raises(error.AlreadyCancelled):
+        call.reset(5)
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_call_of_its_own_tells_its_functions() -> None:
+    """As Twisted's class is used without a reactor, by its Clock for one."""
+    told: list[tuple[str, Any]] = []
+    call = timerwheel.DelayedCall(
+        20,
+        function,
+        (1,),
+        {"key": 2},
+        lambda call: told.append(("cancel", call)),
+        lambda call: told.append(("reset", call)),
+        lambda: 10,
+    )
+    call.reset(13)
+    assert call.getTime() == 23.0
+    call.reset(1)
+    assert call.getTime() == 11.0
+    call.delay(-2)
+    assert call.getTime() == 9.0
+    call.cancel()
+    assert told == [("reset", call), ("reset", call), ("cancel", call)]
+    with pytest.raises(error.AlreadyCancelled):
+        call.cancel()
+
+
+def test_the_arguments_can_be_replaced_before_the_call(either: Any) -> None:
+    fired: list[Any] = []
+    call = either.callLater(0, function, 1)
+    call.func = lambda *args, **kw: fired.append((args, kw))
+    call.args = [2, 3]
+    call.kw["key"] = 4
+    either.runUntilCurrent()
+    assert fired == [((2, 3), {"key": 4})]
+
+
+def test_handles_do_not_keep_a_dropped_reactor_waiting(clock: FakeClock) -> None:
+    reactor = make_reactor(clock)
+    call = reactor.callLater(5, function)
+    queue_gone = weakref.ref(queue_of(reactor))
+    del reactor
+    gc.collect()
+    assert queue_gone() is None
+    call.reset(3)
+    assert call.getTime() == 103.0
+    call.cancel()
+    assert call.cancelled == 1

@@ -1,0 +1,422 @@
+"""A pass of a reactor: what runs in it and in which order, what fails, and what timeout() says."""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import weakref
+from typing import Any
+
+import pytest
+from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
+from twisted.internet.base import DelayedCall as StockDelayedCall
+from twisted.logger import LogEvent, globalLogPublisher
+
+
+@pytest.fixture
+def events() -> Any:
+    """What is logged."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
+
+
+def test_the_same_instant_fires_in_the_order_of_scheduling(reactor: Any, clock: FakeClock) -> None:
+    """twisted#6718."""
+    fired: list[int] = []
+    for number in range(50):
+        reactor.callLater(1, fired.append, number)
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert fired == list(range(50))
+
+
+def test_never_early_however_little_is_missing(reactor: Any, clock: FakeClock) -> None:
+    for start in (100.0, 1.7e9, 2.0**33):
+        clock.now = start
+        fired: list[int] = []
+        call = reactor.callLater(0.25, fired.append, 1)
+        clock.now = math.nextafter(call.getTime(), 0.0)
+        reactor.runUntilCurrent()
+        assert fired == []
+        clock.now = call.getTime()
+        reactor.runUntilCurrent()
+        assert fired == [1]
+
+
+def test_a_call_made_in_a_pass_waits_for_the_next(reactor: Any) -> None:
+    """twisted#4026, twisted#5962: zero delays under a clock that stands still."""
+    fired: list[str] = []
+
+    def again() -> None:
+        fired.append("again")
+        reactor.callLater(0, again)
+
+    reactor.callLater(0, again)
+    for passes in range(1, 5):
+        reactor.runUntilCurrent()
+        assert len(fired) == passes
+        assert reactor.timeout() == 0
+
+
+def test_a_call_that_stood_before_and_is_reset_to_now_runs_in_the_pass(
+    reactor: Any, clock: FakeClock
+) -> None:
+    fired: list[str] = []
+    later = reactor.callLater(50, fired.append, "reset")
+    reactor.callLater(1, lambda: later.reset(0))
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert fired == ["reset"]
+
+
+def test_a_call_made_and_reset_in_a_pass_waits(reactor: Any, clock: FakeClock) -> None:
+    fired: list[str] = []
+
+    def make() -> None:
+        reactor.callLater(5, fired.append, "new").reset(0)
+
+    reactor.callLater(0, make)
+    reactor.runUntilCurrent()
+    assert fired == []
+    reactor.runUntilCurrent()
+    assert fired == ["new"]
+
+
+def test_cancelled_in_the_pass_does_not_run(reactor: Any) -> None:
+    fired: list[int] = []
+    calls: list[Any] = []
+    calls.append(reactor.callLater(0, lambda: [call.cancel() for call in calls[1:]]))
+    calls += [reactor.callLater(0, fired.append, number) for number in range(5)]
+    reactor.callLater(0, fired.append, 5)
+    reactor.runUntilCurrent()
+    assert fired == [5]
+
+
+def test_delayed_in_the_pass_does_not_run(reactor: Any, clock: FakeClock) -> None:
+    fired: list[int] = []
+    calls: list[Any] = []
+    calls.append(reactor.callLater(0, lambda: calls[1].delay(5)))
+    calls.append(reactor.callLater(0, fired.append, 1))
+    reactor.runUntilCurrent()
+    assert fired == []
+    assert reactor.timeout() == 5.0
+    clock.advance(5)
+    reactor.runUntilCurrent()
+    assert fired == [1]
+
+
+def test_a_pass_within_a_pass(reactor: Any) -> None:
+    fired: list[str] = []
+
+    def outer() -> None:
+        reactor.callLater(0, fired.append, "made in the outer")
+        reactor.runUntilCurrent()
+        fired.append("outer")
+
+    reactor.callLater(0, outer)
+    reactor.callLater(0, fired.append, "second")
+    reactor.runUntilCurrent()
+    assert fired == ["second", "made in the outer", "outer"]
+
+
+def test_failures_are_logged_as_twisted_logs_them(
+    clock: FakeClock, events: list[LogEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def described(reactor: Any) -> list[Any]:
+        events.clear()
+        reactor.seconds = clock
+        fired: list[str] = []
+        reactor.callLater(0, lambda: 1 / 0)
+        reactor.callLater(0, fired.append, "went on")
+        reactor.runUntilCurrent()
+        assert fired == ["went on"]
+        return [
+            (
+                event["log_namespace"],
+                event["log_level"],
+                event.get("log_format"),
+                event["log_failure"].type if "log_failure" in event else None,
+                event["previous"]().count("callLater") if "previous" in event else None,
+            )
+            for event in events
+        ]
+
+    ours, stock = make_reactor(clock), StockReactor()
+    assert described(ours) == described(stock)
+    monkeypatch.setattr(StockDelayedCall, "debug", True)
+    assert described(ours) == described(stock)
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_exceptions_that_are_no_errors_are_treated_alike(
+    clock: FakeClock, events: list[LogEvent], raised: type[BaseException]
+) -> None:
+    def outcome(reactor: Any) -> tuple[list[str], int]:
+        events.clear()
+        reactor.seconds = clock
+        fired: list[str] = []
+
+        def fail() -> None:
+            raise raised
+
+        reactor.callLater(0, fail)
+        reactor.callLater(0, fired.append, "went on")
+        reactor.runUntilCurrent()
+        return fired, len([event for event in events if "log_failure" in event])
+
+    assert outcome(make_reactor(clock)) == outcome(StockReactor()) == (["went on"], 1)
+
+
+def test_timeout_is_exact(reactor: Any, clock: FakeClock) -> None:
+    assert reactor.timeout() is None
+    calls = [reactor.callLater(delay, int) for delay in (50, 10, 100)]
+    assert reactor.timeout() == 10
+    calls[1].cancel()
+    assert reactor.timeout() == 50
+    calls[0].reset(200)
+    assert reactor.timeout() == 100
+    calls[2].delay(-99.75)
+    assert reactor.timeout() == 0.25
+    clock.advance(5)
+    assert reactor.timeout() == 0
+    for call in calls[0], calls[2]:
+        call.cancel()
+    assert reactor.timeout() is None
+
+
+def test_timeout_has_twisteds_ceiling(reactor: Any) -> None:
+    reactor.callLater(2**128 + 1, int)
+    assert reactor.timeout() == 2147483
+    reactor.callLater(2147482.5, int)
+    assert reactor.timeout() == 2147482.5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_timeout_is_exact_for_any_program(seed: int, clock: FakeClock) -> None:
+    chance = random.Random(seed)
+    reactor = make_reactor(clock)
+    calls: list[Any] = []
+    for _ in range(600):
+        action = chance.randrange(6)
+        calls = [call for call in calls if call.active()]
+        delay = chance.random() * 10 ** chance.randrange(-3, 5)
+        if action < 2 or not calls:
+            calls.append(reactor.callLater(delay, int))
+        elif action == 2:
+            calls.pop(chance.randrange(len(calls))).cancel()
+        elif action == 3:
+            chance.choice(calls).reset(delay)
+        elif action == 4:
+            chance.choice(calls).delay(chance.choice([-delay, delay]))
+        else:
+            clock.advance(chance.random() * chance.choice([0.001, 1, 100]))
+            reactor.runUntilCurrent()
+        times = [call.getTime() for call in calls if call.active()]
+        expected = max(0, min(2147483, min(times) - clock.now)) if times else None
+        assert reactor.timeout() == expected
+
+
+def test_timeout_is_never_late_with_very_many_calls_in_a_slot(clock: FakeClock) -> None:
+    """Beyond a number of calls that is looked at, it may be early; then each pass comes nearer."""
+    reactor = make_reactor(clock)
+    fired: list[float] = []
+    calls = [
+        reactor.callLater(1000 + number / 1000, lambda: fired.append(clock.now))
+        for number in range(5000)
+    ]
+    for call in calls[:50]:
+        call.cancel()
+    passes = 0
+    while not fired:
+        timeout = reactor.timeout()
+        assert 0 < timeout <= calls[50].getTime() - clock.now
+        clock.advance(timeout)
+        reactor.runUntilCurrent()
+        passes += 1
+    assert clock.now == calls[50].getTime()
+    assert passes <= 6
+
+
+def test_the_cancelled_wake_nobody(reactor: Any) -> None:
+    """py-ipv8#245."""
+    for _ in range(100):
+        reactor.callLater(0.001, int).cancel()
+    call = reactor.callLater(60, int)
+    assert reactor.timeout() == 60
+    assert reactor.getDelayedCalls() == [call]
+
+
+def test_get_delayed_calls_is_a_snapshot(reactor: Any) -> None:
+    calls = [reactor.callLater(delay, int) for delay in (0, 1, 100, 1e6, 1e12, float("inf"))]
+    snapshot = reactor.getDelayedCalls()
+    assert set(snapshot) == set(calls)
+    for call in snapshot:
+        call.cancel()
+    assert reactor.getDelayedCalls() == []
+    assert len(snapshot) == 6
+
+
+def test_reset_sooner_moves_at_once_among_many(reactor: Any, clock: FakeClock) -> None:
+    """twisted#10455: a linear search there."""
+    calls = [reactor.callLater(1000 + number, int) for number in range(10_000)]
+    calls[7000].reset(1)
+    assert reactor.timeout() == 1
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert calls[7000].called
+    assert sum(call.called for call in calls) == 1
+
+
+def test_calls_from_threads_come_first_and_may_schedule(reactor: Any) -> None:
+    order: list[str] = []
+    reactor.callLater(0, order.append, "timed")
+
+    def from_thread() -> None:
+        order.append("thread")
+        reactor.callFromThread(order.append, "next pass")
+        reactor.callLater(0, order.append, "scheduled by thread")
+
+    reactor.callFromThread(from_thread)
+    reactor.runUntilCurrent()
+    assert order == ["thread", "timed", "scheduled by thread"]
+    reactor.runUntilCurrent()
+    assert order[3:] == ["next pass"]
+
+
+def test_stop_fires_shutdown_after_the_timed_calls(reactor: Any) -> None:
+    order: list[str] = []
+    reactor.addSystemEventTrigger("before", "shutdown", order.append, "shutdown")
+    reactor.startRunning(installSignalHandlers=False)
+    reactor.callLater(0, reactor.stop)
+    reactor.callLater(0, order.append, "timed")
+    reactor.runUntilCurrent()
+    assert order == ["timed", "shutdown"]
+
+
+def test_a_clock_step_back_neither_loses_nor_hastens(reactor: Any, clock: FakeClock) -> None:
+    """twisted#2424."""
+    fired: list[str] = []
+    clock.now = 10_000.0
+    reactor.callLater(10, fired.append, "before")
+    reactor.runUntilCurrent()
+    clock.now = 5000.0
+    reactor.callLater(10, fired.append, "after")
+    reactor.runUntilCurrent()
+    assert reactor.timeout() == 10
+    clock.now = 5010.0
+    reactor.runUntilCurrent()
+    assert fired == ["after"]
+    assert reactor.timeout() == 5000
+    clock.now = 10_010.0
+    reactor.runUntilCurrent()
+    assert fired == ["after", "before"]
+
+
+def test_a_clock_that_jumps_a_century(reactor: Any, clock: FakeClock) -> None:
+    fired: list[int] = []
+    for number in range(100):
+        reactor.callLater(number * 1e6, fired.append, number)
+    clock.advance(3.2e9)
+    reactor.runUntilCurrent()
+    assert fired == list(range(100))
+
+
+def test_a_clock_of_another_epoch_may_replace_the_first(reactor: Any, clock: FakeClock) -> None:
+    fired: list[str] = []
+    reactor.callLater(5, fired.append, "first epoch")
+    reactor.seconds = lambda: 1.7e9
+    reactor.callLater(5, fired.append, "second epoch")
+    reactor.runUntilCurrent()
+    assert fired == ["first epoch"]
+    assert reactor.timeout() == 5
+
+
+def test_a_clock_that_says_nan_fires_nothing(reactor: Any) -> None:
+    fired: list[int] = []
+    reactor.callLater(0, fired.append, 1)
+    good = reactor.seconds
+    reactor.seconds = lambda: float("nan")
+    reactor.runUntilCurrent()
+    assert fired == []
+    with pytest.raises(ValueError, match="NaN"):
+        reactor.callLater(1, int)
+    reactor.seconds = good
+    reactor.runUntilCurrent()
+    assert fired == [1]
+
+
+def test_a_discarded_reactor_is_collected_with_its_calls(clock: FakeClock) -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.reactor = make_reactor(clock)
+            self.calls = [self.reactor.callLater(delay, self.method) for delay in (0, 5, 1e7)]
+
+        def method(self) -> None:
+            """Bound."""
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+def test_calls_of_the_installed_reactor_are_not_walked_but_collected_after(
+    reactor: Any, queue: CallQueue
+) -> None:
+    """Immortal: the collector does not walk the pending, and finds cycles of those that are over."""
+    queue.make_immortal()
+
+    class Owner:
+        def __init__(self, delay: float) -> None:
+            self.call = reactor.callLater(delay, self.method)
+
+        def method(self) -> None:
+            """Bound: a cycle through the call."""
+
+    pending, fired, cancelled = Owner(50), Owner(0), Owner(50)
+    assert not gc.is_tracked(pending.call)
+    reactor.runUntilCurrent()
+    cancelled.call.cancel()
+    cancelled.call.own = cancelled
+    gone = [weakref.ref(owner) for owner in (pending, fired, cancelled)]
+    del pending, fired, cancelled
+    gc.collect()
+    assert [ref() is None for ref in gone] == [False, True, True]
+    reactor.getDelayedCalls()[0].cancel()
+
+
+def test_views_that_other_programs_look_into(reactor: Any) -> None:
+    assert not reactor._pendingTimedCalls
+    assert not reactor._newTimedCalls
+    calls = {reactor.callLater(1, int), reactor.callLater(2, int)}
+    assert len(reactor._newTimedCalls) == 2
+    assert set(reactor._newTimedCalls) == calls
+    assert len(reactor.threadCallQueue) == 0
+
+
+def test_a_failing_hook_leaves_no_call_behind(reactor: Any, queue: CallQueue) -> None:
+    def fail() -> None:
+        raise RuntimeError("the event loop is closed")
+
+    queue.hook = fail
+    with pytest.raises(RuntimeError, match="closed"):
+        reactor.callLater(1, int)
+    assert reactor.getDelayedCalls() == []
+
+
+def test_the_hook_hears_only_of_sooner(reactor: Any, queue: CallQueue) -> None:
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    first = reactor.callLater(50, int)
+    reactor.callLater(60, int)
+    sooner = reactor.callLater(40, int)
+    sooner.reset(45)
+    first.reset(55)
+    first.reset(30)
+    sooner.cancel()
+    reactor.callLater(30, int)
+    assert heard == [50, 40, 30]
