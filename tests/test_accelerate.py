@@ -1,0 +1,201 @@
+"""accelerate() and restore(), on reactors that stand still and that run."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from helpers import FakeClock, StockReactor, run_python
+from twisted.internet.base import DelayedCall as StockDelayedCall
+from twisted.internet.task import Clock
+
+from timerwheel import accelerate, restore
+
+
+@pytest.fixture
+def stock(clock: FakeClock) -> Any:
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    return reactor
+
+
+def test_both_are_idempotent_and_leave_nothing(stock: Any) -> None:
+    stock.runUntilCurrent()
+    before = dict(vars(stock))
+    accelerate(stock)
+    within = dict(vars(stock))
+    accelerate(stock)
+    assert vars(stock) == within
+    assert type(stock) is StockReactor
+    restore(stock)
+    assert vars(stock) == before
+    restore(stock)
+    assert vars(stock) == before
+
+
+def test_what_is_no_reactor_is_refused() -> None:
+    with pytest.raises(TypeError, match="ReactorBase"):
+        accelerate(Clock())
+
+
+def test_thousands_move_over_in_their_order(stock: Any, clock: FakeClock) -> None:
+    fired: list[int] = []
+    chance = random.Random(3)
+    delays = [chance.random() * 1000 for _ in range(5000)]
+    calls = [stock.callLater(delay, fired.append, number) for number, delay in enumerate(delays)]
+    stock.timeout()
+    delays += [chance.random() * 1000 for _ in range(100)]
+    calls += [
+        stock.callLater(delay, fired.append, number)
+        for number, delay in enumerate(delays[5000:], 5000)
+    ]
+    accelerate(stock)
+    assert set(stock.getDelayedCalls()) == set(calls)
+    assert stock.timeout() == min(call.getTime() for call in calls) - 100
+    clock.advance(500)
+    stock.runUntilCurrent()
+    restore(stock)
+    assert set(stock.getDelayedCalls()) == {call for call in calls if not call.called}
+    clock.advance(500)
+    stock.runUntilCurrent()
+    assert fired == sorted(range(5100), key=delays.__getitem__)
+
+
+@pytest.mark.parametrize("times", range(4))
+def test_handles_stay_valid_however_often_the_wheel_goes_in_and_out(
+    times: int, stock: Any, clock: FakeClock
+) -> None:
+    """Each kind of handle, made before, within and after, does all that it can do."""
+
+    def turn(reactor: Any) -> None:
+        if "_timerwheel" in vars(reactor):
+            restore(reactor)
+        else:
+            accelerate(reactor)
+
+    fired: list[str] = []
+    for _ in range(times):
+        turn(stock)
+    calls = {
+        name: stock.callLater(10 + number, fired.append, name)
+        for number, name in enumerate(["cancelled", "later", "sooner", "delayed", "hastened", "kept"])
+    }
+    calls["later"].delay(0.5)
+    turn(stock)
+    assert set(stock.getDelayedCalls()) == set(calls.values())
+    assert all(call.active() for call in calls.values())
+    calls["cancelled"].cancel()
+    calls["later"].reset(100)
+    calls["sooner"].reset(1)
+    calls["delayed"].delay(50)
+    calls["hastened"].delay(-12)
+    assert [calls[name].getTime() for name in calls if name != "cancelled"] == [
+        200.0,
+        101.0,
+        163.0,
+        102.0,
+        115.0,
+    ]
+    turn(stock)
+    assert stock.timeout() == 1
+    turn(stock)
+    for _ in range(120):
+        stock.runUntilCurrent()
+        clock.advance(1)
+    assert fired == ["sooner", "hastened", "kept", "delayed", "later"]
+    assert calls["cancelled"].cancelled
+    assert calls["kept"].called
+
+
+def test_stock_handles_stay_stock_objects(stock: Any) -> None:
+    call = stock.callLater(5, int)
+    accelerate(stock)
+    assert type(call) is StockDelayedCall
+    assert stock.getDelayedCalls() == [call]
+    assert type(stock.callLater(1, int)) is not StockDelayedCall
+
+
+def test_a_stock_call_that_was_moved_later_is_neither_early_nor_lost(
+    stock: Any, clock: FakeClock
+) -> None:
+    fired: list[str] = []
+    call = stock.callLater(5, fired.append, "moved")
+    accelerate(stock)
+    call.reset(8)
+    clock.advance(5)
+    stock.runUntilCurrent()
+    assert fired == []
+    assert stock.timeout() == 3
+    clock.advance(3)
+    stock.runUntilCurrent()
+    assert fired == ["moved"]
+
+
+def test_from_within_a_callback(stock: Any, clock: FakeClock) -> None:
+    fired: list[str] = []
+    stock.callLater(1, lambda: (fired.append("in"), accelerate(stock)))
+    stock.callLater(2, fired.append, "between")
+    stock.callLater(3, lambda: (fired.append("out"), restore(stock)))
+    stock.callLater(4, fired.append, "last")
+    clock.advance(10)
+    for _ in range(3):
+        stock.runUntilCurrent()
+    assert fired == ["in", "between", "out", "last"]
+    assert "_timerwheel" not in vars(stock)
+
+
+RUNNING = """
+    import json, sys
+    from twisted.application.reactors import installReactor
+    name = sys.argv[1]
+    if name == "threadedselect":
+        from twisted.internet import _threadedselect
+        _threadedselect.install()
+    elif name == "uvloop":
+        import uvloop
+        from twisted.internet import asyncioreactor
+        asyncioreactor.install(uvloop.new_event_loop())
+    else:
+        installReactor(name)
+    from twisted.internet import reactor
+    import timerwheel
+    before = type(reactor)
+    fired, late = [], []
+    def fire(number, due):
+        fired.append(number)
+        late.append(reactor.seconds() - due)
+    calls = []
+    def arm(count):
+        for _ in range(count):
+            number = len(calls)
+            delay = 0.05 + (number * 7919 % 1000) / 1000
+            calls.append(reactor.callLater(delay, fire, number, reactor.seconds() + delay))
+    arm(1000)
+    order = []
+    def expect():
+        order.extend(sorted(range(len(calls)), key=lambda n: (calls[n].getTime())))
+    reactor.callLater(0.2, timerwheel.accelerate, reactor)
+    reactor.callLater(0.45, arm, 500)
+    reactor.callLater(0.7, timerwheel.restore, reactor)
+    reactor.callLater(1.6, expect)
+    reactor.callLater(1.7, reactor.stop)
+    reactor.run()
+    print(json.dumps({
+        "fired": len(fired), "distinct": len(set(fired)), "ordered": fired == order,
+        "earliest": min(late), "class": type(reactor) is before,
+        "left": [name for name in vars(reactor) if "wheel" in name],
+    }))
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["epoll", "poll", "select", "asyncio", "uvloop", "gi", "threadedselect"]
+)
+def test_a_running_reactor(name: str) -> None:
+    needs = {"uvloop": "uvloop", "gi": "gi"}.get(name)
+    if needs:
+        pytest.importorskip(needs)
+    result = run_python(RUNNING, name)
+    assert result.pop("earliest") >= 0
+    assert result == {"fired": 1500, "distinct": 1500, "ordered": True, "class": True, "left": []}

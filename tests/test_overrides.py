@@ -1,0 +1,225 @@
+"""What the program puts on a subclass, a class or an instance wins over the wheel's methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from helpers import FakeClock, StockReactor, make_reactor, queue_of
+from twisted.internet.base import ReactorBase
+from twisted.internet.epollreactor import EPollReactor as StockEPollReactor
+
+import timerwheel
+from timerwheel.reactors.epollreactor import EPollReactor
+
+NAMES = ["callLater", "timeout", "runUntilCurrent", "getDelayedCalls"]
+ARGUMENTS: dict[str, tuple[Any, ...]] = {"callLater": (0, int)}
+
+
+class Spy:
+    """Wraps methods, and notes the calls of its wrappers."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def around(self, name: str, inner: Any) -> Any:
+        def wrapper(*args: Any, **kw: Any) -> Any:
+            self.seen.append(name)
+            return inner(*args, **kw)
+
+        return wrapper
+
+
+@pytest.fixture
+def spy() -> Spy:
+    return Spy()
+
+
+def call(reactor: Any, name: str) -> Any:
+    return getattr(reactor, name)(*ARGUMENTS.get(name, ()))
+
+
+def runs(reactor: Any, clock: FakeClock) -> None:
+    """All that a reactor does with time still works."""
+    fired: list[str] = []
+    first = reactor.callLater(1, fired.append, "first")
+    second = reactor.callLater(2, fired.append, "second")
+    gone = reactor.callLater(1.5, fired.append, "gone")
+    second.reset(0.5)
+    first.delay(1)
+    gone.cancel()
+    assert set(reactor.getDelayedCalls()) == {first, second}
+    assert reactor.timeout() in (0.5, 1)
+    clock.advance(0.5)
+    reactor.runUntilCurrent()
+    assert fired == ["second"]
+    clock.advance(1.5)
+    reactor.runUntilCurrent()
+    reactor.runUntilCurrent()
+    assert fired == ["second", "first"]
+    assert reactor.timeout() is None
+    queue_of(reactor).check_invariants()
+
+
+@pytest.mark.parametrize("base", [StockReactor, EPollReactor, StockEPollReactor])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_subclass_that_calls_super_wins(
+    name: str, base: type[ReactorBase], clock: FakeClock, spy: Spy
+) -> None:
+    def method(self: Any, *args: Any, **kw: Any) -> Any:
+        spy.seen.append(name)
+        return getattr(super(subclass, self), name)(*args, **kw)
+
+    subclass = type("Subclass", (base,), {name: method})
+    reactor = make_reactor(clock, subclass)
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+
+
+@pytest.mark.parametrize("base", [StockReactor, EPollReactor])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_subclass_that_calls_the_base_by_name_wins(
+    name: str, base: type[ReactorBase], clock: FakeClock, spy: Spy
+) -> None:
+    method = spy.around(name, getattr(ReactorBase, name))
+    reactor = make_reactor(clock, type("Subclass", (base,), {name: method}))
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+
+
+@pytest.mark.parametrize("owner", [ReactorBase, EPollReactor])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_put_on_the_class_later_wins_and_can_be_taken_off(
+    name: str, owner: Any, clock: FakeClock, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = EPollReactor if owner is EPollReactor else StockReactor
+    reactor = make_reactor(clock, base)
+    runs(reactor, clock)
+    monkeypatch.setattr(owner, name, spy.around(name, getattr(owner, name)))
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+    monkeypatch.undo()
+    seen = len(spy.seen)
+    call(reactor, name)
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+    assert len(spy.seen) == seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_put_on_the_class_that_calls_what_stood_on_the_instance(
+    name: str, reactor: Any, clock: FakeClock, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper = spy.around(name, getattr(reactor, name))
+    monkeypatch.setattr(StockReactor, name, lambda self, *args: wrapper(*args), raising=False)
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_put_on_the_instance_wins_and_can_be_taken_off(
+    name: str, reactor: Any, clock: FakeClock, spy: Spy
+) -> None:
+    before = getattr(reactor, name)
+    setattr(reactor, name, spy.around(name, before))
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+    delattr(reactor, name)
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+    setattr(reactor, name, before)
+    runs(reactor, clock)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_that_is_on_the_instance_before_wins(
+    name: str, clock: FakeClock, spy: Spy
+) -> None:
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    setattr(reactor, name, spy.around(name, getattr(reactor, name)))
+    timerwheel.accelerate(reactor)
+    call(reactor, name)
+    assert spy.seen == [name]
+    reactor.runUntilCurrent()
+    runs(reactor, clock)
+
+
+def test_seconds_of_a_subclass_of_a_class_and_of_an_instance(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Subclass(EPollReactor):
+        def seconds(self) -> float:
+            return 500.0
+
+    reactor: Any = Subclass()
+    call = reactor.callLater(5, int)
+    assert call.getTime() == 505.0
+    assert call.seconds() == 500.0
+    assert reactor.timeout() == 5
+    monkeypatch.setattr(Subclass, "seconds", lambda self: 503.0)
+    assert reactor.timeout() == 2
+    reactor.seconds = lambda: 504.0
+    assert reactor.timeout() == 1
+    reactor.seconds = lambda: 505.0
+    reactor.runUntilCurrent()
+    assert call.called
+    del reactor.seconds
+    assert reactor.callLater(1, int).getTime() == 504.0
+
+
+def test_seconds_put_on_twisteds_base_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    reactor: Any = EPollReactor()
+    monkeypatch.setattr(ReactorBase, "seconds", lambda self: 7.0)
+    assert reactor.callLater(1, int).getTime() == 8.0
+    monkeypatch.undo()
+    assert reactor.callLater(1, int).getTime() > 1e9
+
+
+def test_do_iteration_of_a_subclass_wins() -> None:
+    waits: list[float | None] = []
+
+    class Subclass(EPollReactor):
+        def doIteration(self, delay: float | None) -> None:
+            waits.append(delay)
+            super().doIteration(0)
+
+    reactor: Any = Subclass()
+    reactor.callLater(0.001, reactor.stop)
+    reactor.run(installSignalHandlers=False)
+    assert waits
+    assert all(0 <= wait <= 0.001 for wait in waits if wait)
+
+
+def test_what_appends_to_the_new_calls_schedules(reactor: Any, clock: FakeClock) -> None:
+    """An old hub of eventlet did."""
+    from twisted.internet.base import DelayedCall
+
+    fired: list[int] = []
+    stock = DelayedCall(
+        103.0,
+        fired.append,
+        (1,),
+        {},
+        reactor._cancelCallLater,
+        reactor._moveCallLaterSooner,
+        seconds=reactor.seconds,
+    )
+    reactor._newTimedCalls.append(stock)
+    assert reactor.getDelayedCalls() == [stock]
+    assert reactor.timeout() == 3
+    stock.reset(1)
+    assert reactor.timeout() == 1
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert fired == [1]
