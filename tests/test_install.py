@@ -1,0 +1,95 @@
+"""install(), the plugin's short names, and the errors of both."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import run_python
+from twisted.application.reactors import NoSuchReactor, getReactorTypes
+
+import timerwheel
+from timerwheel._install import MODULES
+
+
+def test_installs_the_default_of_the_platform() -> None:
+    result = run_python(
+        """
+        import json, timerwheel
+        timerwheel.install()
+        from twisted.internet import default, reactor
+        print(json.dumps([type(reactor).__module__, default.install.__module__]))
+        """
+    )
+    assert result[0].rpartition(".")[2] == result[1].rpartition(".")[2]
+
+
+def test_an_installed_reactor_is_twisteds_own_error_with_advice() -> None:
+    result = run_python(
+        """
+        import json, timerwheel
+        from timerwheel.reactors import selectreactor
+        from twisted.internet import reactor
+        from twisted.internet.error import ReactorAlreadyInstalledError
+        said = []
+        for install in timerwheel.install, selectreactor.install:
+            try:
+                install()
+            except ReactorAlreadyInstalledError as error:
+                said.append(str(error))
+        import twisted.internet.reactor as now
+        print(json.dumps([said, now is reactor]))
+        """
+    )
+    assert result[1] is True
+    assert len(result[0]) == 2
+    for said in result[0]:
+        assert said.startswith("reactor already installed: ")
+        assert "timerwheel.accelerate(reactor)" in said
+
+
+def test_a_name_that_is_not_known() -> None:
+    with pytest.raises(NoSuchReactor, match="'turbo' is no reactor's short name; known are .*epoll"):
+        timerwheel.install("turbo")
+
+
+def test_a_clock_that_is_not_known() -> None:
+    with pytest.raises(ValueError, match='clock is "wall" or "steady", not \'sundial\''):
+        timerwheel.install(clock="sundial")
+
+
+def test_the_plugin_has_all_short_names() -> None:
+    installers = {installer.shortName: installer for installer in getReactorTypes()}
+    ours = {name for name in installers if name.startswith("timerwheel")}
+    assert ours == {"timerwheel"} | {f"timerwheel-{name}" for name in MODULES}
+    for name, module in MODULES.items():
+        installer = installers[f"timerwheel-{name}"]
+        assert installer.moduleName == f"timerwheel.reactors.{module}"
+        assert installer.description
+
+
+@pytest.mark.parametrize("name", ["timerwheel", "timerwheel-epoll", "timerwheel-asyncio"])
+def test_twisted_installs_by_a_short_name(name: str) -> None:
+    result = run_python(
+        """
+        import json, sys
+        from twisted.application.reactors import installReactor
+        reactor = installReactor(sys.argv[1])
+        print(json.dumps([type(reactor).__module__, "_timerwheel" in vars(reactor)]))
+        """,
+        name,
+    )
+    assert result[0].startswith("timerwheel.reactors.")
+    assert result[1] is True
+
+
+def test_the_queue_and_the_wheel_by_themselves_import_no_twisted() -> None:
+    result = run_python(
+        """
+        import json, sys
+        from timerwheel import PriorityQueue, TimerWheel
+        wheel, queue = TimerWheel(0), PriorityQueue()
+        wheel.schedule(1, queue.push, 1, "item")
+        wheel.advance(1)
+        print(json.dumps([queue.pop(), sorted(name for name in sys.modules if "twisted" in name)]))
+        """
+    )
+    assert result == ["item", []]

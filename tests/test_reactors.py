@@ -1,0 +1,158 @@
+"""Each reactor that this platform has, run for real: order, never early, one pass a timer."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import run_python
+
+import timerwheel
+from timerwheel._install import MODULES
+
+REAL = ["epoll", "poll", "select", "asyncio", "uvloop", "gi", "threadedselect"]
+ELSEWHERE = ["cf", "glib2", "iocp", "kqueue", "win32", "wx"]
+
+INSTALL = """
+    import json, sys
+    import timerwheel
+    name, clock = sys.argv[1], sys.argv[2]
+    if name == "uvloop":
+        import uvloop
+        from timerwheel.reactors import asyncioreactor
+        asyncioreactor.install(uvloop.new_event_loop())
+    else:
+        timerwheel.install(name, clock=clock)
+    from twisted.internet import reactor
+"""
+
+SPARSE = """
+    passes = []
+    run = reactor.runUntilCurrent
+    reactor.runUntilCurrent = lambda: (passes.append(1), run())
+    late, delays = [], [0.0007, 0.0101, 0.0033, 0.0051, 0.0029, 0.0113, 0.0083, 0.0009] * 3
+    def next_timer():
+        if not delays:
+            reactor.stop()
+            return
+        call = reactor.callLater(delays.pop(), lambda: fire(call))
+    def fire(call):
+        late.append(reactor.seconds() - call.getTime())
+        next_timer()
+    def begin():
+        passes.clear()
+        next_timer()
+    reactor.callLater(0.05, begin)
+    reactor.run()
+    print(json.dumps({"timers": len(late), "earliest": min(late), "passes": len(passes)}))
+"""
+
+BUSY = """
+    import random
+    from twisted.internet.protocol import Factory, Protocol, ClientFactory
+    chance = random.Random(5)
+    fired, calls, due = [], [], {}
+    def fire(number):
+        assert reactor.seconds() >= due[number], "early"
+        fired.append(number)
+    for number in range(2000):
+        delay = chance.random()
+        calls.append(reactor.callLater(delay, fire, number))
+    for number, call in enumerate(calls):
+        if number % 5 == 1:
+            call.reset(chance.random())
+        elif number % 5 == 2:
+            call.delay(chance.random() / 2)
+        due[number] = call.getTime()
+        if number % 5 == 3:
+            call.cancel()
+    expected = sorted(
+        (n for n in range(2000) if n % 5 != 3), key=lambda n: (due[n], n))
+    echoed = []
+    class Echo(Protocol):
+        def dataReceived(self, data):
+            self.transport.write(data)
+    class Client(Protocol):
+        def connectionMade(self):
+            self.transport.write(b"x")
+        def dataReceived(self, data):
+            echoed.append(data)
+            reactor.callLater(0.005, self.transport.write, b"x")
+    port = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    reactor.connectTCP("127.0.0.1", port.getHost().port, ClientFactory.forProtocol(Client))
+    sooner = reactor.callLater(30, lambda: fired.append("sooner"))
+    reactor.callLater(0.1, lambda: sooner.reset(1.7))
+    reactor.callInThread(lambda: reactor.callFromThread(fired.insert, 0, "thread"))
+    reactor.callLater(2, reactor.stop)
+    reactor.run()
+    print(json.dumps({
+        "thread": fired[0], "ordered": fired[1:-1] == expected, "last": fired[-1],
+        "echoes": len(echoed) > 20,
+    }))
+"""
+
+
+def run(name: str, program: str, clock: str = "wall") -> Any:
+    if name in ("uvloop", "gi"):
+        pytest.importorskip(name)
+    return run_python(INSTALL + program, name, clock)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_one_pass_a_timer_and_never_early(name: str) -> None:
+    """libuv#4773, uvloop#739, uvloop#233, cpython#127859, twisted#9935: early by a floored clock,
+    or spinning until it is time."""
+    result = run(name, SPARSE)
+    assert result["timers"] == 24
+    assert result["earliest"] >= 0
+    # Twisted's own loop of the threaded reactor makes two passes a turn. The first call from a
+    # thread, or a signal, may add a few.
+    a_timer = 2 if name == "threadedselect" else 1
+    assert result["passes"] <= 24 * a_timer + 8
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_busy_with_timers_threads_and_connections(name: str) -> None:
+    result = run(name, BUSY)
+    assert result == {"thread": "thread", "ordered": True, "last": "sooner", "echoes": True}
+
+
+@pytest.mark.parametrize("name", ["epoll", "select", "asyncio"])
+def test_with_the_steady_clock(name: str) -> None:
+    assert run(name, BUSY, "steady")["ordered"]
+
+
+@pytest.mark.filterwarnings("ignore:twisted.internet.glib2reactor:DeprecationWarning")
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_reactor_that_is_not_available_says_what_to_do(name: str) -> None:
+    with pytest.raises(ImportError, match=f"the {name} reactor is not available.*Choose another"):
+        timerwheel.install(name)
+
+
+@pytest.mark.parametrize(("name", "module"), MODULES.items())
+def test_modules_have_twisteds_names(name: str, module: str) -> None:
+    """The class and install(), in a module of the same name, also of reactors of other platforms."""
+    path = Path(timerwheel.__file__).parent / "reactors" / f"{module}.py"
+    tree = ast.parse(path.read_text())
+    (exported,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    stock_path = Path(import_module("twisted.internet").__file__ or "").parent
+    stock_module = stock_path / ("iocpreactor/reactor.py" if name == "iocp" else f"{module}.py")
+    stock = stock_module.read_text()
+    assert "install" in exported
+    for exported_name in set(exported) - {"install", "make"}:
+        assert f"class {exported_name}(" in stock or f"{exported_name} = " in stock
+
+
+@pytest.mark.parametrize("name", ["epoll", "poll", "select", "asyncio", "threadedselect"])
+def test_the_class_is_in_the_module_with_install(name: str) -> None:
+    reactor_class = import_module(f"timerwheel.reactors.{MODULES[name]}").make
+    assert reactor_class.__module__ == f"timerwheel.reactors.{MODULES[name]}"
+    stock = import_module(f"twisted.internet.{MODULES[name]}")
+    assert issubclass(reactor_class, getattr(stock, reactor_class.__name__))

@@ -1,0 +1,100 @@
+"""How reactors are woken, where no reactor here shows it: other platforms', and want of descriptors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from timerwheel._alarm import Alarm
+from timerwheel._wakers import corefoundation, milliseconds, waker_for
+from timerwheel._wakers.alarm import AlarmWaker
+from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
+from timerwheel.reactors.pollreactor import PollReactor
+
+
+@pytest.mark.parametrize("timeout", [1e-9, 0.0001, 0.001, 0.0010001, 0.007, 1.0, 86400.0003])
+def test_rounding_up_survives_what_the_reactors_do(timeout: float) -> None:
+    """poll, iocp and win32event wait int(timeout * 1000) ms."""
+    waited = int(up_to_whole_milliseconds(timeout) * 1000)
+    assert waited == math.ceil(timeout * 1000)
+
+
+class Waits:
+    """Stands for a reactor whose way to wait is looked at."""
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+
+    def doIteration(self, timeout: float | None) -> None:
+        self.waits.append(timeout)
+
+
+def test_the_waker_for_whole_milliseconds() -> None:
+    reactor = Waits()
+    wait = milliseconds.make(reactor).methods()["doIteration"]
+    for timeout in (None, 0, 0.0, 0.0004):
+        wait(timeout)
+    assert reactor.waits == [None, 0, 0.0, up_to_whole_milliseconds(0.0004)]
+
+
+def test_the_waker_for_core_foundation() -> None:
+    set_anew: list[int] = []
+
+    class Reactor:
+        def _scheduleSimulate(self) -> None:
+            set_anew.append(1)
+
+    waker = corefoundation.make(Reactor())
+    assert waker.hook is not None
+    waker.attach()
+    waker.hook()
+    waker.detach()
+    assert len(set_anew) == 3
+
+
+def test_chosen_by_twisteds_module_also_for_subclasses() -> None:
+    windows = type("IOCPReactor", (Waits,), {"__module__": "twisted.internet.iocpreactor.reactor"})
+    subclass: Any = type("Subclass", (windows,), {})
+    assert isinstance(waker_for(subclass()), MillisecondWaker)
+    assert isinstance(waker_for(PollReactor()), AlarmWaker)
+
+
+def test_without_a_descriptor_for_the_alarm_the_wait_is_rounded_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_descriptor() -> Alarm:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("timerwheel._wakers.alarm.Alarm", no_descriptor)
+
+    class Reactor(Waits):
+        _poller = object()
+
+    reactor = Reactor()
+    AlarmWaker(reactor).methods()["doIteration"](0.0004)
+    assert reactor.waits == [up_to_whole_milliseconds(0.0004)]
+
+
+def test_the_alarm_is_set_anew_only_for_another_time() -> None:
+    import select
+    import time
+
+    poll = select.poll()
+    alarm = Alarm()
+    poll.register(alarm.fileno(), select.POLLIN)
+    assert poll.poll(0) == []
+    before = time.monotonic()
+    alarm.set(0.01)
+    alarm.set(0.01 - (time.monotonic() - before))
+    assert poll.poll(10_000) == [(alarm.fileno(), select.POLLIN)]
+    assert time.monotonic() - before >= 0.01
+    alarm.set(3600)
+    assert poll.poll(0) == []
+    alarm.set(0)
+    assert poll.poll(10_000) == [(alarm.fileno(), select.POLLIN)]
+    alarm.clear()
+    assert poll.poll(0) == []
+    alarm.set(float("inf"))
+    assert poll.poll(0) == []
