@@ -125,7 +125,7 @@ def test_with_the_steady_clock(name: str) -> None:
     assert run(name, BUSY, "steady")["ordered"]
 
 
-@pytest.mark.filterwarnings("ignore:twisted.internet.glib2reactor:DeprecationWarning")
+@pytest.mark.filterwarnings(r"ignore:twisted\.internet\.g\w+2reactor was deprecated:DeprecationWarning")
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_reactor_that_is_not_available_says_what_to_do(name: str) -> None:
     with pytest.raises(ImportError, match=f"the {name} reactor is not available.*Choose another"):
