@@ -13,6 +13,8 @@ from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.logger import LogEvent, globalLogPublisher
 
+from timerwheel import accelerate
+
 
 @pytest.fixture
 def events() -> Any:
@@ -332,6 +334,24 @@ def test_a_clock_of_another_epoch_may_replace_the_first(reactor: Any, clock: Fak
     reactor.runUntilCurrent()
     assert fired == ["first epoch"]
     assert reactor.timeout() == 5
+
+
+def test_a_clock_that_is_ready_only_after_construction() -> None:
+    """As in Twisted's own IterationTimeoutTests."""
+
+    class Reactor(StockReactor):
+        def __init__(self) -> None:
+            super().__init__()
+            accelerate(self)
+            self.now = 100.0
+
+        def seconds(self) -> float:
+            return self.now
+
+    reactor: Any = Reactor()
+    assert reactor.timeout() is None
+    reactor.callLater(100, int)
+    assert reactor.timeout() == 100
 
 
 def test_a_clock_that_says_nan_fires_nothing(reactor: Any) -> None:

@@ -279,6 +279,24 @@ def test_a_clock_that_goes_back_harms_nothing() -> None:
     assert fired == [501.0, 502.0, 999.9, 1001.0]
 
 
+def test_an_empty_wheel_takes_up_another_clock() -> None:
+    wheel = TimerWheel(1.7e9)
+    fired: list[float] = []
+    timers = [wheel.schedule(1.7e9 + number * TICK / 100, int) for number in range(90)]
+    wheel.advance(1.7e9 + TICK / 200)
+    for timer in timers[1:]:
+        timer.cancel()
+    wheel.advance(100.0)
+    timers = [wheel.schedule(101 + number * TICK / 100, fired.append, number) for number in range(90)]
+    wheel.advance(101.0)
+    assert fired == [0]
+    for timer in timers[1::2]:
+        timer.cancel()
+    wheel.check_invariants()
+    wheel.advance(102.0)
+    assert fired == list(range(0, 90, 2))
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 100, 4097, 100_000])
 def test_a_burst_in_one_tick_fires_sorted(count: int) -> None:
     wheel = TimerWheel(0.0)

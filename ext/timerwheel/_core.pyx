@@ -66,10 +66,9 @@ from timerwheel.entry cimport NOWHERE, Entry
 from timerwheel.heap cimport (
     Heap, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink, heap_update,
 )
-from timerwheel.ticks cimport tick_of
 from timerwheel.wheel cimport (
     Wheel, wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_free, wheel_hold_new,
-    wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove,
+    wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef extern from *:

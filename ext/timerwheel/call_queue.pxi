@@ -49,7 +49,8 @@ cdef class CallQueue(TimerWheel):
         self.alarm = -HUGE_VAL
         self.latest_pass = -HUGE_VAL
         self.class_tag = 0
-        TimerWheel.__init__(self, read_clock(reactor.seconds))
+        # The clock is not read yet: a subclass's seconds() may not be ready for it.
+        TimerWheel.__init__(self, 0.0)
 
     @property
     def hook(self):
@@ -92,6 +93,9 @@ cdef class CallQueue(TimerWheel):
         """Take over a call that a stock reactor made, or one of ours that release_all() gave back."""
         cdef DelayedCall own
         cdef AdoptedCall adopted
+        cdef double now = read_clock(self.clock())
+        if self.wheel.count == 0 and not isnan(now):
+            wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
             self.add(own, own._time + own._delayed_time)
@@ -329,7 +333,7 @@ cdef tuple bind_arguments(tuple given, dict keywords):
 
 cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, object args, object kw):
     cdef double seconds = as_seconds(delay)
-    cdef double when
+    cdef double now, when
     cdef object clock
     cdef DelayedCall call
     if not seconds >= 0.0:      # NaN too
@@ -337,9 +341,12 @@ cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, objec
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
     clock = queue.clock()
-    when = read_clock(clock) + seconds
+    now = read_clock(clock)
+    when = now + seconds
     if isnan(when):
         raise ValueError("the reactor's clock says NaN")
+    if queue.wheel.count == 0:
+        wheel_start(&queue.wheel, now)
     call = DelayedCall.__new__(DelayedCall)
     call._time = when
     call._func = func

@@ -132,7 +132,7 @@ cdef class TimerWheel:
         cdef double time = as_time(now)
         if self.wheel.count:
             raise ValueError("the wheel holds timers already")
-        self.wheel.elapsed = tick_of(time)
+        wheel_start(&self.wheel, time)
 
     def __dealloc__(self):
         self.detach_all()

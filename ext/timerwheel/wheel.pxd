@@ -78,6 +78,13 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
     heap_init(&wheel.heap)
 
 
+cdef inline void wheel_start(Wheel *wheel, double now) noexcept nogil:
+    """Have a wheel that has no entries stand at now, which may be before: its clock may be another."""
+    run_first(&wheel.run)   # forgets the holes in it, which were sorted by the other clock
+    wheel.elapsed = tick_of(now)
+    wheel.credit = 0
+
+
 cdef inline void wheel_free(Wheel *wheel) noexcept nogil:
     run_free(&wheel.run)
     heap_free(&wheel.heap)
@@ -390,6 +397,9 @@ cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
     cdef uint64_t start
     cdef int number
     cdef unsigned slot
+    if wheel.count == 0:
+        wheel_start(wheel, now)
+        return 0
     if target < wheel.elapsed:      # the clock has gone back
         return 0
     while True:
