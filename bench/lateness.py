@@ -90,8 +90,8 @@ def install_reactor(side: str, name: str) -> Any:
     """
     Install a reactor.
 
-    @param side: C{"stock"} or C{"ours"}.
-    @param name: one of L{REACTORS}.
+    @param side: `"stock"` or `"ours"`.
+    @param name: one of `REACTORS`.
 
     @return: the reactor.
     """
@@ -107,7 +107,7 @@ def install_reactor(side: str, name: str) -> Any:
 
 
 def install_on_uvloop(package: str) -> None:
-    """Install the asyncio reactor of C{package} on a uvloop event loop."""
+    """Install the asyncio reactor of `package` on a uvloop event loop."""
     loop = importlib.import_module("uvloop").new_event_loop()
     asyncio.set_event_loop(loop)
     importlib.import_module(f"{package}.asyncioreactor").install(eventloop=loop)
@@ -157,7 +157,7 @@ class Probes:
 
 
 def measure_reactor(side: str, name: str, count: int) -> Measurement:
-    """Measure C{count} timers on one reactor."""
+    """Measure `count` timers on one reactor."""
     return Probes(install_reactor(side, name), count).run()
 
 
@@ -165,26 +165,26 @@ def measure_reactor(side: str, name: str, count: int) -> Measurement:
 
 
 class Timespec(ctypes.Structure):
-    """C{struct timespec}."""
+    """`struct timespec`."""
 
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
 class Itimerspec(ctypes.Structure):
-    """C{struct itimerspec}."""
+    """`struct itimerspec`."""
 
     _fields_ = (("interval", Timespec), ("value", Timespec))
 
 
 EVENT_BYTES = 16
-"""Room for one C{struct epoll_event}, padded or packed."""
+"""Room for one `struct epoll_event`, padded or packed."""
 
 PR_SET_TIMERSLACK = 29
 
 
 def timespec(seconds: float) -> Timespec:
     """
-    @return: C{seconds} rounded up to a nanosecond, and one nanosecond at least: zero disarms a
+    @return: `seconds` rounded up to a nanosecond, and one nanosecond at least: zero disarms a
         timerfd.
     """
     return Timespec(*divmod(max(1, ceil(seconds * 1e9)), 1_000_000_000))
@@ -192,7 +192,7 @@ def timespec(seconds: float) -> Timespec:
 
 def checked(result: int, function: Any, arguments: tuple[object, ...]) -> int:
     """
-    Raise what C{errno} says when a function of the C library fails.
+    Raise what `errno` says when a function of the C library fails.
     """
     if result < 0:
         code = ctypes.get_errno()
@@ -202,7 +202,7 @@ def checked(result: int, function: Any, arguments: tuple[object, ...]) -> int:
 
 def libc_function(name: str, *types: Any) -> Callable[..., int]:
     """
-    @return: a function of the C library that raises L{OSError} when it fails.
+    @return: a function of the C library that raises `OSError` when it fails.
 
     @raise AttributeError: this C library has no such function.
     """
@@ -214,7 +214,7 @@ def libc_function(name: str, *types: Any) -> Callable[..., int]:
 
 def pwait2_sleeper() -> Callable[[float], None]:
     """
-    @return: a function that sleeps for some seconds in C{epoll_pwait2}.
+    @return: a function that sleeps for some seconds in `epoll_pwait2`.
     """
     pwait2 = libc_function(
         "epoll_pwait2",
@@ -235,7 +235,7 @@ def pwait2_sleeper() -> Callable[[float], None]:
 
 def timerfd_sleeper() -> Callable[[float], None]:
     """
-    @return: a function that sleeps for some seconds in C{epoll_wait} on a timerfd.
+    @return: a function that sleeps for some seconds in `epoll_wait` on a timerfd.
     """
     create = libc_function("timerfd_create", ctypes.c_int, ctypes.c_int)
     settime = libc_function(
@@ -261,7 +261,7 @@ def timerfd_sleeper() -> Callable[[float], None]:
 
 def pwait2_sleeper_without_slack() -> Callable[[float], None]:
     """
-    @return: as L{pwait2_sleeper}, in a thread that the system is told not to wake late for the sake
+    @return: as `pwait2_sleeper`, in a thread that the system is told not to wake late for the sake
         of other timers: a thread's timer slack is 50 microseconds unless it asks for less.
     """
     prctl = libc_function("prctl", ctypes.c_int, ctypes.c_ulong)
@@ -277,7 +277,7 @@ FLOORS = {
 
 
 def measure_floor(name: str, count: int) -> Measurement:
-    """Measure C{count} deadlines in a bare loop that sleeps in one of L{FLOORS}."""
+    """Measure `count` deadlines in a bare loop that sleeps in one of `FLOORS`."""
     sleep = FLOORS[name]()
     lateness = []
     passes = 0
@@ -360,7 +360,7 @@ def print_table(found: dict[str, Measurement | str], count: int) -> None:
 
 def parse() -> argparse.Namespace:
     """
-    @return: the options; C{one_reactor} or C{one_floor} is set in the processes that measure.
+    @return: the options; `one_reactor` or `one_floor` is set in the processes that measure.
     """
     parser = argparse.ArgumentParser(
         description="Measure how late timers are on stock reactors and on ours.",

@@ -53,7 +53,7 @@ class Memory:
     """
     Resident memory of this process, and whether freed memory went back to the system first.
 
-    @ivar trims: whether the C library has C{malloc_trim}.
+    @ivar trims: whether the C library has `malloc_trim`.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Memory:
 
     def resident(self) -> int:
         """
-        @return: C{VmRSS} in bytes, or 0 where there is no C{/proc}.
+        @return: `VmRSS` in bytes, or 0 where there is no `/proc`.
         """
         if self._trim is not None:
             self._trim(0)
@@ -76,7 +76,7 @@ class Timers:
     The timers, and what is expected of them.
 
     @ivar cancelled: how many were cancelled.
-    @ivar firing: nanoseconds in the passes of L{fire_all}.
+    @ivar firing: nanoseconds in the passes of `fire_all`.
     """
 
     def __init__(self, reactor: Any, count: int) -> None:
@@ -100,7 +100,7 @@ class Timers:
 
     def choose(self, moves: int) -> list[list[int]]:
         """
-        @return: four lists of C{moves} numbers in random order, no number in two of them.
+        @return: four lists of `moves` numbers in random order, no number in two of them.
         """
         numbers = self._random.sample(range(len(self._calls)), 4 * moves)
         return [numbers[part * moves : (part + 1) * moves] for part in range(4)]
@@ -129,7 +129,7 @@ class Timers:
 
     def mixed(self, number: int) -> tuple[Any, float | None]:
         """
-        @return: this timer, and the delay to reset it to; L{None} to cancel it.
+        @return: this timer, and the delay to reset it to; `None` to cancel it.
         """
         way = self._random.randrange(3)
         if way == 0:
@@ -217,7 +217,7 @@ def reset(moves: Iterable[tuple[Any, float]]) -> None:
 
 
 def mix(moves: Iterable[tuple[Any, float | None]]) -> None:
-    """Reset timers, or cancel them where the delay is L{None}."""
+    """Reset timers, or cancel them where the delay is `None`."""
     for call, delay in moves:
         if delay is None:
             call.cancel()
@@ -226,19 +226,19 @@ def mix(moves: Iterable[tuple[Any, float | None]]) -> None:
 
 
 def timed(label: str, count: int, work: Callable[[], object]) -> None:
-    """Do some work and print how many nanoseconds each of C{count} operations took on average."""
+    """Do some work and print how many nanoseconds each of `count` operations took on average."""
     began = time.perf_counter_ns()
     work()
     print_time(label, count, time.perf_counter_ns() - began)
 
 
 def print_time(label: str, count: int, nanoseconds: int) -> None:
-    """Print the average over C{count} operations."""
+    """Print the average over `count` operations."""
     print(f"{label:24}{count:12,}{nanoseconds / max(count, 1):14,.0f} ns each", flush=True)
 
 
 def print_memory(label: str, size: int, before: int, count: int) -> None:
-    """Print resident memory, and what it grew by for each of C{count} timers."""
+    """Print resident memory, and what it grew by for each of `count` timers."""
     each = (size - before) / count
     print(f"{'resident, ' + label:24}{size / 2**20:12,.1f} MiB{each:12,.0f} B a timer", flush=True)
 

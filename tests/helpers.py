@@ -1,4 +1,4 @@
-"""Reactors that do no I/O, clocks that are moved by hand, and programs in a process of their own."""
+"""Reactors that do no I/O, clocks that are moved by hand, programs in processes of their own."""
 
 from __future__ import annotations
 

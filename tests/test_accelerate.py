@@ -79,7 +79,9 @@ def test_handles_stay_valid_however_often_the_wheel_goes_in_and_out(
         turn(stock)
     calls = {
         name: stock.callLater(10 + number, fired.append, name)
-        for number, name in enumerate(["cancelled", "later", "sooner", "delayed", "hastened", "kept"])
+        for number, name in enumerate(
+            ["cancelled", "later", "sooner", "delayed", "hastened", "kept"]
+        )
     }
     calls["later"].delay(0.5)
     turn(stock)

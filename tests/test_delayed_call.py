@@ -1,4 +1,4 @@
-"""DelayedCall does what twisted.internet.base.DelayedCall does; each test runs on both where it can."""
+"""DelayedCall does what Twisted's does; each test runs on both where it can."""
 
 from __future__ import annotations
 
@@ -84,7 +84,11 @@ def test_a_call_that_is_over_refuses(either: Any) -> None:
     cancelled.cancel()
     either.runUntilCurrent()
     for call, expected in [(cancelled, error.AlreadyCancelled), (called, error.AlreadyCalled)]:
-        for method in (call.cancel, lambda call=call: call.reset(1), lambda call=call: call.delay(1)):
+        for method in (
+            call.cancel,
+            lambda call=call: call.reset(1),
+            lambda call=call: call.delay(1),
+        ):
             with pytest.raises(expected):
                 method()
 
@@ -153,7 +157,7 @@ def test_calls_are_ordered_by_time(either: Any) -> None:
     assert first <= second
     assert second > first
     assert second >= first
-    assert first == first  # noqa: PLR0124
+    assert first == first
     assert first != second
     assert len({first, second}) == 2
 
@@ -193,7 +197,9 @@ def test_a_cancelled_call_in_debug_mode_still_tells_what_it_was(
     assert "function('argument')" in repr(call)
 
 
-def test_the_clock_of_a_call_is_its_reactors_when_it_was_made(either: Any, clock: FakeClock) -> None:
+def test_the_clock_of_a_call_is_its_reactors_when_it_was_made(
+    either: Any, clock: FakeClock
+) -> None:
     call = either.callLater(5, function)
     either.seconds = lambda: 1000.0
     other = either.callLater(5, function)

@@ -47,7 +47,9 @@ def test_an_installed_reactor_is_twisteds_own_error_with_advice() -> None:
 
 
 def test_a_name_that_is_not_known() -> None:
-    with pytest.raises(NoSuchReactor, match="'turbo' is no reactor's short name; known are .*epoll"):
+    with pytest.raises(
+        NoSuchReactor, match=r"'turbo' is no reactor's short name; known are .*epoll"
+    ):
         timerwheel.install("turbo")
 
 

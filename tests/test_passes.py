@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
+from helpers import CallQueue, FakeClock, StockReactor, make_reactor
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -387,7 +387,7 @@ def test_a_discarded_reactor_is_collected_with_its_calls(clock: FakeClock) -> No
 def test_calls_of_the_installed_reactor_are_not_walked_but_collected_after(
     reactor: Any, queue: CallQueue
 ) -> None:
-    """Immortal: the collector does not walk the pending, and finds cycles of those that are over."""
+    """The collector does not walk the pending, and finds cycles of those that are over."""
     queue.make_immortal()
 
     class Owner:

@@ -125,7 +125,9 @@ def test_with_the_steady_clock(name: str) -> None:
     assert run(name, BUSY, "steady")["ordered"]
 
 
-@pytest.mark.filterwarnings(r"ignore:twisted\.internet\.g\w+2reactor was deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    r"ignore:twisted\.internet\.g\w+2reactor was deprecated:DeprecationWarning"
+)
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_reactor_that_is_not_available_says_what_to_do(name: str) -> None:
     with pytest.raises(ImportError, match=f"the {name} reactor is not available.*Choose another"):
@@ -134,7 +136,7 @@ def test_a_reactor_that_is_not_available_says_what_to_do(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "module"), MODULES.items())
 def test_modules_have_twisteds_names(name: str, module: str) -> None:
-    """The class and install(), in a module of the same name, also of reactors of other platforms."""
+    """The class and install(), in a module of the same name; other platforms' too."""
     path = Path(timerwheel.__file__).parent / "reactors" / f"{module}.py"
     tree = ast.parse(path.read_text())
     (exported,) = [

@@ -226,7 +226,9 @@ def test_a_timer_that_a_callback_cancels_does_not_fire() -> None:
     fired: list[int] = []
     timers: list[Timer] = []
     timers.append(wheel.schedule(1.0, lambda: [timer.cancel() for timer in timers[1:]]))
-    timers += [wheel.schedule(1.0 + number * TICK / 9, fired.append, number) for number in range(20)]
+    timers += [
+        wheel.schedule(1.0 + number * TICK / 9, fired.append, number) for number in range(20)
+    ]
     assert wheel.advance(2.0) == 1
     assert fired == []
     wheel.schedule(3.0, fired.append, 3)
@@ -287,7 +289,9 @@ def test_an_empty_wheel_takes_up_another_clock() -> None:
     for timer in timers[1:]:
         timer.cancel()
     wheel.advance(100.0)
-    timers = [wheel.schedule(101 + number * TICK / 100, fired.append, number) for number in range(90)]
+    timers = [
+        wheel.schedule(101 + number * TICK / 100, fired.append, number) for number in range(90)
+    ]
     wheel.advance(101.0)
     assert fired == [0]
     for timer in timers[1::2]:
@@ -311,9 +315,12 @@ def test_a_burst_in_one_tick_fires_sorted(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "error"), [(float("nan"), ValueError), ("5", TypeError), (None, TypeError), (10**400, OverflowError)]
+    ("when", "error"),
+    [(float("nan"), ValueError), ("5", TypeError), (None, TypeError), (10**400, OverflowError)],
 )
-def test_a_time_that_is_none_is_refused_and_changes_nothing(when: Any, error: type[Exception]) -> None:
+def test_a_time_that_is_none_is_refused_and_changes_nothing(
+    when: Any, error: type[Exception]
+) -> None:
     wheel = TimerWheel(0.0)
     timer = wheel.schedule(5.0, lambda: None)
     for call in (

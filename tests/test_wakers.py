@@ -1,4 +1,4 @@
-"""How reactors are woken, where no reactor here shows it: other platforms', and want of descriptors."""
+"""How reactors are woken where none here shows it: other platforms', want of descriptors."""
 
 from __future__ import annotations
 

@@ -59,7 +59,6 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport uint64_t
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
@@ -67,7 +66,7 @@ from timerwheel.heap cimport (
     Heap, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink, heap_update,
 )
 from timerwheel.wheel cimport (
-    Wheel, wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_free, wheel_hold_new,
+    wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_free, wheel_hold_new,
     wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove, wheel_start,
 )
 

@@ -168,7 +168,7 @@ cdef class CallQueue(TimerWheel):
         if when < self.alarm:
             try:
                 self.announce(when)
-            except:
+            except BaseException:
                 self.unlink(handle)
                 raise
         return 0
@@ -179,7 +179,7 @@ cdef class CallQueue(TimerWheel):
         self.alarm = when
         try:
             self._hook()
-        except:
+        except BaseException:
             self.alarm = alarm
             raise
         return 0
@@ -215,7 +215,7 @@ cdef class CallQueue(TimerWheel):
         return 0
 
     cdef int run_pass(self) except -1:
-        """Make the calls that are due now, and stood before. Each failure is reported, and the pass goes on."""
+        """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
         cdef double now = read_clock(self.clock())
         cdef Handle handle
         if isnan(now):

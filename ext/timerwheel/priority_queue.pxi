@@ -74,7 +74,10 @@ cdef class PriorityQueue:
         return iter([(<PriorityEntry>entry).item for entry in entries])
 
     def push(self, priority, item):
-        """Add item and return its PriorityEntry. Raises ValueError if priority is NaN, TypeError if no number."""
+        """Add item and return its PriorityEntry.
+
+        Raises ValueError if priority is NaN, TypeError if it is no number.
+        """
         cdef double key = as_time(priority)
         cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
         heap_reserve(&self.heap, self.heap.size + 1)

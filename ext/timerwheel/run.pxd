@@ -76,7 +76,8 @@ cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
         nodes[hole] = node
 
 
-cdef inline void merge(Node *target, const Node *left, size_t lefts, const Node *right, size_t rights) noexcept nogil:
+cdef inline void merge(
+        Node *target, const Node *left, size_t lefts, const Node *right, size_t rights) noexcept nogil:
     """Merge two sorted sequences that are adjacent or apart; left wins no ties, there are none."""
     cdef size_t index
     for index in range(lefts + rights):

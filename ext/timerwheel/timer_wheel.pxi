@@ -230,7 +230,7 @@ cdef class TimerWheel:
         wheel_hold_new(&self.wheel)
         try:
             wheel_advance(&self.wheel, now)
-        except:
+        except BaseException:
             self.end_pass()
             raise
         return 0

@@ -9,8 +9,9 @@ cascades too. What no level reaches is in the overflow list.
 
 `elapsed` is the current tick. Between calls no slot holds an entry at or before
 it (but after a MemoryError, until the next advance): those are in the run, the
-heap or the held list, and pop in exact order of (when, sequence). Time that goes back changes nothing: `elapsed` stays, and what
-is scheduled at or before it goes into the heap.
+heap or the held list, and pop in exact order of (when, sequence). Time that goes
+back changes nothing: `elapsed` stays, and what is scheduled at or before it goes
+into the heap. (A wheel that is empty follows it.)
 
 Where an entry lies may lag behind its `when`: moving it later only stores the
 new time. It is put right when its slot falls due or is searched.

@@ -1,9 +1,9 @@
 """
-The command line: C{python -m timerwheel COMMAND}.
+The command line: `python -m timerwheel COMMAND`.
 
-Each command is a module with C{add_parser(commands)}, which declares its arguments and sets C{run}
+Each command is a module with `add_parser(commands)`, which declares its arguments and sets `run`
 to a function that takes the parsed arguments and returns the exit code. To add a command, write
-such a module and name it in L{COMMANDS}.
+such a module and name it in `COMMANDS`.
 
 Exit codes: 0 all went well, 1 the command ran and found something wrong, 2 it could not run (wrong
 arguments, something not installed), 130 interrupted.
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     """
     Make the parser of the whole command line.
 
-    @return: the parser; what it parses has C{run}, which is L{None} when no command was named.
+    @return: the parser; what it parses has `run`, which is `None` when no command was named.
     """
     parser = argparse.ArgumentParser(
         prog="python -m timerwheel",

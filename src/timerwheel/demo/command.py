@@ -1,5 +1,5 @@
 """
-The C{demo} command.
+The `demo` command.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool)
 
 def _obstacle() -> str | None:
     """
-    @return: one sentence that says what is not installed; L{None} when all is there.
+    @return: one sentence that says what is not installed; `None` when all is there.
     """
     if find_spec("rich") is None:
         return "The demo draws its table with rich: pip install timerwheel[demo]"
@@ -111,7 +111,7 @@ def _obstacle() -> str | None:
 
 def _count(text: str) -> int:
     """
-    @raise argparse.ArgumentTypeError: C{text} is not a whole number above zero.
+    @raise argparse.ArgumentTypeError: `text` is not a whole number above zero.
     """
     try:
         number = int(text.replace("_", "").replace(",", ""))
@@ -124,7 +124,7 @@ def _count(text: str) -> int:
 
 def _seconds(text: str) -> float:
     """
-    @raise argparse.ArgumentTypeError: C{text} is not a number of seconds from 1 to a day.
+    @raise argparse.ArgumentTypeError: `text` is not a number of seconds from 1 to a day.
     """
     try:
         number = float(text)

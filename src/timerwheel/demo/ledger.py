@@ -38,25 +38,25 @@ class Ledger:
         self.unexpected = 0
 
     def due(self, number: int, soonest: float, latest: float) -> None:
-        """Timer C{number} was armed or moved: it is due between C{soonest} and C{latest}."""
+        """Timer `number` was armed or moved: it is due between `soonest` and `latest`."""
         self._soonest[number] = soonest
         self._latest[number] = latest
         self._state[number] = State.PENDING
 
     def fired(self, number: int, now: float) -> None:
-        """Timer C{number} fired at C{now}."""
+        """Timer `number` fired at `now`."""
         self.fired_count += 1
         self.early += now < self._soonest[number]
         self.unexpected += self._state[number] != State.PENDING
         self._state[number] = State.FIRED
 
     def cancelled(self, number: int) -> None:
-        """Timer C{number} was cancelled."""
+        """Timer `number` was cancelled."""
         self._state[number] = State.CANCELLED
 
     def lost(self, now: float) -> int:
         """
-        @return: how many timers are still pending though due before C{now}.
+        @return: how many timers are still pending though due before `now`.
         """
         return sum(
             state == State.PENDING and latest < now

@@ -106,7 +106,7 @@ def _exchange(selector: DefaultSelector, give_up: float) -> None:
     """
     Serve all clients until every connection is closed.
 
-    @raise TimeoutError: C{give_up}, a time of C{time.monotonic}, has passed.
+    @raise TimeoutError: `give_up`, a time of `time.monotonic`, has passed.
     """
     while selector.get_map():
         if time.monotonic() > give_up:

@@ -36,7 +36,7 @@ SEED = 20240229
 @dataclass(frozen=True)
 class Plan:
     """
-    The size of a run. Everything else follows from it and from L{SEED}.
+    The size of a run. Everything else follows from it and from `SEED`.
 
     @ivar seconds: how long to measure.
     @ivar connections: how many clients are connected.

@@ -26,7 +26,7 @@ class Row:
 
     @ivar label: what it is, with its unit.
     @ivar value: takes it from a result.
-    @ivar pattern: how a value is written, for C{format}.
+    @ivar pattern: how a value is written, for `format`.
     @ivar more_is_better: which way the ratio is taken, so that above 1 ours is better.
     """
 
@@ -37,7 +37,7 @@ class Row:
 
     def ratio(self, stock: ServerResult, ours: ServerResult) -> float | None:
         """
-        @return: how many times better ours is; L{None} when that cannot be said.
+        @return: how many times better ours is; `None` when that cannot be said.
         """
         better, worse = self.value(stock), self.value(ours)
         if self.more_is_better:

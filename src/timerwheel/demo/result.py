@@ -21,7 +21,7 @@ class ServerResult:
     @ivar messages_in_all: messages echoed from the first connection to the last.
     @ivar cpu: CPU time of the process.
     @ivar timers: time in timers, without the stopwatch's own.
-    @ivar stopwatch: the stopwatch's own time, already taken off C{timers}.
+    @ivar stopwatch: the stopwatch's own time, already taken off `timers`.
     @ivar collecting: time in the garbage collector.
     @ivar lateness_p50: median lateness of the probes.
     @ivar lateness_p99: lateness that one probe in a hundred exceeds.
@@ -97,7 +97,7 @@ class SideResult:
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """
-    @return: the smallest of C{values} that at least C{percent} of a hundred do not exceed; not a
+    @return: the smallest of `values` that at least `percent` of a hundred do not exceed; not a
         number when there are none.
     """
     if not values:
@@ -107,7 +107,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def resident_bytes() -> int:
     """
-    @return: the resident memory of this process (C{VmRSS}), or 0 where there is no C{/proc}.
+    @return: the resident memory of this process (`VmRSS`), or 0 where there is no `/proc`.
     """
     status = Path("/proc/self/status")
     if not status.exists():

@@ -91,9 +91,9 @@ def run_side(side: str, reactor: str, plan: Plan, progress: Callable[[float], No
     """
     Run one side from beginning to end.
 
-    @param side: C{"stock"} or C{"ours"}.
+    @param side: `"stock"` or `"ours"`.
     @param reactor: the short name of the reactor.
-    @param progress: is told how many of the C{plan.lead + plan.seconds} seconds have passed.
+    @param progress: is told how many of the `plan.lead + plan.seconds` seconds have passed.
 
     @raise NotStartedError: the server did not start.
     @raise DemoError: a process ended without a result.
@@ -121,7 +121,7 @@ def _await_result(
     lines: Iterator[dict[str, Any]], progress: Callable[[float], None]
 ) -> dict[str, Any] | None:
     """
-    @return: the server's result; L{None} when it ended without one.
+    @return: the server's result; `None` when it ended without one.
     """
     for line in lines:
         if line.pop("event") == "result":

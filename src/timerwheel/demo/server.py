@@ -36,7 +36,7 @@ def install_reactor(side: str, name: str) -> Any:
     """
     Install the reactor.
 
-    @param side: C{"stock"} or C{"ours"}.
+    @param side: `"stock"` or `"ours"`.
     @param name: the reactor's short name.
 
     @return: the reactor.
@@ -95,7 +95,7 @@ class Echo(Protocol, TimeoutMixin):
 
 class EchoFactory(ServerFactory):
     """
-    Makes an L{Echo} for each connection.
+    Makes an `Echo` for each connection.
     """
 
     noisy = False
@@ -111,7 +111,7 @@ class Timers:
     """
     All timers of the server but its idle timeouts: the extra ones, the churn and the probes.
 
-    Each has a number, under which the L{Ledger} knows it. Those of the churn are numbered in the
+    Each has a number, under which the `Ledger` knows it. Those of the churn are numbered in the
     order in which they are armed, so the oldest alive is cancelled by counting.
 
     @ivar lateness: seconds between a probe's deadline and its callback.

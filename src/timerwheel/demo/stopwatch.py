@@ -16,7 +16,7 @@ class Stopwatch:
     Wall time between switching on and switching off, summed up.
 
     Sections nest: whoever switches keeps what was before and switches back to it. So the pass of a
-    reactor switches on, a callback in it switches off, and a C{callLater} in that callback on
+    reactor switches on, a callback in it switches off, and a `callLater` in that callback on
     again. The garbage collector, which may start anywhere, is kept out and summed up by itself.
 
     @ivar spent: nanoseconds while on.
@@ -53,7 +53,7 @@ class Stopwatch:
 
     def inside(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """
-        @return: a function that calls C{function} with the stopwatch on.
+        @return: a function that calls `function` with the stopwatch on.
         """
 
         def timed(*args: object) -> Any:
@@ -67,7 +67,7 @@ class Stopwatch:
 
     def outside(self, function: Callable[..., Any]) -> Callable[..., None]:
         """
-        @return: a function that calls C{function}, a callback, with the stopwatch off.
+        @return: a function that calls `function`, a callback, with the stopwatch off.
         """
 
         def paused(*args: object) -> None:
