@@ -9,11 +9,16 @@ import sys
 import textwrap
 from typing import Any
 
+import pytest
+from twisted.internet._threadedselect import ThreadedSelectReactor
 from twisted.internet.base import ReactorBase
 
 from timerwheel import accelerate
 from timerwheel._accelerate import KEY
 from timerwheel._core import CallQueue
+
+# All are errors but that of PyGObject about what Twisted's gireactor calls.
+WARNINGS = ["-W", "error", "-W", "ignore:Since version 3.11, calling threads_init"]
 
 
 class FakeClock:
@@ -56,10 +61,18 @@ def queue_of(reactor: Any) -> CallQueue:
     return queue
 
 
+def require(reactor_name: str) -> None:
+    """Skip a test that runs a reactor, if what that needs is not there."""
+    if reactor_name in ("uvloop", "gi"):
+        pytest.importorskip(reactor_name)
+    if reactor_name == "threadedselect" and not hasattr(ThreadedSelectReactor, "_selectOnce"):
+        pytest.skip("this Twisted's own threaded reactor cannot run: it calls Thread.isAlive()")
+
+
 def run_python(program: str, *arguments: str, **environment: str) -> Any:
     """Run a program in a fresh process; return what it printed last, parsed as JSON."""
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
+        [sys.executable, *WARNINGS, "-c", textwrap.dedent(program), *arguments],
         capture_output=True,
         text=True,
         timeout=120,

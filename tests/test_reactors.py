@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import run_python
+from helpers import require, run_python
 
 import timerwheel
 from timerwheel._install import MODULES
@@ -96,8 +96,7 @@ BUSY = """
 
 
 def run(name: str, program: str, clock: str = "wall") -> Any:
-    if name in ("uvloop", "gi"):
-        pytest.importorskip(name)
+    require(name)
     return run_python(INSTALL + program, name, clock)
 
 

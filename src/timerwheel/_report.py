@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet import base
 from twisted.python import log
 
-# Twisted 24.7 and later log with this handler; older ones with log.err().
+# Twisted 24.10 and later log with this handler; older ones with log.err().
 _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
 
 

@@ -131,9 +131,8 @@ def print_counts(reactor: str, stock: Run, ours: Run) -> None:
             for counts in (of_stock, of_ours)
         ]
         print(f"    {name:<30}{columns[0]:>15}{columns[1]:>15}")
-    for run in (stock, ours):
-        for name, why in run.unavailable.items():
-            print(f"  NOT EXAMINED on the {run.side} side: {name}, which is not available: {why}")
+    for name, why in stock.unavailable.items():
+        print(f"  NOT EXAMINED: {name}, which is not available here: {why}")
     sys.stdout.flush()
 
 

@@ -17,7 +17,8 @@ class ThreadedWaker(Waker):
     """Wakes the thread only when it would sleep too long; Twisted does so at each callLater."""
 
     def methods(self) -> dict[str, Callable[..., Any]]:
-        return {"doIteration": self.wait}
+        # That of Twisted 23.10 is another, which cannot run by itself.
+        return {"doIteration": self.wait} if hasattr(self.reactor, "_selectOnce") else {}
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration, for a reactor that is run without another event loop.
