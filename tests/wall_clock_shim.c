@@ -8,7 +8,6 @@
 #include <time.h>
 
 static volatile long *offset;
-static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void map_offset(void)
 {
@@ -17,13 +16,16 @@ __attribute__((constructor)) static void map_offset(void)
     if (fd < 0 || mapped == MAP_FAILED)
         abort();
     offset = mapped;
-    real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *spec)
 {
-    int result = real_clock_gettime(clock, spec);
-    if (result == 0 && clock == CLOCK_REALTIME)
+    /* Looked up here: others' constructors may ask for the time before ours has run. */
+    static int (*real)(clockid_t, struct timespec *);
+    if (real == NULL)
+        real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, spec);
+    if (result == 0 && clock == CLOCK_REALTIME && offset != NULL)
         spec->tv_sec += *offset;
     return result;
 }

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import select
+import signal
 import sys
+from dataclasses import replace
 
 from comparison import Difference, builder_counts, confirm, differing, on_foreign_reactors
 from selection import names
@@ -23,6 +25,8 @@ from sides import Run, Task, run_both
 
 def main() -> int:
     """Compare on each reactor in turn. Returns the exit status."""
+    # So that the tests' processes are ended, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parse()
     print(f"Twisted's tests ({options.modules}) on {', '.join(options.reactor)}", flush=True)
     failed = [reactor for reactor in options.reactor if not compare(reactor, options)]
@@ -73,6 +77,10 @@ def parse() -> argparse.Namespace:
     )
     options = parser.parse_args()
     options.reactor = options.reactor or default_reactors()
+    try:
+        options.names = names(options.modules)
+    except ModuleNotFoundError as error:
+        parser.error(str(error))
     return options
 
 
@@ -84,21 +92,22 @@ def default_reactors() -> list[str]:
 
 def compare(reactor: str, options: argparse.Namespace) -> bool:
     """Run both sides on a reactor and print what there is to say. Returns whether they agree."""
-    task = Task(reactor, names(options.modules), options.limit, options.test_limit)
+    task = Task(reactor, options.names, options.limit, options.test_limit)
     stock, ours = run_both(task, options.parallel)
     print_counts(reactor, stock, ours)
-    dead = [run for run in (stock, ours) if run.death]
-    for run in dead:
-        print(f"  The {run.side} side died: {run.death}", flush=True)
-    if dead:
+    if print_deaths(stock, ours):
         return False
 
     def run_again(only: list[str] | None) -> tuple[Run, Run]:
-        which = "all tests" if only is None else f"{len(only)} tests that differ"
-        print(f"  running {which} again", flush=True)
-        return run_both(Task(reactor, task.names, task.limit, task.test_limit, only), False)
+        print(f"  running {'all' if only is None else 'these'} again", flush=True)
+        again = replace(task, only=only)
+        runs = run_both(again, parallel=options.parallel and only is None)
+        print_deaths(*runs)
+        return runs
 
     found = differing(stock, ours)
+    for difference in found:
+        print(f"  differs: {difference.name}")
     confirm(found, run_again)
     noise = [difference for difference in found if difference.is_noise()]
     real = [difference for difference in found if not difference.is_noise()]
@@ -127,13 +136,23 @@ def print_counts(reactor: str, stock: Run, ours: Run) -> None:
         print("  builder tests, run + skipped:          stock           ours")
     for name in sorted(of_stock.keys() | of_ours.keys()):
         columns = [
-            f"{counts[name]['run']:>5} + {counts[name]['skipped']:<4}" if name in counts else "none"
+            f"{counts[name][False]:>5} + {counts[name][True]:<4}" if name in counts else "none"
             for counts in (of_stock, of_ours)
         ]
         print(f"    {name:<30}{columns[0]:>15}{columns[1]:>15}")
     for name, why in stock.unavailable.items():
         print(f"  NOT EXAMINED: {name}, which is not available here: {why}")
+    for name in stock.not_imported():
+        print(f"  NOT EXAMINED: {name}, which cannot be imported: {stock.records[name]}")
     sys.stdout.flush()
+
+
+def print_deaths(*runs: Run) -> bool:
+    """Print which sides did not come to their end. Returns whether any."""
+    dead = [run for run in runs if run.death]
+    for run in dead:
+        print(f"  The {run.side} side died: {run.death}", flush=True)
+    return bool(dead)
 
 
 def print_difference(title: str, difference: Difference) -> None:

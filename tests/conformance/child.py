@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 
@@ -39,20 +40,19 @@ def main(argument: str) -> None:
 
 def install(name: str, is_ours: bool) -> Any:
     """Install the reactor of this short name: Twisted's, or ours, if that has the wheel."""
-    if is_ours:
-        import timerwheel
+    if not is_ours:
+        from twisted.application.reactors import installReactor
 
-        timerwheel.install(name)
-        from twisted.internet import reactor
+        return installReactor(name)
+    import timerwheel
 
-        call: Any = reactor.callLater(0, int)  # type: ignore[attr-defined]
-        call.cancel()
-        if type(call) is not timerwheel.DelayedCall:
-            raise RuntimeError(f"{reactor!r} has no wheel: its callLater() gave {call!r}")
-        return reactor
-    from twisted.application.reactors import installReactor
-
-    return installReactor(name)
+    timerwheel.install(name)
+    reactor: Any = import_module("twisted.internet.reactor")
+    call = reactor.callLater(0, int)
+    call.cancel()
+    if type(call) is not timerwheel.DelayedCall:
+        raise RuntimeError(f"{reactor!r} has no wheel: its callLater() gave {call!r}")
+    return reactor
 
 
 def versions() -> dict[str, str]:

@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 
 from sides import Record, Run, test_id
 
-# As in recorder.py, which cannot be imported where Twisted is not to be.
-NO_REACTOR = "no reactor"
-
 # How many times tests that differ are run again by themselves.
 REPEATS = 3
 
 # A test that takes so many seconds more on our side has stalled: something woke the reactor late.
 STALL = 1.0
 
-MISSING = Record((("not run", ""),), [])
+MISSING = Record((("not run", ""),))
 
 # A test of Twisted's ReactorBuilder, by the name of its class.
 BUILDER_TEST = re.compile(r"_(\w+)Tests\.")
@@ -50,7 +47,7 @@ class Difference:
         """
         if not self.repeated:
             return True
-        if _lacks_reactor(self.stock) or _lacks_reactor(self.ours):
+        if self.stock.lacks_reactor or self.ours.lacks_reactor:
             return False
         usual_of_stock, usual_of_ours = (
             seen.most_common(1)[0][0] for seen in (self.stock_seen, self.ours_seen)
@@ -99,7 +96,7 @@ def _repeat(found: Iterable[Difference], runs: tuple[Run, Run]) -> None:
 
 
 def _differ(stock: Record, ours: Record) -> bool:
-    if _lacks_reactor(stock) or _lacks_reactor(ours):
+    if stock.lacks_reactor or ours.lacks_reactor:
         return True
     return stock.outcomes != ours.outcomes or _stalled(stock, ours)
 
@@ -108,21 +105,16 @@ def _stalled(stock: Record, ours: Record) -> bool:
     return ours.seconds > stock.seconds + STALL
 
 
-def _lacks_reactor(record: Record) -> bool:
-    return any(kind == NO_REACTOR for kind, _ in record.outcomes)
-
-
 def on_foreign_reactors(ours: Run) -> list[str]:
     """The builder's tests that made a reactor without the wheel on our side."""
     return [name for name, record in ours.records.items() if record.foreign]
 
 
-def builder_counts(run: Run) -> dict[str, Counter[str]]:
-    """For each reactor that Twisted's builder makes tests for: how many were run, and skipped."""
-    counts: dict[str, Counter[str]] = {}
+def builder_counts(run: Run) -> dict[str, Counter[bool]]:
+    """For each reactor that Twisted's builder makes tests for, how many were skipped and not."""
+    counts: dict[str, Counter[bool]] = {}
     for name, record in run.records.items():
         match = BUILDER_TEST.search(name)
         if match and match[1].endswith("Reactor"):
-            skipped = any(kind == "skip" for kind, _ in record.outcomes)
-            counts.setdefault(match[1], Counter())["skipped" if skipped else "run"] += 1
+            counts.setdefault(match[1], Counter())["skip" in record.kinds()] += 1
     return counts

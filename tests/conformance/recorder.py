@@ -9,13 +9,10 @@ from typing import Any, TextIO
 
 from twisted.python.reflect import qual
 from twisted.trial.reporter import TestResult
-
-# The kind of outcome of a test that was skipped because its reactor could not be made. Twisted
-# takes that for any other skip.
-NO_REACTOR = "no reactor"
+from twisted.trial.runner import ErrorHolder
 
 
-class Recorder(TestResult):  # type: ignore[misc]
+class Recorder(TestResult):
     """A reporter for trial.
 
     Each line is out before the next test begins, so that after a crash the last
@@ -32,7 +29,7 @@ class Recorder(TestResult):  # type: ignore[misc]
         self._outcomes: list[tuple[str, str]] = []
         self._tracebacks: list[str] = []
         self._not_made: list[str] = []
-        self._foreign = 0
+        self._foreign = False
 
     def write(self, **line: Any) -> None:
         """Write a line. Line buffered: a process that a test forks has nothing to write again."""
@@ -40,7 +37,7 @@ class Recorder(TestResult):  # type: ignore[misc]
 
     def reactor_made(self, is_ours: bool) -> None:
         """Hear that the running test has built a reactor."""
-        self._foreign += not is_ours
+        self._foreign |= not is_ours
 
     def observe(self, event: dict[str, Any]) -> None:
         """A log observer: hear that the running test could not build its reactor."""
@@ -52,7 +49,7 @@ class Recorder(TestResult):  # type: ignore[misc]
         self._outcomes = []
         self._tracebacks = []
         self._not_made = []
-        self._foreign = 0
+        self._foreign = False
         self.write(began=test.id())
         faulthandler.dump_traceback_later(self._test_limit, exit=True, file=self._stacks)
         self._began = perf_counter()
@@ -61,13 +58,13 @@ class Recorder(TestResult):  # type: ignore[misc]
         seconds = perf_counter() - self._began
         faulthandler.cancel_dump_traceback_later()
         super().stopTest(test)
-        if self._not_made and any(kind == "skip" for kind, _ in self._outcomes):
-            self._outcomes.append((NO_REACTOR, ""))
-            self._tracebacks += self._not_made
+        # (One of Twisted's tests has an inner test that cannot make its reactor, and succeeds.)
+        lacks_reactor = bool(self._not_made) and any(kind == "skip" for kind, _ in self._outcomes)
         self.write(
             test=test.id(),
             outcomes=sorted(self._outcomes),
-            tracebacks=self._tracebacks,
+            tracebacks=self._tracebacks + (self._not_made if lacks_reactor else []),
+            lacks_reactor=lacks_reactor,
             foreign=self._foreign,
             seconds=round(seconds, 3),
         )
@@ -79,7 +76,8 @@ class Recorder(TestResult):  # type: ignore[misc]
         self._failed("failure", fail)
 
     def addError(self, test: Any, error: Any) -> None:
-        self._failed("error", error)
+        # An ErrorHolder stands for a module that could not be imported.
+        self._failed("import error" if isinstance(test, ErrorHolder) else "error", error)
 
     def addSkip(self, test: Any, reason: Any) -> None:
         self._outcomes.append(("skip", str(reason)))

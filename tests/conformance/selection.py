@@ -54,9 +54,13 @@ def names(modules: str) -> list[str]:
     """What trial is to load: for "all", for "time", or for names parted by commas.
 
     Of the list for "time", modules that this version of Twisted lacks are left out.
+    Raises ModuleNotFoundError for a name of the caller's that is no module.
     """
     if modules == "all":
         return ["twisted"]
     if modules == "time":
         return [name for name in TIME_MODULES if find_spec(name) is not None]
+    for name in modules.split(","):
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"there is no module {name}")
     return modules.split(",")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -39,13 +39,22 @@ class Task:
 class Record:
     """What became of one test."""
 
+    # Each as its kind, and the reason of a skip or the class of an exception.
     outcomes: tuple[tuple[str, str], ...]
-    tracebacks: list[str]
-    foreign: int = 0
+    tracebacks: list[str] = field(default_factory=list)
+    # Whether it was skipped because its reactor could not be made.
+    lacks_reactor: bool = False
+    # Whether it made a reactor that is not ours.
+    foreign: bool = False
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        return ", ".join(f"{kind} ({what})" if what else kind for kind, what in self.outcomes)
+        texts = [f"{kind} ({what})" if what else kind for kind, what in self.outcomes]
+        return ", ".join(["no reactor"] * self.lacks_reactor + texts)
+
+    def kinds(self) -> set[str]:
+        """The kinds of its outcomes: a test can fail and have an error, too."""
+        return {kind for kind, _ in self.outcomes}
 
 
 @dataclass
@@ -65,11 +74,11 @@ class Run:
 
     def counts(self) -> Counter[str]:
         """How many tests had each kind of outcome. One that failed twice counts as one failure."""
-        return Counter(kind for record in self.records.values() for kind in _kinds(record))
+        return Counter(kind for record in self.records.values() for kind in record.kinds())
 
-
-def _kinds(record: Record) -> set[str]:
-    return {kind for kind, _ in record.outcomes}
+    def not_imported(self) -> list[str]:
+        """The test modules that could not be imported."""
+        return [name for name, record in self.records.items() if "import error" in record.kinds()]
 
 
 class Side:
@@ -97,15 +106,18 @@ class Side:
             )
 
     def finish(self) -> Run:
-        """Wait for the process, end what it has left running, and read what it recorded."""
-        try:
-            with self._directory:
-                self._wait()
-                self._run.seconds = monotonic() - self._began
-                self._read()
-        finally:
-            self._end()
+        """Wait for the process, and read what it recorded."""
+        self._wait()
+        self._run.seconds = monotonic() - self._began
+        self._read()
         return self._run
+
+    def close(self) -> None:
+        """End the process if it still runs, and what its tests have left running."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._directory.cleanup()
 
     def _argument(self) -> str:
         return json.dumps(
@@ -143,12 +155,6 @@ class Side:
                 self._process.kill()
                 self._process.wait()
 
-    def _end(self) -> None:
-        """End the process if it still runs, and what its tests may have left running."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
     def _read(self) -> None:
         began = None
         finished = False
@@ -183,6 +189,7 @@ class Side:
         self._run.records[name] = Record(
             tuple((kind, self._comparable(what)) for kind, what in line["outcomes"]),
             line["tracebacks"],
+            line["lacks_reactor"],
             line["foreign"],
             line["seconds"],
         )
@@ -206,11 +213,13 @@ def test_id(name: str) -> str:
 
 def run_both(task: Task, parallel: bool) -> tuple[Run, Run]:
     """Run Twisted's side and ours: one after the other, or both at a time."""
-    stock = Side(STOCK, task)
-    if parallel:
-        ours = Side(OURS, task)
-        return stock.finish(), ours.finish()
-    return stock.finish(), Side(OURS, task).finish()
+    with closing(Side(STOCK, task)) as stock:
+        if parallel:
+            with closing(Side(OURS, task)) as ours:
+                return stock.finish(), ours.finish()
+        of_stock = stock.finish()
+    with closing(Side(OURS, task)) as ours:
+        return of_stock, ours.finish()
 
 
 def _tail(path: Path, lines: int = 60) -> str:

@@ -13,34 +13,26 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# What is put into Twisted's own modules: (module, name, our module, in which it has the same name).
-IN_TWISTED = (
-    (
-        "twisted.internet._threadedselect",
-        "ThreadedSelectReactor",
-        "timerwheel.reactors._threadedselect",
-    ),
-    (
-        "twisted.internet.asyncioreactor",
-        "AsyncioSelectorReactor",
-        "timerwheel.reactors.asyncioreactor",
-    ),
-    ("twisted.internet.cfreactor", "CFReactor", "timerwheel.reactors.cfreactor"),
-    ("twisted.internet.epollreactor", "EPollReactor", "timerwheel.reactors.epollreactor"),
-    ("twisted.internet.gireactor", "GIReactor", "timerwheel.reactors.gireactor"),
-    ("twisted.internet.gireactor", "PortableGIReactor", "timerwheel.reactors.gireactor"),
-    ("twisted.internet.kqreactor", "KQueueReactor", "timerwheel.reactors.kqreactor"),
-    ("twisted.internet.pollreactor", "PollReactor", "timerwheel.reactors.pollreactor"),
-    ("twisted.internet.selectreactor", "SelectReactor", "timerwheel.reactors.selectreactor"),
-)
+# What is put into Twisted's own modules, and the module in which ours has the same name.
+IN_TWISTED = {
+    "twisted.internet._threadedselect.ThreadedSelectReactor": "timerwheel.reactors._threadedselect",
+    "twisted.internet.asyncioreactor.AsyncioSelectorReactor": "timerwheel.reactors.asyncioreactor",
+    "twisted.internet.cfreactor.CFReactor": "timerwheel.reactors.cfreactor",
+    "twisted.internet.epollreactor.EPollReactor": "timerwheel.reactors.epollreactor",
+    "twisted.internet.gireactor.GIReactor": "timerwheel.reactors.gireactor",
+    "twisted.internet.gireactor.PortableGIReactor": "timerwheel.reactors.gireactor",
+    "twisted.internet.kqreactor.KQueueReactor": "timerwheel.reactors.kqreactor",
+    "twisted.internet.pollreactor.PollReactor": "timerwheel.reactors.pollreactor",
+    "twisted.internet.selectreactor.SelectReactor": "timerwheel.reactors.selectreactor",
+}
 
 
-def wheeled(stock: type) -> type:
+def wheeled(stock: Any) -> type:
     """A subclass of a base class of reactors whose instances get the wheel when they are made."""
     from timerwheel import accelerate
 
     def __init__(self: Any, *args: Any, **kw: Any) -> None:  # noqa: N807
-        stock.__init__(self, *args, **kw)  # type: ignore[misc]
+        stock.__init__(self, *args, **kw)
         accelerate(self)
 
     return type(stock.__name__, (stock,), {"__init__": __init__, "__module__": "timerwheel"})
@@ -72,11 +64,12 @@ def prepare(is_ours: bool) -> dict[str, str]:
     imported here, and why. A reactor that only ours cannot be raises.
     """
     unavailable = {}
-    for module_name, name, our_module in IN_TWISTED:
+    for dotted_name, our_module in IN_TWISTED.items():
+        module_name, _, name = dotted_name.rpartition(".")
         try:
             module = import_module(module_name)
         except Exception as error:
-            unavailable[f"{module_name}.{name}"] = str(error)
+            unavailable[dotted_name] = str(error)
             continue
         if is_ours:
             setattr(module, name, getattr(import_module(our_module), name))
