@@ -441,3 +441,47 @@ def test_the_hook_hears_only_of_sooner(reactor: Any, queue: CallQueue) -> None:
     sooner.cancel()
     reactor.callLater(30, int)
     assert heard == [50, 40, 30]
+
+
+def test_the_hook_does_not_hear_in_a_pass_after_which_timeout_is_asked(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    reactor.callLater(5, lambda: reactor.callLater(1, int))
+    clock.advance(5)
+    heard.clear()
+    reactor.runUntilCurrent()
+    assert heard == []
+    assert reactor.timeout() == 1
+    reactor.callLater(0.5, int)
+    assert heard == [0.5]
+
+
+@pytest.mark.parametrize("step", [3600, -3600, 1e9])
+def test_the_hook_hears_when_the_clock_has_been_stepped(
+    step: float, reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """Else the event loop would go on sleeping for what it was armed for before."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    reactor.callLater(60, int)
+    clock.advance(step)
+    heard.clear()
+    reactor.callLater(1, int)
+    assert heard == [0 if step > 0 else 1]
+
+
+def test_the_hook_hears_when_the_clock_was_replaced_for_a_while(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """As Twisted's own TimeTests do on the running reactor."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    reactor.callLater(60, int)
+    reactor.seconds = lambda: 7.0
+    reactor.callLater(5, int).cancel()
+    reactor.seconds = clock
+    heard.clear()
+    reactor.callLater(0, int)
+    assert heard == [0]

@@ -79,7 +79,7 @@ cdef class CallQueue(TimerWheel):
     cdef object stock_pass
     cdef object claim           # called when the reactor's class has changed
     cdef object _hook
-    cdef double alarm           # the deadline for which the hook's owner is armed
+    cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
     cdef unsigned class_tag
@@ -89,10 +89,12 @@ cdef class CallQueue(TimerWheel):
     cdef bint redirected(self, str name) except -1
     cdef object clock(self)
     cdef int add(self, Handle handle, double when) except -1
+    cdef int consider(self, double when) except -1
     cdef int announce(self, double when) except -1
     cdef int fire(self, Handle handle) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1
     cdef int run_pass(self) except -1
+    cdef int fire_due(self, double now) except -1
     cdef object next_timeout(self)
     cdef list pending(self)
 

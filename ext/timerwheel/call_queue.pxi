@@ -23,8 +23,7 @@ cdef class AdoptedCall(Handle):
         if self.owner != NULL:
             queue = <CallQueue>self.owner
             wheel_move(&queue.wheel, &self.entry, when)
-            if when < queue.alarm:
-                queue.announce(when)
+            queue.consider(when)
 
 
 cdef class CallQueue(TimerWheel):
@@ -165,16 +164,26 @@ cdef class CallQueue(TimerWheel):
     cdef int add(self, Handle handle, double when) except -1:
         """Take a call in, and tell the hook if it is the earliest."""
         self.link(handle, when)
-        if when < self.alarm:
+        if self.alarm > -HUGE_VAL:
             try:
-                self.announce(when)
+                self.consider(when)
             except BaseException:
                 self.unlink(handle)
                 raise
         return 0
 
+    cdef int consider(self, double when) except -1:
+        """Tell the hook if a call at this time may be before what its owner is armed for.
+
+        It may be so, too, when by the clock the alarm should have gone off: the
+        clock has been stepped, or replaced, since it was set.
+        """
+        if self.alarm > -HUGE_VAL and (when < self.alarm or read_clock(self.clock()) >= self.alarm):
+            self.announce(when)
+        return 0
+
     cdef int announce(self, double when) except -1:
-        """Tell the hook that the earliest deadline has moved to before the alarm."""
+        """Tell the hook, whose owner will ask timeout() what to be armed for."""
         cdef double alarm = self.alarm
         self.alarm = when
         try:
@@ -217,11 +226,21 @@ cdef class CallQueue(TimerWheel):
     cdef int run_pass(self) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
         cdef double now = read_clock(self.clock())
-        cdef Handle handle
+        cdef double alarm = self.alarm
         if isnan(now):
             return 0        # no time is at or before NaN
         self.latest_pass = now
         self.inserted = self.wheel.sequence
+        # Who runs a pass asks timeout() after it: the hook need not hear before.
+        self.alarm = -HUGE_VAL
+        try:
+            self.fire_due(now)
+        finally:
+            self.alarm = alarm if self._hook is not None else -HUGE_VAL
+        return 0
+
+    cdef int fire_due(self, double now) except -1:
+        cdef Handle handle
         self.begin_pass(now)
         try:
             while True:

@@ -287,8 +287,7 @@ cdef class DelayedCall(Handle):
             self.delayed_new = self.entry.sequence >= queue.inserted
             self._time = time
             self._delayed_time = delayed_time
-            if when < queue.alarm:
-                queue.announce(when)
+            queue.consider(when)
         else:
             self._time = time
             self._delayed_time = delayed_time

@@ -22,6 +22,9 @@ from comparison import Difference, builder_counts, confirm, differing, on_foreig
 from selection import names
 from sides import Run, Task, run_both
 
+# How many lines of a traceback are printed.
+TRACEBACK_LINES = 20
+
 
 def main() -> int:
     """Compare on each reactor in turn. Returns the exit status."""
@@ -164,11 +167,11 @@ def print_difference(title: str, difference: Difference) -> None:
 
 
 def print_tracebacks(difference: Difference) -> None:
-    """Print the tracebacks of a difference's first run."""
+    """Print the ends of the tracebacks of a difference's first run."""
     for side, record in (("stock", difference.stock), ("ours", difference.ours)):
         for traceback in record.tracebacks:
             print(f"    {side}:")
-            print("\n".join(f"      {line}" for line in traceback.splitlines()))
+            print("\n".join(f"      {line}" for line in traceback.splitlines()[-TRACEBACK_LINES:]))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Puts our classes where Twisted's tests find Twisted's.
 
 Twisted's `ReactorBuilder` makes a class of tests for each reactor of a list of
-dotted names, and tests name reactors, `Clock` and `DelayedCall` themselves. If
-the names in Twisted's own modules are ours before a test module is imported,
-all of these get ours, and the names of tests and the reasons of skips stay.
+dotted names, and other tests name the reactors themselves. If the names in
+Twisted's own modules are ours before a test module is imported, all of these get
+ours, and the names of tests and the reasons of skips stay. Base classes, and
+`DelayedCall`, on which Twisted itself goes on building, are replaced in the test
+modules alone.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ def _replace_class(module: ModuleType, name: str, make: Callable[[type], type]) 
     ours = make(stock)
     setattr(module, name, ours)
     for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module.__name__:
+        if not isinstance(value, type) or value.__module__ != module.__name__:
+            continue
+        if stock in value.__bases__:
             value.__bases__ = tuple(ours if base is stock else base for base in value.__bases__)
 
 
@@ -108,12 +112,12 @@ def watch_builder(reactor_made: Callable[[bool], None]) -> None:
 
     def buildReactor(self: Any) -> Any:
         reactor = build(self)
-        reactor_made(any(is_ours(base) for base in type(reactor).__mro__))
+        reactor_made(any(defined_by_us(base) for base in type(reactor).__mro__))
         return reactor
 
     ReactorBuilder.buildReactor = buildReactor
 
 
-def is_ours(reactor_class: type) -> bool:
+def defined_by_us(reactor_class: type) -> bool:
     """Whether a class is defined in our package."""
     return reactor_class.__module__.partition(".")[0] == "timerwheel"
