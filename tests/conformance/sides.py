@@ -136,7 +136,7 @@ class Side:
         return {
             **{name: os.environ[name] for name in KEPT if name in os.environ},
             "HOME": str(self._base / "home"),
-            "LANG": "C.UTF-8",
+            "LC_ALL": "C",
             "PYTHONHASHSEED": "0",
             "TERM": "dumb",
             "TMPDIR": str(self._base / "tmp"),
