@@ -483,8 +483,7 @@ cdef inline int wheel_each(Wheel *wheel, Visitor visit, void *argument) noexcept
 
     visit must not change the wheel.
     """
-    cdef int number, result
-    cdef unsigned slot
+    cdef int number, slot, result
     cdef size_t index
     for index in range(wheel.run.head, wheel.run.tail):
         if wheel.run.nodes[index].entry != NULL:
@@ -526,7 +525,8 @@ cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned
     cdef Links *item = head.next
     cdef Entry *entry
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
-    if list_is_empty(head) == ((wheel.levels[number].occupied >> slot) & 1):
+    cdef bint marked = (wheel.levels[number].occupied >> slot) & 1
+    if list_is_empty(head) == marked:
         return "a slot and its bit disagree"
     if not list_is_empty(head) and start < wheel.elapsed:
         return "an occupied slot is behind the current tick"
@@ -551,7 +551,7 @@ cdef inline int count_entry(Entry *entry, void *argument) noexcept:
 
 cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
     """What is wrong with the wheel, or NULL if all invariants hold."""
-    cdef unsigned number, slot
+    cdef int number, slot
     cdef const char *fault
     cdef size_t count = 0
     for number in range(LEVELS):
