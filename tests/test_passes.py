@@ -458,6 +458,22 @@ def test_the_hook_does_not_hear_in_a_pass_after_which_timeout_is_asked(
     assert heard == [0.5]
 
 
+def test_the_hook_hears_once_of_calls_for_at_once(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """twisted#9780: each time asyncio would keep a cancelled handle."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    for _ in range(10):
+        reactor.callLater(0, int)
+        clock.advance(1)
+    assert heard == [0]
+    reactor.runUntilCurrent()
+    assert reactor.timeout() is None
+    reactor.callLater(5, int)
+    assert heard == [0, 5]
+
+
 @pytest.mark.parametrize("step", [3600, -3600, 1e9])
 def test_the_hook_hears_when_the_clock_has_been_stepped(
     step: float, reactor: Any, queue: CallQueue, clock: FakeClock

@@ -90,7 +90,7 @@ cdef class CallQueue(TimerWheel):
     cdef object clock(self)
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
-    cdef int announce(self, double when) except -1
+    cdef int announce(self, double when, double now) except -1
     cdef int fire(self, Handle handle) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1
     cdef int run_pass(self) except -1

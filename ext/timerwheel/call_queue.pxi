@@ -178,11 +178,14 @@ cdef class CallQueue(TimerWheel):
         It may be so, too, when by the clock the alarm should have gone off: the
         clock has been stepped, or replaced, since it was set.
         """
-        if self.alarm > -HUGE_VAL and (when < self.alarm or read_clock(self.clock()) >= self.alarm):
-            self.announce(when)
+        cdef double now
+        if self.alarm > -HUGE_VAL:
+            now = read_clock(self.clock())
+            if when < self.alarm or now >= self.alarm:
+                self.announce(when, now)
         return 0
 
-    cdef int announce(self, double when) except -1:
+    cdef int announce(self, double when, double now) except -1:
         """Tell the hook, whose owner will ask timeout() what to be armed for."""
         cdef double alarm = self.alarm
         self.alarm = when
@@ -191,6 +194,9 @@ cdef class CallQueue(TimerWheel):
         except BaseException:
             self.alarm = alarm
             raise
+        if self.alarm <= now:
+            # Armed for at once: it need not hear until it asks timeout() again.
+            self.alarm = -HUGE_VAL
         return 0
 
     cdef int fire(self, Handle handle) except -1:
