@@ -17,8 +17,11 @@ from timerwheel import accelerate
 from timerwheel._accelerate import KEY
 from timerwheel._core import CallQueue
 
-# All are errors but that of PyGObject about what Twisted's gireactor calls.
-WARNINGS = ["-W", "error", "-W", "ignore:Since version 3.11, calling threads_init"]
+# All are errors but two that old Twisted causes: PyGObject's, of what its gireactor calls, and
+# Python's, of how the asyncio reactor of Twisted 23.10 finds its event loop.
+WARNINGS = ["-W", "error"]
+for message in ("Since version 3.11, calling threads_init", "There is no current event loop"):
+    WARNINGS += ["-W", f"ignore:{message}"]
 
 
 class FakeClock:

@@ -13,7 +13,7 @@ from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 STOCK, OURS = "stock", "ours"
@@ -109,14 +109,13 @@ class Side:
         """Wait for the process, and read what it recorded."""
         self._wait()
         self._run.seconds = monotonic() - self._began
+        self._end()
         self._read()
         return self._run
 
     def close(self) -> None:
-        """End the process if it still runs, and what its tests have left running."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """End the process if it still runs, and remove its directory."""
+        self._end()
         self._directory.cleanup()
 
     def _argument(self) -> str:
@@ -144,16 +143,30 @@ class Side:
 
     def _wait(self) -> None:
         """Wait for the process. When its time is over, have it print its stacks and end."""
-        try:
-            self._process.wait(self._task.limit)
-        except subprocess.TimeoutExpired:
+        if not self._is_over(self._task.limit):
             self._run.death = f"was still running after {self._task.limit:g} s"
             self._process.send_signal(signal.SIGABRT)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._is_over(10)
+
+    def _is_over(self, limit: float) -> bool:
+        """Wait at most limit seconds for the process to be over, and leave it unreaped."""
+        end = monotonic() + limit
+        how = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        while os.waitid(os.P_PID, self._process.pid, how) is None:
+            if monotonic() > end:
+                return False
+            sleep(0.05)
+        return True
+
+    def _end(self) -> None:
+        """End the process and what its tests have left running, and reap it.
+
+        Its number is that of its group, and can be another's once it is reaped.
+        """
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _read(self) -> None:
         began = None
@@ -172,7 +185,9 @@ class Side:
                 self._run.unavailable = line["unavailable"]
                 self._run.versions = line["versions"]
         if not finished:
-            self._run.death = self._death(began)
+            self._run.death = self._death("between tests" if began is None else f"in {began}")
+        elif self._process.returncode:
+            self._run.death = self._death("after the last test")
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self._results.exists():
@@ -200,9 +215,8 @@ class Side:
         text = text.replace(str(self._base), "<directory>")
         return re.sub(r"0x[0-9a-fA-F]+", "<address>", text)
 
-    def _death(self, began: str | None) -> str:
+    def _death(self, where: str) -> str:
         how = self._run.death or f"ended with status {self._process.returncode}"
-        where = "between tests" if began is None else f"in {began}"
         return f"{how}, {where}; it last printed:\n{_tail(self._printed)}"
 
 
