@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ class Side:
         self._printed = self._base / "printed"
         for name in ("home", "tmp", "cwd"):
             (self._base / name).mkdir()
+        self._null_mode = stat.S_IMODE(os.stat(os.devnull).st_mode)
         self._began = monotonic()
         with open(self._printed, "wb") as printed:
             self._process = subprocess.Popen(
@@ -114,8 +116,11 @@ class Side:
         return self._run
 
     def close(self) -> None:
-        """End the process if it still runs, and remove its directory."""
+        """End the process if it still runs, remove its directory, and mend what it broke."""
         self._end()
+        # Run as root, twisted.test.test_logfile leaves the null device writable by nobody else.
+        if stat.S_IMODE(os.stat(os.devnull).st_mode) != self._null_mode:
+            os.chmod(os.devnull, self._null_mode)
         self._directory.cleanup()
 
     def _argument(self) -> str:

@@ -102,10 +102,6 @@ def _obstacle() -> str | None:
     """
     if find_spec("rich") is None:
         return "The demo draws its table with rich: pip install timerwheel[demo]"
-    try:
-        from timerwheel import install  # noqa: F401
-    except ImportError as error:
-        return str(error)
     return None
 
 
