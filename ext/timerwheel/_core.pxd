@@ -13,12 +13,9 @@ cdef class Handle:
     """What a wheel holds: an entry and what is to be called."""
     cdef Entry entry
     cdef PyObject *owner        # the TimerWheel in which it is pending, borrowed; or NULL
-    cdef object _func
-    cdef object _args           # tuple
-    cdef object _kw             # dict, or None for no keyword arguments
-
-    cdef int invoke(self) except -1
-    cdef void drop_callback(self) noexcept
+    cdef PyObject *_func        # NULL once it has been let go of
+    cdef PyObject *_args        # tuple, or NULL for no arguments
+    cdef PyObject *_kw          # dict, or NULL for no keyword arguments
 
 
 cdef class Timer(Handle):
@@ -32,10 +29,6 @@ cdef class TimerWheel:
     cdef object walked          # always None: an object attribute makes Cython's type one that is walked
     cdef object __weakref__
 
-    cdef int link(self, Handle handle, double when) except -1
-    cdef void unlinked(self, Handle handle) noexcept
-    cdef void unlink(self, Handle handle) noexcept
-    cdef Handle pop(self, double now)
     cdef int begin_pass(self, double now) except -1
     cdef void end_pass(self) noexcept
     cdef void detach_all(self) noexcept
@@ -50,16 +43,14 @@ cdef class SteadyClock:
 cdef class DelayedCall(Handle):
     cdef double _time
     cdef double _delayed_time
-    cdef object _seconds        # the clock of the call, or None for the wall clock
-    cdef uint8_t _called
-    cdef uint8_t _cancelled
-    cdef uint8_t delayed_new    # delayed before the queue's next look at its new calls
+    cdef PyObject *_seconds     # the clock of the call, or NULL for the wall clock
     cdef dict __dict__
     cdef object __weakref__
 
     cdef object attribute(self, str name, object default)
     cdef int set_attribute(self, str name, object value) except -1
     cdef int tell(self, str name) except -1
+    cdef void set_mark(self, uint8_t mark, bint value) noexcept
     cdef int require_active(self) except -1
     cdef double now(self) except? -1.0
     cdef void settle(self) noexcept

@@ -13,6 +13,7 @@ that know no Python:
 
 Upstairs, in the .pxi files that are included below, are the Python objects:
 
+    handle          what all handles are made from: callback and memory
     timer_wheel     TimerWheel and its Timer: the wheel by itself
     delayed_call    DelayedCall: the handle that callLater() returns
     call_queue      CallQueue: what a reactor owns
@@ -56,9 +57,11 @@ anything is let go.
 
 cimport cython
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
+from libc.stdint cimport uint8_t
+from libc.string cimport memset
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
@@ -79,25 +82,39 @@ cdef extern from *:
       #define timerwheel_type_tag(type) \\
           (PyType_HasFeature((type), Py_TPFLAGS_VALID_VERSION_TAG) ? (type)->tp_version_tag : 0)
     #endif
+    /* Takes over a reference that is owned already. */
+    #define timerwheel_owned(object) (object)
     """
     ctypedef int (*visitproc)(PyObject *, void *) noexcept
     ctypedef int (*traverseproc)(PyObject *, visitproc, void *) noexcept
     ctypedef int (*inquiry)(PyObject *) noexcept
+    ctypedef void (*destructor)(PyObject *) noexcept
+    ctypedef void (*freefunc)(void *) noexcept
     ctypedef struct PyTypeObject:
+        Py_ssize_t tp_basicsize, tp_weaklistoffset
+        unsigned long tp_flags
         traverseproc tp_traverse
         inquiry tp_clear
+        destructor tp_dealloc
+        freefunc tp_free
+    object owned "timerwheel_owned"(PyObject *object) noexcept
     unsigned type_tag "timerwheel_type_tag"(PyTypeObject *type) noexcept
 
 
 cdef extern from "Python.h":
     PyTypeObject *Py_TYPE(object)
     Py_ssize_t Py_REFCNT(object)
+    const unsigned long Py_TPFLAGS_HAVE_GC
+    object PyObject_Init(PyObject *, PyTypeObject *)
+    object _PyObject_GC_New(PyTypeObject *)
+    void PyObject_GC_Del(void *) noexcept
+    void PyObject_ClearWeakRefs(PyObject *) noexcept
     void PyObject_GC_Track(PyObject *)
     void PyObject_GC_UnTrack(PyObject *)
     bint PyObject_GC_IsTracked(PyObject *)
     object PyObject_Call(object function, object args, PyObject *kw)
     PyObject *PyDict_GetItemWithError(object mapping, object key) except? NULL
-    PyObject **_PyObject_GetDictPtr(object) noexcept
+    PyObject **dict_pointer "_PyObject_GetDictPtr"(PyObject *) noexcept
     dict PyObject_GenericGetDict(object, void *)
     int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
@@ -132,6 +149,7 @@ cdef inline double as_time(object value) except? -1.0:
     return seconds
 
 
+include "handle.pxi"
 include "timer_wheel.pxi"
 include "delayed_call.pxi"
 include "call_queue.pxi"

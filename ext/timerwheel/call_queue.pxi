@@ -14,7 +14,7 @@ cdef class AdoptedCall(Handle):
     def canceller(self, call):
         """For the stock object's canceller attribute: it is being cancelled."""
         if self.owner != NULL:
-            (<TimerWheel>self.owner).unlink(self)
+            unlink(self)
 
     def resetter(self, call):
         """For the stock object's resetter attribute: it has been moved sooner."""
@@ -26,6 +26,10 @@ cdef class AdoptedCall(Handle):
             queue.consider(when)
 
 
+manage_memory(<PyTypeObject *>AdoptedCall, traverse_handle, clear_handle)
+
+
+@cython.final
 cdef class CallQueue(TimerWheel):
     """The delayed calls of one reactor, on a wheel.
 
@@ -98,11 +102,11 @@ cdef class CallQueue(TimerWheel):
         if isinstance(call, DelayedCall):
             own = call
             self.add(own, own._time + own._delayed_time)
-            own.delayed_new = False
+            own.set_mark(DELAYED_NEW, False)
             del own.canceller, own.resetter
         else:
-            adopted = AdoptedCall.__new__(AdoptedCall)
-            adopted._func = call
+            adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
+            set_callback(adopted, call, NO_ARGUMENTS, None)
             self.add(adopted, as_time(call.time))
             call.canceller = adopted.canceller
             call.resetter = adopted.resetter
@@ -113,11 +117,11 @@ cdef class CallQueue(TimerWheel):
         cdef Handle handle
         wheel_release(&self.wheel)
         wheel_advance(&self.wheel, HUGE_VAL)
-        handle = self.pop(HUGE_VAL)
+        handle = pop(self, HUGE_VAL)
         while handle is not None:
-            calls.append(handle._func if type(handle) is AdoptedCall else handle)
-            track(handle)
-            handle = self.pop(HUGE_VAL)
+            calls.append(handle.func if type(handle) is AdoptedCall else handle)
+            track(<PyObject *>handle)
+            handle = pop(self, HUGE_VAL)
         return calls
 
     def run_timers(self):
@@ -163,12 +167,12 @@ cdef class CallQueue(TimerWheel):
 
     cdef int add(self, Handle handle, double when) except -1:
         """Take a call in, and tell the hook if it is the earliest."""
-        self.link(handle, when)
+        link(self, handle, when)
         if self.alarm > -HUGE_VAL:
             try:
                 self.consider(when)
             except BaseException:
-                self.unlink(handle)
+                unlink(handle)
                 raise
         return 0
 
@@ -205,16 +209,19 @@ cdef class CallQueue(TimerWheel):
             return self.fire_adopted(<AdoptedCall>handle)
         call = <DelayedCall>handle
         call.activate()
-        call._called = True
+        call.entry.mark |= CALLED
         try:
-            call.invoke()
+            invoke(call)
         except BaseException:
             self.report(call.creator)
         return 0
 
     cdef int fire_adopted(self, AdoptedCall handle) except -1:
         """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
-        cdef object call = handle._func
+        cdef object call
+        if handle._func == NULL:    # the collector has cleared it
+            return 0
+        call = <object>handle._func
         if call.delayed_time > 0.0:
             call.activate_delay()
             handle.entry.when = as_time(call.time)
@@ -250,7 +257,7 @@ cdef class CallQueue(TimerWheel):
         self.begin_pass(now)
         try:
             while True:
-                handle = self.pop(now)
+                handle = pop(self, now)
                 if handle is None:
                     return 0
                 self.fire(handle)
@@ -311,9 +318,10 @@ cdef int untrack_handle(Entry *entry, void *argument) noexcept:
 cdef int append_call(Entry *entry, void *calls) noexcept:
     # Appending to a list runs no Python code, so the wheel stays as it is.
     cdef PyObject *handle = handle_of(entry)
-    if Py_TYPE(<object>handle) == <PyTypeObject *>AdoptedCall:
-        handle = <PyObject *>(<AdoptedCall>handle)._func
-    return append_raw(<PyObject *>calls, handle)
+    if handle.ob_type == <PyTypeObject *>AdoptedCall:
+        handle = (<Handle>handle)._func
+    # NULL: the collector has cleared it.
+    return 0 if handle == NULL else append_raw(<PyObject *>calls, handle)
 
 
 # The methods that stand on the reactor. They are plain C functions, not methods of CallQueue, so
@@ -356,7 +364,8 @@ cdef tuple bind_arguments(tuple given, dict keywords):
     return bound[0], bound[1], given[2:], keywords
 
 
-cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, object args, object kw):
+cdef inline DelayedCall schedule_call(
+        CallQueue queue, object delay, object func, tuple args, dict kw):
     cdef double seconds = as_seconds(delay)
     cdef double now, when
     cdef object clock
@@ -372,12 +381,11 @@ cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, objec
         raise ValueError("the reactor's clock says NaN")
     if queue.wheel.count == 0:
         wheel_start(&queue.wheel, now)
-    call = DelayedCall.__new__(DelayedCall)
+    call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)
     call._time = when
-    call._func = func
-    call._args = args
-    call._kw = kw
-    call._seconds = clock
+    set_callback(call, func, args, kw)
+    if clock is not None:
+        set_pointer(&call._seconds, clock)
     if debugging():
         from traceback import format_stack
         call.creator = format_stack()

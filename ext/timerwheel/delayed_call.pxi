@@ -51,10 +51,12 @@ cdef class SteadyClock:
         return self.offset + monotonic_seconds()
 
 
-cdef double read_clock(object seconds) except? -1.0:
+cdef inline double read_clock(object seconds) except? -1.0:
     """What a clock says, a callable or None for the wall clock. It may run any Python code."""
-    if seconds is None:
-        return wall_seconds()
+    return wall_seconds() if seconds is None else read_other_clock(seconds)
+
+
+cdef double read_other_clock(object seconds) except? -1.0:
     if type(seconds) is SteadyClock:
         return (<SteadyClock>seconds).read()
     return as_seconds(seconds())
@@ -62,9 +64,16 @@ cdef double read_clock(object seconds) except? -1.0:
 
 cdef inline bint has_dict(object instance) noexcept:
     """Whether the instance has attributes of its own. (It gets its dict when the first is set.)"""
-    return _PyObject_GetDictPtr(instance)[0] != NULL
+    return dict_pointer(<PyObject *>instance)[0] != NULL
 
 
+cdef enum Mark:
+    CALLED = 1
+    CANCELLED = 2
+    DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
+
+
+@cython.final
 cdef class DelayedCall(Handle):
     """A call that is to be made later: what reactor.callLater() returns. Provides IDelayedCall.
 
@@ -76,10 +85,11 @@ cdef class DelayedCall(Handle):
     def __init__(self, time, func, args, kw, cancel, reset, seconds=None):
         import_twisted()
         self._time = self.entry.when = as_time(time)
-        self._func = func
-        self._args = args
-        self._kw = kw
-        self._seconds = seconds
+        self.func = func
+        self.args = args
+        self.kw = kw
+        if seconds is not None:
+            set_pointer(&self._seconds, seconds)
         self.canceller = cancel
         self.resetter = reset
         if self.debug:
@@ -107,21 +117,21 @@ cdef class DelayedCall(Handle):
     @property
     def called(self):
         """1 once the call has been made, or is being made; else 0."""
-        return self._called
+        return 1 if self.entry.mark & CALLED else 0
 
     @called.setter
     def called(self, called):
-        self._called = bool(called)
+        self.set_mark(CALLED, called)
 
     @property
     def cancelled(self):
         """1 once the call has been cancelled; else 0."""
-        return self._cancelled
+        return 1 if self.entry.mark & CANCELLED else 0
 
     @property
     def seconds(self):
         """The clock of the call: called for the time, as its reactor's was when the call was made."""
-        return stock_seconds if self._seconds is None else self._seconds
+        return stock_seconds if self._seconds == NULL else <object>self._seconds
 
     # These three are seldom set, so they are kept in the instance's dict and not in its struct.
 
@@ -157,7 +167,7 @@ cdef class DelayedCall(Handle):
 
     def active(self):
         """Whether the call is still to be made."""
-        return not (self._called or self._cancelled)
+        return not self.entry.mark & (CALLED | CANCELLED)
 
     def cancel(self):
         """Cancel the call, and let go of its function and arguments.
@@ -166,13 +176,13 @@ cdef class DelayedCall(Handle):
         """
         self.require_active()
         if self.owner != NULL:
-            (<TimerWheel>self.owner).unlink(self)
+            unlink(self)
         else:
             self.tell("canceller")
-        self._cancelled = True
+        self.entry.mark |= CANCELLED
         if debugging() or has_dict(self) and self.debug:
             self._repr = repr(self)
-        self.drop_callback()
+        drop_callback(self)
 
     def reset(self, secondsFromNow):
         """Have the call made so many seconds from now, instead of when it was to be made.
@@ -249,15 +259,19 @@ cdef class DelayedCall(Handle):
             function(self)
         return 0
 
-    cdef int require_active(self) except -1:
-        if self._cancelled:
-            raise already_cancelled
-        if self._called:
-            raise already_called
+    cdef void set_mark(self, uint8_t mark, bint value) noexcept:
+        if value:
+            self.entry.mark |= mark
+        else:
+            self.entry.mark &= ~mark
+
+    cdef inline int require_active(self) except -1:
+        if self.entry.mark & (CALLED | CANCELLED):
+            raise already_cancelled if self.entry.mark & CANCELLED else already_called
         return 0
 
-    cdef double now(self) except? -1.0:
-        return read_clock(self._seconds)
+    cdef inline double now(self) except? -1.0:
+        return wall_seconds() if self._seconds == NULL else read_other_clock(<object>self._seconds)
 
     cdef void settle(self) noexcept:
         """Make the delay part of `time` if Twisted would have done so by now.
@@ -269,7 +283,7 @@ cdef class DelayedCall(Handle):
         if self._delayed_time > 0.0 and self.owner != NULL:
             queue = <CallQueue>self.owner
             if self._time <= queue.latest_pass or (
-                    self.delayed_new and self.entry.sequence < queue.inserted):
+                    self.entry.mark & DELAYED_NEW and self.entry.sequence < queue.inserted):
                 self.activate()
 
     cdef void activate(self) noexcept:
@@ -284,7 +298,7 @@ cdef class DelayedCall(Handle):
         if self.owner != NULL:
             queue = <CallQueue>self.owner
             wheel_move(&queue.wheel, &self.entry, when)
-            self.delayed_new = self.entry.sequence >= queue.inserted
+            self.set_mark(DELAYED_NEW, self.entry.sequence >= queue.inserted)
             self._time = time
             self._delayed_time = delayed_time
             queue.consider(when)
@@ -300,3 +314,22 @@ cdef class DelayedCall(Handle):
         else:
             self.move(self._time, 0.0 if when == self._time else when - self._time)
         return 0
+
+
+cdef int traverse_call(PyObject *call, visitproc visit, void *argument) noexcept:
+    cdef PyObject *attributes = dict_pointer(call)[0]
+    cdef int result = traverse_handle(call, visit, argument)
+    if result == 0 and attributes != NULL:
+        result = visit(attributes, argument)
+    if result == 0 and (<DelayedCall>call)._seconds != NULL:
+        result = visit((<DelayedCall>call)._seconds, argument)
+    return result
+
+
+cdef int clear_call(PyObject *call) noexcept:
+    clear_pointer(&(<DelayedCall>call)._seconds)
+    clear_pointer(dict_pointer(call))
+    return clear_handle(call)
+
+
+manage_memory(<PyTypeObject *>DelayedCall, traverse_call, clear_call)

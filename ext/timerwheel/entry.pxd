@@ -30,6 +30,7 @@ cdef struct Entry:
     uint8_t place
     uint8_t level       # SLOT: which level and slot, to clear the slot's bit
     uint8_t slot
+    uint8_t mark        # for whoever embeds the entry: the wheel does not look at it
 
 
 cdef inline void list_init(Links *head) noexcept nogil:
@@ -51,15 +52,3 @@ cdef inline void list_append(Links *head, Links *item) noexcept nogil:
 cdef inline void list_unlink(Links *item) noexcept nogil:
     item.previous.next = item.next
     item.next.previous = item.previous
-
-
-cdef inline void list_take(Links *target, Links *source) noexcept nogil:
-    """Move all of source's items to target, which is initialised here."""
-    if list_is_empty(source):
-        list_init(target)
-        return
-    target.next = source.next
-    target.previous = source.previous
-    target.next.previous = target
-    target.previous.next = target
-    list_init(source)

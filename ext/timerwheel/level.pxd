@@ -1,42 +1,110 @@
 # cython: language_level=3
-"""A level of the wheel: 64 slots and a map of which are occupied."""
+"""A level of the wheel: 64 slots and a map of which are occupied.
+
+A slot is several lists, not one. Entries lie wherever the allocator put them, so
+walking one list waits for main memory at each step; steps in several lists wait
+at the same time. An entry's sequence chooses the list, so that walking them in
+turn meets the entries in about the order of scheduling. (Nothing depends on that
+order: what falls due is sorted.)
+"""
 
 from libc.stdint cimport uint64_t
 
-from timerwheel.bits cimport lowest_bit
+from timerwheel.bits cimport lowest_bit, prefetch
 from timerwheel.entry cimport SLOT, Entry, Links, list_append, list_init, list_is_empty, list_unlink
 
 
 cdef enum:
     SLOT_BITS = 6
     SLOTS = 64
+    LANES = 8           # lists a slot; a power of two
+
+
+cdef struct Slot:
+    Links lanes[LANES]
 
 
 cdef struct Level:
     uint64_t occupied   # bit n is set while slot n has entries
-    Links slots[64]
+    Slot slots[SLOTS]
+
+
+cdef inline void slot_init(Slot *slot) noexcept nogil:
+    cdef int lane
+    for lane in range(LANES):
+        list_init(&slot.lanes[lane])
+
+
+cdef inline bint slot_is_empty(const Slot *slot) noexcept nogil:
+    cdef int lane
+    for lane in range(LANES):
+        if not list_is_empty(&slot.lanes[lane]):
+            return False
+    return True
+
+
+cdef struct SlotWalk:
+    Slot *slot
+    Links *items[LANES]     # the next of each lane
+    unsigned lane           # whose turn it is
+    unsigned ended          # lanes that are at their end, since one was not
+
+
+cdef inline void walk_start(SlotWalk *walk, Slot *slot) noexcept nogil:
+    """Start to walk over the entries of a slot, which may each be moved elsewhere once it has been met."""
+    cdef int lane
+    walk.slot = slot
+    walk.lane = walk.ended = 0
+    for lane in range(LANES):
+        walk.items[lane] = slot.lanes[lane].next
+
+
+cdef inline Entry *walk_next(SlotWalk *walk) noexcept nogil:
+    """The next entry, or NULL after the last."""
+    cdef Links *item
+    cdef unsigned lane
+    while walk.ended < LANES:
+        lane = walk.lane
+        walk.lane = (lane + 1) & (LANES - 1)
+        item = walk.items[lane]
+        if item != &walk.slot.lanes[lane]:
+            walk.items[lane] = item.next
+            prefetch(item.next)
+            walk.ended = 0
+            return <Entry *>item
+        walk.ended += 1
+    return NULL
 
 
 cdef inline void level_init(Level *level) noexcept nogil:
     cdef int slot
     level.occupied = 0
     for slot in range(SLOTS):
-        list_init(&level.slots[slot])
+        slot_init(&level.slots[slot])
 
 
 cdef inline void level_append(Level *level, unsigned number, unsigned slot, Entry *entry) noexcept nogil:
-    """Put entry last in the slot of the level with this number."""
+    """Put entry into the slot of the level with this number."""
     entry.place = SLOT
     entry.level = <unsigned char>number
     entry.slot = <unsigned char>slot
-    list_append(&level.slots[slot], &entry.links)
+    list_append(&level.slots[slot].lanes[entry.sequence & (LANES - 1)], &entry.links)
     level.occupied |= (<uint64_t>1) << slot
 
 
 cdef inline void level_remove(Level *level, Entry *entry) noexcept nogil:
+    """Take entry out of its slot."""
+    cdef Links *next = entry.links.next
     list_unlink(&entry.links)
-    if list_is_empty(&level.slots[entry.slot]):
+    # A list that is empty now had its head on both sides.
+    if next == entry.links.previous and slot_is_empty(&level.slots[entry.slot]):
         level.occupied &= ~((<uint64_t>1) << entry.slot)
+
+
+cdef inline void level_empty_slot(Level *level, unsigned slot) noexcept nogil:
+    """Forget the entries of a slot, which have been moved elsewhere."""
+    slot_init(&level.slots[slot])
+    level.occupied &= ~((<uint64_t>1) << slot)
 
 
 cdef inline unsigned level_first(const Level *level) noexcept nogil:

@@ -1,76 +1,7 @@
-# The wheel by itself, and the handle that all handles are made from.
+# The wheel by itself.
 
 
-@cython.internal
-cdef class Handle:
-    """What a wheel holds: an entry, and what is to be called when it falls due."""
-
-    @property
-    def func(self):
-        """What is to be called."""
-        if self._func is None:
-            raise AttributeError("func")
-        return self._func
-
-    @func.setter
-    def func(self, func):
-        self._func = func
-
-    @property
-    def args(self):
-        """The positional arguments for func, a tuple."""
-        if self._func is None:
-            raise AttributeError("args")
-        return self._args
-
-    @args.setter
-    def args(self, args):
-        self._args = args
-
-    @property
-    def kw(self):
-        """The keyword arguments for func, a dict."""
-        if self._func is None:
-            raise AttributeError("kw")
-        if self._kw is None:
-            self._kw = {}
-        return self._kw
-
-    @kw.setter
-    def kw(self, kw):
-        self._kw = kw
-
-    cdef int invoke(self) except -1:
-        """Call func. The handle keeps it, and so may be asked for it afterwards."""
-        cdef object func = self._func, args = self._args, kw = self._kw
-        if type(args) is not tuple:     # a program may have put another sequence here
-            args = tuple(args)
-        PyObject_Call(func, args, NULL if kw is None else <PyObject *>kw)
-        return 0
-
-    cdef void drop_callback(self) noexcept:
-        """Let go of func and its arguments, after they are out of reach: that may run Python code."""
-        cdef object func = self._func, args = self._args, kw = self._kw
-        self._func = self._args = self._kw = None
-
-
-cdef Handle probe = Handle.__new__(Handle)
-# From a handle to its entry. (Handles in a wheel are of several types; all begin as Handle does.)
-cdef size_t ENTRY_OFFSET = <char *>&probe.entry - <char *><PyObject *>probe
-probe = None
-
-
-cdef inline PyObject *handle_of(Entry *entry) noexcept:
-    """The handle in which an entry is embedded, borrowed."""
-    return <PyObject *>(<char *>entry - ENTRY_OFFSET)
-
-
-cdef inline void track(Handle handle) noexcept:
-    """Have the collector walk the handle, which an immortal wheel's handles are not."""
-    if not PyObject_GC_IsTracked(<PyObject *>handle):
-        PyObject_GC_Track(<PyObject *>handle)
-
-
+@cython.final
 cdef class Timer(Handle):
     """A timer of a TimerWheel, as schedule() returns it."""
 
@@ -94,8 +25,8 @@ cdef class Timer(Handle):
         """
         if self.owner == NULL:
             return False
-        (<TimerWheel>self.owner).unlink(self)
-        self.drop_callback()
+        unlink(self)
+        drop_callback(self)
         return True
 
     def reschedule(self, when):
@@ -110,7 +41,10 @@ cdef class Timer(Handle):
 
     def __repr__(self):
         state = "active" if self.owner != NULL else "inactive"
-        return f"<Timer {state} when={self.entry.when} func={self._func!r}>"
+        return f"<Timer {state} when={self.entry.when} func={None if self._func == NULL else <object>self._func!r}>"
+
+
+manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
 
 
 cdef class TimerWheel:
@@ -150,12 +84,9 @@ cdef class TimerWheel:
         cdef Timer timer
         if not callable(func):
             raise TypeError(f"{func!r} is not callable")
-        timer = Timer.__new__(Timer)
-        timer._func = func
-        timer._args = args
-        if kw:
-            timer._kw = kw
-        self.link(timer, time)
+        timer = <Timer>new_handle(<PyTypeObject *>Timer)
+        set_callback(timer, func, args, kw)
+        link(self, timer, time)
         return timer
 
     def advance(self, now):
@@ -172,11 +103,11 @@ cdef class TimerWheel:
         self.begin_pass(time)
         try:
             while True:
-                handle = self.pop(time)
+                handle = pop(self, time)
                 if handle is None:
                     return fired
                 fired += 1
-                handle.invoke()
+                invoke(handle)
         finally:
             self.end_pass()
 
@@ -192,38 +123,6 @@ cdef class TimerWheel:
         cdef const char *fault = wheel_fault(&self.wheel)
         if fault != NULL:
             raise AssertionError(fault.decode())
-
-    cdef int link(self, Handle handle, double when) except -1:
-        """Take handle in under a deadline, with a reference to it."""
-        handle.entry.when = when
-        wheel_add(&self.wheel, &handle.entry)
-        handle.owner = <PyObject *>self
-        Py_INCREF(handle)
-        if self.immortal:
-            PyObject_GC_UnTrack(<PyObject *>handle)
-        return 0
-
-    cdef void unlinked(self, Handle handle) noexcept:
-        """Let go of a handle whose entry has left the wheel. The caller holds a reference too."""
-        handle.owner = NULL
-        # Only what others can reach may be part of a cycle.
-        if Py_REFCNT(handle) > 2:
-            track(handle)
-        Py_DECREF(handle)
-
-    cdef void unlink(self, Handle handle) noexcept:
-        wheel_remove(&self.wheel, &handle.entry)
-        self.unlinked(handle)
-
-    cdef Handle pop(self, double now):
-        """Remove and return the next handle that is due at now, or None."""
-        cdef Entry *entry = wheel_pop(&self.wheel, now)
-        cdef Handle handle
-        if entry == NULL:
-            return None
-        handle = <Handle>handle_of(entry)
-        self.unlinked(handle)
-        return handle
 
     cdef int begin_pass(self, double now) except -1:
         self.passes += 1
@@ -252,10 +151,45 @@ cdef class TimerWheel:
         cdef Handle handle
         while entry != NULL and left:
             handle = <Handle>handle_of(entry)
-            self.unlink(handle)
+            unlink(handle)
             handle = None
             left -= 1
             entry = wheel_any(&self.wheel)
+
+
+# How a handle enters a wheel and leaves it.
+
+cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
+    """Take handle in under a deadline, with a reference to it."""
+    handle.entry.when = when
+    wheel_add(&wheel.wheel, &handle.entry)
+    handle.owner = <PyObject *>wheel
+    Py_INCREF(handle)
+    if not wheel.immortal:
+        track(<PyObject *>handle)
+    return 0
+
+
+cdef inline void unlink(Handle handle) noexcept:
+    """Take handle out of its wheel. The caller has a reference to it too."""
+    wheel_remove(&(<TimerWheel>handle.owner).wheel, &handle.entry)
+    handle.owner = NULL
+    if Py_REFCNT(handle) > 2:       # only what others can reach may be part of a cycle
+        track(<PyObject *>handle)
+    Py_DECREF(handle)
+
+
+cdef inline Handle pop(TimerWheel wheel, double now):
+    """Remove and return the next handle that is due at now, or None."""
+    cdef Entry *entry = wheel_pop(&wheel.wheel, now)
+    cdef Handle handle
+    if entry == NULL:
+        return None
+    handle = owned(handle_of(entry))        # the wheel's own reference
+    handle.owner = NULL
+    if Py_REFCNT(handle) > 1:
+        track(<PyObject *>handle)
+    return handle
 
 
 # The collector cannot see references that C lists hold: the types that have such lists show

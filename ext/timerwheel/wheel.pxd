@@ -22,16 +22,19 @@ MemoryError.
 
 from libc.stdint cimport UINT64_MAX, uint64_t
 
-from timerwheel.bits cimport highest_bit, prefetch
+from timerwheel.bits cimport highest_bit
 from timerwheel.entry cimport (
     HEAP, HELD, NOWHERE, OVERFLOW, RUN, SLOT,
-    Entry, Links, list_append, list_init, list_is_empty, list_take, list_unlink,
+    Entry, Links, list_append, list_init, list_is_empty, list_unlink,
 )
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     node_precedes,
 )
-from timerwheel.level cimport SLOT_BITS, SLOTS, Level, level_append, level_first, level_init, level_remove
+from timerwheel.level cimport (
+    LANES, SLOT_BITS, SLOTS, Level, Slot, SlotWalk, level_append, level_empty_slot, level_first, level_init,
+    level_remove, slot_is_empty, walk_next, walk_start,
+)
 from timerwheel.run cimport (
     Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
 )
@@ -210,22 +213,22 @@ cdef inline Entry *wheel_search_slot(
         Wheel *wheel, unsigned number, unsigned slot, size_t *budget) noexcept nogil:
     """The earliest entry of a slot, or NULL if the budget ran out or all were moved elsewhere."""
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
-    cdef Links *head = &wheel.levels[number].slots[slot]
-    cdef Links *item = head.next
+    cdef SlotWalk walk
     cdef Entry *entry
     cdef Entry *earliest = NULL
-    while item != head:
+    walk_start(&walk, &wheel.levels[number].slots[slot])
+    while True:
+        entry = walk_next(&walk)
+        if entry == NULL:
+            return earliest
         if budget[0] == 0:
             return NULL
         budget[0] -= 1
-        entry = <Entry *>item
-        item = item.next
         if wheel_lags(entry, start, number):
             wheel_unplace(wheel, entry)
             wheel_place(wheel, entry)
         elif earliest == NULL or entry.when < earliest.when:
             earliest = entry
-    return earliest
 
 
 cdef inline Entry *wheel_search_overflow(Wheel *wheel, size_t *budget) noexcept nogil:
@@ -327,15 +330,15 @@ cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogi
 cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     """Move a slot of level 0 that falls due into the run."""
     cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
-    cdef Links *head = &wheel.levels[0].slots[slot]
-    cdef Links *item = head.next
+    cdef SlotWalk walk
     cdef Entry *entry
     cdef size_t first = wheel.run.tail
     cdef bint enough = True
-    while enough and item != head:
-        entry = <Entry *>item
-        item = item.next
-        prefetch(item)
+    walk_start(&walk, &wheel.levels[0].slots[slot])
+    while enough:
+        entry = walk_next(&walk)
+        if entry == NULL:
+            break
         if wheel_lags(entry, start, 0):
             wheel_unplace(wheel, entry)
             wheel_place(wheel, entry)
@@ -345,8 +348,7 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
         wheel_forget_run_tail(wheel, first)
         with gil:
             raise MemoryError("no memory for the timers that are due")
-    list_init(head)
-    wheel.levels[0].occupied &= ~((<uint64_t>1) << slot)
+    level_empty_slot(&wheel.levels[0], slot)
     if wheel.earliest != NULL and wheel.earliest.place == RUN:
         wheel.earliest = NULL
     wheel.elapsed = start
@@ -355,22 +357,21 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
 
 cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
     """Spread a slot that falls due over the levels below."""
-    cdef Links moved
+    cdef SlotWalk walk
     cdef Entry *entry
     wheel.elapsed = wheel_slot_start(wheel, number, slot)
-    list_take(&moved, &wheel.levels[number].slots[slot])
-    wheel.levels[number].occupied &= ~((<uint64_t>1) << slot)
-    while not list_is_empty(&moved):
-        entry = <Entry *>moved.next
-        list_unlink(&entry.links)
-        prefetch(moved.next)
+    walk_start(&walk, &wheel.levels[number].slots[slot])
+    while True:
+        entry = walk_next(&walk)
+        if entry == NULL:
+            break
         # The slot's own first tick goes into level 0 and falls due there next.
         wheel_place_ahead(wheel, entry, tick_of(entry.when))
+    level_empty_slot(&wheel.levels[number], slot)
 
 
 cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
     """Enter another turn of the top level: the overflow may be within reach, or due."""
-    cdef Links moved
     cdef Links *item = wheel.overflow.next
     cdef Entry *entry
     cdef size_t due = 0
@@ -380,10 +381,12 @@ cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
     heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + due)
     wheel.elapsed = target
     wheel.earliest = NULL
-    list_take(&moved, &wheel.overflow)
-    while not list_is_empty(&moved):
-        entry = <Entry *>moved.next
-        list_unlink(&entry.links)
+    wheel.overflow.previous.next = NULL
+    item = wheel.overflow.next      # NULL if there was none
+    list_init(&wheel.overflow)
+    while item != NULL:
+        entry = <Entry *>item
+        item = item.next
         wheel_place(wheel, entry)
     return 0
 
@@ -483,7 +486,7 @@ cdef inline int wheel_each(Wheel *wheel, Visitor visit, void *argument) noexcept
 
     visit must not change the wheel.
     """
-    cdef int number, slot, result
+    cdef int number, slot, lane, result
     cdef size_t index
     for index in range(wheel.run.head, wheel.run.tail):
         if wheel.run.nodes[index].entry != NULL:
@@ -497,9 +500,10 @@ cdef inline int wheel_each(Wheel *wheel, Visitor visit, void *argument) noexcept
     for number in range(LEVELS):
         if wheel.levels[number].occupied:
             for slot in range(SLOTS):
-                result = list_each(&wheel.levels[number].slots[slot], visit, argument)
-                if result:
-                    return result
+                for lane in range(LANES):
+                    result = list_each(&wheel.levels[number].slots[slot].lanes[lane], visit, argument)
+                    if result:
+                        return result
     result = list_each(&wheel.overflow, visit, argument)
     return result if result else list_each(&wheel.held, visit, argument)
 
@@ -508,11 +512,13 @@ cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
     """Some entry, or NULL."""
     cdef Node *due = wheel_first_due(wheel)
     cdef int number
+    cdef SlotWalk walk
     if due != NULL:
         return due.entry
     number = wheel_first_level(wheel)
     if number >= 0:
-        return <Entry *>wheel.levels[number].slots[level_first(&wheel.levels[number])].next
+        walk_start(&walk, &wheel.levels[number].slots[level_first(&wheel.levels[number])])
+        return walk_next(&walk)
     if not list_is_empty(&wheel.overflow):
         return <Entry *>wheel.overflow.next
     return NULL if list_is_empty(&wheel.held) else <Entry *>wheel.held.next
@@ -521,18 +527,19 @@ cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
 # Invariants, for tests.
 
 cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
-    cdef Links *head = &wheel.levels[number].slots[slot]
-    cdef Links *item = head.next
+    cdef Slot *lists = &wheel.levels[number].slots[slot]
+    cdef SlotWalk walk
     cdef Entry *entry
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
     cdef bint marked = (wheel.levels[number].occupied >> slot) & 1
-    if list_is_empty(head) == marked:
+    if slot_is_empty(lists) == marked:
         return "a slot and its bit disagree"
-    if not list_is_empty(head) and start < wheel.elapsed:
+    if marked and start < wheel.elapsed:
         return "an occupied slot is behind the current tick"
-    while item != head:
-        entry = <Entry *>item
-        if item.next.previous != item:
+    walk_start(&walk, lists)
+    entry = walk_next(&walk)
+    while entry != NULL:
+        if entry.links.next.previous != &entry.links:
             return "a list is broken"
         if entry.place != SLOT or entry.level != number or entry.slot != slot:
             return "an entry does not know its slot"
@@ -540,7 +547,7 @@ cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned
             return "an entry is earlier than its slot"
         if wheel.earliest != NULL and entry.when < wheel.earliest.when:
             return "the earliest entry is not the earliest"
-        item = item.next
+        entry = walk_next(&walk)
     return NULL
 
 

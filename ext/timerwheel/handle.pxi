@@ -1,0 +1,190 @@
+# The handle that all handles are made from: what a wheel holds, its callback and its memory.
+#
+# The callback is kept in C pointers, NULL for none, and the memory is taken and given back here, not
+# by the functions that Cython makes: a handle is made untracked, which is most of what making one
+# would cost, and the memory of the last few is kept for the next.
+
+
+@cython.internal
+cdef class Handle:
+    """What a wheel holds: an entry, and what is to be called when it falls due."""
+
+    @property
+    def func(self):
+        """What is to be called."""
+        if self._func == NULL:
+            raise AttributeError("func")
+        return <object>self._func
+
+    @func.setter
+    def func(self, func):
+        set_pointer(&self._func, func)
+
+    @property
+    def args(self):
+        """The positional arguments for func, a tuple."""
+        if self._func == NULL:
+            raise AttributeError("args")
+        return () if self._args == NULL else <object>self._args
+
+    @args.setter
+    def args(self, args):
+        set_pointer(&self._args, args)
+
+    @property
+    def kw(self):
+        """The keyword arguments for func, a dict."""
+        if self._func == NULL:
+            raise AttributeError("kw")
+        if self._kw == NULL:
+            set_pointer(&self._kw, {})
+        return <object>self._kw
+
+    @kw.setter
+    def kw(self, kw):
+        set_pointer(&self._kw, kw)
+
+
+cdef Handle probe = Handle.__new__(Handle)
+# From a handle to its entry. (Handles in a wheel are of several types; all begin as Handle does.)
+cdef size_t ENTRY_OFFSET = <char *>&probe.entry - <char *><PyObject *>probe
+probe = None
+
+
+cdef inline PyObject *handle_of(Entry *entry) noexcept:
+    """The handle in which an entry is embedded, borrowed."""
+    return <PyObject *>(<char *>entry - ENTRY_OFFSET)
+
+
+cdef inline void set_pointer(PyObject **pointer, object value) noexcept:
+    """Have a pointer that owns its object own another."""
+    cdef PyObject *old = pointer[0]
+    Py_INCREF(value)
+    pointer[0] = <PyObject *>value
+    Py_XDECREF(old)
+
+
+cdef inline void clear_pointer(PyObject **pointer) noexcept:
+    cdef PyObject *old = pointer[0]
+    pointer[0] = NULL
+    Py_XDECREF(old)
+
+
+cdef inline void set_callback(Handle handle, object func, tuple args, dict kw) noexcept:
+    """Give a new handle its callback. Empty arguments are none."""
+    set_pointer(&handle._func, func)
+    if args:
+        set_pointer(&handle._args, args)
+    if kw:
+        set_pointer(&handle._kw, kw)
+
+
+cdef inline int invoke(Handle handle) except -1:
+    """Call func. The handle keeps it, and so may be asked for it afterwards."""
+    cdef object func, args
+    if handle._func == NULL:        # the collector has cleared it, and its wheel is garbage too
+        return 0
+    func = <object>handle._func
+    if handle._args == NULL and handle._kw == NULL:
+        func()
+        return 0
+    args = NO_ARGUMENTS if handle._args == NULL else <object>handle._args
+    if type(args) is not tuple:     # a program may have put another sequence here
+        args = tuple(args)
+    invoke_with(func, args, handle._kw)
+    return 0
+
+
+cdef int invoke_with(object func, tuple args, PyObject *kw) except -1:
+    if kw == NULL:
+        PyObject_Call(func, args, NULL)
+    else:
+        func(*args, **<object>kw)
+    return 0
+
+
+cdef inline void drop_callback(Handle handle) noexcept:
+    """Let go of func and its arguments, after they are out of reach: that may run Python code."""
+    cdef PyObject *func = handle._func
+    cdef PyObject *args = handle._args
+    cdef PyObject *kw = handle._kw
+    handle._func = handle._args = handle._kw = NULL
+    Py_XDECREF(func)
+    Py_XDECREF(args)
+    Py_XDECREF(kw)
+
+
+cdef inline void track(PyObject *handle) noexcept:
+    """Have the collector walk the handle. New ones it does not, nor those of an immortal wheel."""
+    if not PyObject_GC_IsTracked(handle):
+        PyObject_GC_Track(handle)
+
+
+# Memory.
+
+cdef enum:
+    SPARES = 64
+
+cdef PyObject *spares[SPARES]       # the memory of DelayedCalls that are gone
+cdef int spare_count = 0
+
+
+cdef inline object new_handle(PyTypeObject *type):
+    """A new handle of this type, all zero, that the collector does not walk yet."""
+    global spare_count
+    cdef object handle
+    if spare_count and type == <PyTypeObject *>DelayedCall:
+        spare_count -= 1
+        handle = PyObject_Init(spares[spare_count], type)
+    else:
+        handle = _PyObject_GC_New(type)
+    memset(<char *><PyObject *>handle + ENTRY_OFFSET, 0, type.tp_basicsize - ENTRY_OFFSET)
+    return handle
+
+
+cdef void dealloc_handle(PyObject *handle) noexcept:
+    """What is left to do when nothing refers to a handle any more; such a one is in no wheel.
+
+    A long chain of handles is no deep recursion: they refer to each other through
+    tuples and dicts, whose own deallocation bounds its depth.
+    """
+    global spare_count
+    cdef PyTypeObject *type = handle.ob_type
+    PyObject_GC_UnTrack(handle)
+    if type.tp_weaklistoffset and (<PyObject **>(<char *>handle + type.tp_weaklistoffset))[0] != NULL:
+        PyObject_ClearWeakRefs(handle)
+    type.tp_clear(handle)
+    if type == <PyTypeObject *>DelayedCall and spare_count < SPARES:
+        spares[spare_count] = handle
+        spare_count += 1
+    else:
+        PyObject_GC_Del(handle)
+
+
+cdef int traverse_handle(PyObject *handle, visitproc visit, void *argument) noexcept:
+    # (No variable of a Python type: that would count a reference, which the collector's count forbids.)
+    cdef int result = 0
+    if (<Handle>handle)._func != NULL:
+        result = visit((<Handle>handle)._func, argument)
+    if result == 0 and (<Handle>handle)._args != NULL:
+        result = visit((<Handle>handle)._args, argument)
+    if result == 0 and (<Handle>handle)._kw != NULL:
+        result = visit((<Handle>handle)._kw, argument)
+    return result
+
+
+cdef int clear_handle(PyObject *handle) noexcept:
+    drop_callback(<Handle>handle)
+    return 0
+
+
+cdef void manage_memory(PyTypeObject *type, traverseproc traverse, inquiry clear) noexcept:
+    """Have a type of handles, which has no subtypes, collected and deallocated by these functions.
+
+    Cython makes a type one that the collector knows only if it has Python attributes.
+    """
+    type.tp_flags |= Py_TPFLAGS_HAVE_GC
+    type.tp_traverse = traverse
+    type.tp_clear = clear
+    type.tp_dealloc = dealloc_handle
+    type.tp_free = PyObject_GC_Del
