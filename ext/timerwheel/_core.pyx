@@ -91,7 +91,7 @@ cdef extern from *:
     ctypedef void (*destructor)(PyObject *) noexcept
     ctypedef void (*freefunc)(void *) noexcept
     ctypedef struct PyTypeObject:
-        Py_ssize_t tp_basicsize, tp_weaklistoffset
+        Py_ssize_t tp_basicsize, tp_weaklistoffset, tp_dictoffset
         unsigned long tp_flags
         traverseproc tp_traverse
         inquiry tp_clear
@@ -114,10 +114,10 @@ cdef extern from "Python.h":
     bint PyObject_GC_IsTracked(PyObject *)
     object PyObject_Call(object function, object args, PyObject *kw)
     PyObject *PyDict_GetItemWithError(object mapping, object key) except? NULL
-    PyObject **dict_pointer "_PyObject_GetDictPtr"(PyObject *) noexcept
     dict PyObject_GenericGetDict(object, void *)
     int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
+    double PyLong_AsDouble(object) except? -1.0
     ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
     ctypedef struct PyMethodDef:
         const char *ml_name
@@ -138,12 +138,13 @@ cdef tuple NO_ARGUMENTS = ()
 
 cdef inline double as_seconds(object value) except? -1.0:
     """A number of seconds as a float. Raises TypeError, or OverflowError for an int beyond floats."""
-    return PyFloat_AsDouble(value)
+    # PyFloat_AsDouble() would make a float object of an int.
+    return PyLong_AsDouble(value) if type(value) is int else PyFloat_AsDouble(value)
 
 
 cdef inline double as_time(object value) except? -1.0:
     """A time as a float. Raises ValueError for NaN, TypeError for what is no number."""
-    cdef double seconds = PyFloat_AsDouble(value)
+    cdef double seconds = as_seconds(value)
     if isnan(seconds):
         raise ValueError("a time cannot be NaN")
     return seconds

@@ -62,9 +62,13 @@ cdef double read_other_clock(object seconds) except? -1.0:
     return as_seconds(seconds())
 
 
-cdef inline bint has_dict(object instance) noexcept:
-    """Whether the instance has attributes of its own. (It gets its dict when the first is set.)"""
-    return dict_pointer(<PyObject *>instance)[0] != NULL
+cdef inline PyObject **dict_pointer(PyObject *call) noexcept:
+    """Where a DelayedCall has its dict, which is NULL until it gets an attribute of its own."""
+    return <PyObject **>(<char *>call + (<PyTypeObject *>DelayedCall).tp_dictoffset)
+
+
+cdef inline bint has_dict(DelayedCall call) noexcept:
+    return dict_pointer(<PyObject *>call)[0] != NULL
 
 
 cdef enum Mark:

@@ -36,7 +36,7 @@ from timerwheel.level cimport (
     level_remove, slot_is_empty, walk_next, walk_start,
 )
 from timerwheel.run cimport (
-    Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
+    Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort, run_take,
 )
 from timerwheel.ticks cimport tick_of, tick_start
 
@@ -434,7 +434,7 @@ cdef inline Entry *wheel_pop(Wheel *wheel, double now) noexcept nogil:
         return NULL
     entry = node.entry
     if entry.place == RUN:
-        wheel.run.head += 1
+        run_take(&wheel.run)
     else:
         heap_remove(&wheel.heap, entry)
         if wheel.held_count == 0:       # the heap keeps room for what is held
