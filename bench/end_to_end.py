@@ -9,9 +9,9 @@ web server's load comes from `wrk` where it is on the PATH; the rest from client
 their own (`end_to_end_load.py`). Every connection sends its next message once the answer is there.
 Stock and ours take turns; ratios are of a run and the one right after it.
 
-The share of timers comes from one more run of each, not counted otherwise, with a stopwatch around
+The share of timers comes from further runs of each, not counted otherwise, with a stopwatch around
 all that the reactor does for timers (`end_to_end_server.py` says around what): time in timers a
-message in that run, over CPU time a message in the other runs.
+message in these runs, over CPU time a message in the others.
 
 Exits with 1 when an answer was wrong, a connection failed, Twisted logged a failure, a timer was
 left over, or a server did not end cleanly.
@@ -50,6 +50,9 @@ REACTORS = ("default", "epoll", "poll", "select")
 REPEATS = 5
 """Runs of each side."""
 
+WATCHED = 3
+"""Runs of each side with the stopwatch."""
+
 PATIENCE = 30.0
 """Seconds that a process may take beyond the measurement; then it is taken to hang, and killed."""
 
@@ -57,7 +60,7 @@ HERE = Path(__file__).parent
 
 
 class RunError(Exception):
-    """A process ended without a result. The message says why."""
+    """A run gave no figures. The message says why."""
 
 
 @dataclass
@@ -121,6 +124,8 @@ class Child:
         lines = self._errors.read().strip().splitlines()
         if lines:
             return lines[-1]
+        if code == -signal.SIGKILL:
+            return "it hung, and was killed"
         return f"exit code {code}" if code else None
 
     def faults(self) -> list[str]:
@@ -200,14 +205,24 @@ def run_once(side: str, workload: str, plan: Plan, wrk: str | None, *, instrumen
     """
     Run a server and its load from beginning to end.
 
-    @raise RunError: one of them ended without a result.
+    @raise RunError: one of them ended without a result, or no message came while it measured.
+    """
+    command = server_command(side, workload, plan, instrument=instrument)
+    try:
+        run = run_processes(command, workload, plan, wrk)
+    except RunError as error:
+        raise RunError(f"{workload}, {side}: {error}") from None
+    return Run(run.measured, [f"{workload}, {side}: {fault}" for fault in run.faults])
+
+
+def run_processes(command: list[str], workload: str, plan: Plan, wrk: str | None) -> Run:
+    """
+    As `run_once`, given the command of the server.
     """
     limit = PATIENCE + plan.seconds
-    command = server_command(side, workload, plan, instrument=instrument)
-    with started(f"{side} server", command, limit) as server:
+    with started("server", command, limit) as server:
         port = server.next_line()["port"]
-        command = load_command(workload, port, plan, wrk, limit)
-        with started("load", command, limit) as load:
+        with started("load", load_command(workload, port, plan, wrk, limit), limit) as load:
             measured = server.next_line()
             load.signal(signal.SIGINT)
             seen = load.next_line()
@@ -215,11 +230,13 @@ def run_once(side: str, workload: str, plan: Plan, wrk: str | None, *, instrumen
         server.signal(signal.SIGTERM)
         stopped = server.next_line()
         faults += server.faults() + stopped["problems"]
-    faults += load_faults(seen, stopped["messages"], plan.connections)
-    return Run(measured, [f"{workload}, {side}: {fault}" for fault in faults])
+    faults += load_faults(seen, stopped["messages"])
+    if not measured["rate"]:
+        raise RunError("; ".join(faults))
+    return Run(measured, faults)
 
 
-def load_faults(seen: dict[str, Any], answered: int, connections: int) -> list[str]:
+def load_faults(seen: dict[str, Any], answered: int) -> list[str]:
     """
     @param seen: what the load says.
     @param answered: messages that the server says it answered.
@@ -251,20 +268,28 @@ def spread(values: list[float]) -> dict[str, Any]:
     return {"median": median(values), "min": min(values), "max": max(values), "all": values}
 
 
-def side_figures(runs: list[Run], instrumented: Run) -> dict[str, Any]:
+def side_figures(runs: list[Run], watched: list[Run]) -> dict[str, Any]:
     """
+    @param watched: the runs with the stopwatch.
+
     @return: the figures of one side.
     """
-    cpu = spread([run.measured["cpu"] for run in runs])
-    timers = instrumented.measured["timers"]
+    found = [run.measured for run in runs]
+    cpu = spread([run["cpu"] for run in found])
+    timers = spread([run.measured["timers"] for run in watched])
+    calls = [run.measured["calls"] for run in watched]
     return {
-        "reactor": instrumented.measured["reactor"],
-        "messages_a_second": spread([run.measured["rate"] for run in runs]),
+        "reactor": found[0]["reactor"],
+        "messages_a_second": spread([run["rate"] for run in found]),
         "cpu_seconds_a_1000": cpu,
+        "core_busy": spread([run["rate"] * run["cpu"] / 1000 for run in found]),
         "timers_us_a_message": timers,
-        # 1000 CPU seconds a 1000 messages are 1e6 microseconds a message.
-        "timers_share": timers / (1000 * cpu["median"]),
-        "calls_a_message": instrumented.measured["calls"],
+        # CPU seconds for 1,000 messages are milliseconds for one.
+        "timers_share": timers["median"] / (1000 * cpu["median"]),
+        "calls_a_message": {
+            name: median([run.get(name, 0.0) for run in calls])
+            for name in sorted(set().union(*calls))
+        },
     }
 
 
@@ -284,22 +309,21 @@ def measure_workload(
 
     @param progress: is told of each run before it starts.
 
-    @raise RunError: a process ended without a result.
+    @raise RunError: a run gave no figures.
     """
     runs: dict[str, list[Run]] = {side: [] for side in SIDES}
-    instrumented = {}
-    for number in range(REPEATS):
-        for side in SIDES:
-            progress(f"{workload}, {side}, run {number + 1} of {REPEATS}")
-            runs[side].append(run_once(side, workload, plan, wrk, instrument=False))
-    for side in SIDES:
-        progress(f"{workload}, {side}, with the stopwatch")
-        instrumented[side] = run_once(side, workload, plan, wrk, instrument=True)
-    every = [*runs["stock"], *runs["ours"], *instrumented.values()]
+    watched: dict[str, list[Run]] = {side: [] for side in SIDES}
+    for into, count, instrument in ((runs, REPEATS, False), (watched, WATCHED, True)):
+        for number in range(count):
+            for side in SIDES:
+                what = "with the stopwatch " if instrument else ""
+                progress(f"{workload}, {side}, run {what}{number + 1} of {count}")
+                into[side].append(run_once(side, workload, plan, wrk, instrument=instrument))
+    every = [run for group in (runs, watched) for side in SIDES for run in group[side]]
     return {
         "workload": workload,
         "load": "own clients" if wrk is None else wrk_version(wrk),
-        **{side: side_figures(runs[side], instrumented[side]) for side in SIDES},
+        **{side: side_figures(runs[side], watched[side]) for side in SIDES},
         "ratio_messages": ratios(runs, "rate"),
         "ratio_cpu": ratios(runs, "cpu"),
         "faults": [fault for run in every for fault in run.faults],
@@ -320,7 +344,7 @@ def measure(
 
     @return: for each server its figures, with `stock` and `ours` in them, and `faults`.
 
-    @raise RunError: a process ended without a result.
+    @raise RunError: a run gave no figures.
     """
     plan = Plan(seconds, connections, reactor)
     wrk = {"echo": None, "web": shutil.which("wrk")}
@@ -355,7 +379,9 @@ def print_workload(found: dict[str, Any]) -> None:
     for label, key, ratio, pattern in lines:
         cells = (with_spread(side[key], pattern) for side in sides)
         print_line(label, *cells, with_spread(found[ratio], ".3f"))
-    print_line("us in timers a message", *(f"{side['timers_us_a_message']:.2f}" for side in sides))
+    print_line("server's use of one core", *(with_spread(s["core_busy"], ".0%") for s in sides))
+    timers = (with_spread(side["timers_us_a_message"], ".2f") for side in sides)
+    print_line("us in timers a message", *timers)
     print_line("timers' share of CPU time", *(f"{side['timers_share']:.2%}" for side in sides))
     for name in sorted({name for side in sides for name in side["calls_a_message"]}):
         calls = (side["calls_a_message"].get(name, 0.0) for side in sides)
@@ -372,7 +398,8 @@ def print_report(found: list[dict[str, Any]], options: argparse.Namespace) -> No
         print_workload(workload)
     print(
         "\nRatios: of a run and the one right after it. CPU: the server's process, kernel included."
-        "\nTimers, from one more run a side: time in callLater, cancel, reset, delay,"
+        " Where it\nused much less than one core, messages a second are those of the clients."
+        f"\nTimers, from {WATCHED} more runs a side: time in callLater, cancel, reset, delay,"
         " runUntilCurrent, timeout\nand what doIteration adds to the wait, without the callbacks,"
         " the garbage collector and the\nstopwatch itself. Share: this time over CPU time a message"
         " in the other runs."

@@ -246,7 +246,9 @@ class Server:
         """Any failure that Twisted logs is one of the run's."""
         failure = event.get("log_failure")
         if failure is not None:
-            self._problems.append(f"logged: {failure.getErrorMessage()}")
+            sentence = f"logged: {failure.getErrorMessage()}"
+            if sentence not in self._problems:
+                self._problems.append(sentence)
 
 
 def main() -> int:
