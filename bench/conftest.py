@@ -10,7 +10,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sizes",
         default="1000,10000,100000,1000000",
-        help="numbers of pending timers, with commas (default: %(default)s); 10000000 too, for ours "
-        "and the floor, if it is named",
+        help="numbers of pending timers, with commas (default: %(default)s); ten million is for "
+        "ours and the floor alone",
     )
     group.addoption("--repeats", type=int, default=3, help="turns of the parties (default: 3)")

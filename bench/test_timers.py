@@ -24,14 +24,14 @@ ENDURING = ("ours", "floor")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     sizes = [int(size) for size in metafunc.config.getoption("--sizes").split(",")]
     cases = [
-        pytest.param(workload, size, name, id=f"{workload.name}-{size}-{name}-{turn}")
+        pytest.param(workload, size, name, turn, id=f"{workload.name}-{size}-{name}-{turn}")
         for workload in WORKLOADS
         for size in ([workload.only] if workload.only else sizes)
         for turn in range(metafunc.config.getoption("--repeats"))
         for name in workload.parties
         if workload.measures(name, size) and (size <= 1_000_000 or name in ENDURING)
     ]
-    metafunc.parametrize(("workload", "size", "name"), cases)
+    metafunc.parametrize(("workload", "size", "name", "turn"), cases)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,7 @@ def test_timers(
     workload: Workload,
     size: int,
     name: str,
+    turn: int,
 ) -> None:
     party = parties[name]
     runs = []
@@ -67,7 +68,7 @@ def test_timers(
     benchmark.pedantic(lambda: runs[-1].timed(), setup=prepare, rounds=rounds(size))
     runs[-1].check()
     benchmark.extra_info.update(
-        workload=workload.name, size=size, party=name, operations=runs[-1].operations
+        workload=workload.name, size=size, party=name, turn=turn, operations=runs[-1].operations
     )
     party.keep = None
     party.start()

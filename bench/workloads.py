@@ -120,6 +120,17 @@ def _asyncio_schedule_cancel(loop: Any, count: int) -> None:
         loop.call_later(30, nothing).cancel()
 
 
+def schedule_cancel_bound(party: Any, size: int) -> Run:
+    """Without looking callLater up on the reactor each time."""
+    return _schedule_cancel_variant(party, size, _with_bound)
+
+
+def _with_bound(reactor: Any, count: int) -> None:
+    call_later = reactor.callLater
+    for _ in repeat(None, count):
+        call_later(30, nothing).cancel()
+
+
 # The same with arguments, and with a bound method
 
 
@@ -476,6 +487,7 @@ WORKLOADS = [
         schedule_cancel,
         only=1000,
     ),
+    Workload("bound", "… with callLater in a variable", LIBRARY, schedule_cancel_bound, only=1000),
     Workload("arguments", "… with arguments", LIBRARY, schedule_cancel_arguments, only=1000),
     Workload("keywords", "… with a keyword", TWISTED, schedule_cancel_keywords, only=1000),
     Workload("method", "… with a bound method", LIBRARY, schedule_cancel_method, only=1000),
