@@ -7,6 +7,7 @@ a program would; the methods here are for what is not timed.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,18 +22,17 @@ Callback = Callable[..., object]
 START = 1_700_000_000.0
 
 
-def build_floor() -> Any:
-    """The extension module of floor.pyx, compiled if it has not been."""
+def build(name: str) -> Any:
+    """An extension module of this folder, compiled if it has not been."""
     import pyximport
 
     folder = Path(__file__).parent
     sys.path.insert(0, str(folder))
-    importers = pyximport.install(language_level=3, build_dir=str(folder / ".floor"))
+    importers = pyximport.install(language_level=3, build_dir=str(folder / ".build"))
     try:
-        import floor
+        return importlib.import_module(name)
     finally:
         pyximport.uninstall(*importers)
-    return floor
 
 
 class Reactor:
@@ -148,7 +148,7 @@ class FloorParty(Reactor):
     name = "floor"
 
     def __init__(self) -> None:
-        super().__init__(build_floor().Floor())
+        super().__init__(build("floor").Floor())
 
     def start(self, *, virtual: bool = False) -> None:
         self.stop()

@@ -8,7 +8,7 @@ turn meets the entries in about the order of scheduling. (Nothing depends on tha
 order: what falls due is sorted.)
 """
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from timerwheel.bits cimport lowest_bit, prefetch
 from timerwheel.entry cimport SLOT, Entry, Links, list_append, list_init, list_is_empty, list_unlink
@@ -17,7 +17,7 @@ from timerwheel.entry cimport SLOT, Entry, Links, list_append, list_init, list_i
 cdef enum:
     SLOT_BITS = 6
     SLOTS = 64
-    LANES = 8           # lists a slot; a power of two
+    LANES = 8           # lists a slot: as many as a byte has bits
 
 
 cdef struct Slot:
@@ -25,7 +25,8 @@ cdef struct Slot:
 
 
 cdef struct Level:
-    uint64_t occupied   # bit n is set while slot n has entries
+    uint64_t occupied       # bit n is set while slot n has entries
+    uint8_t lanes[SLOTS]    # bit m of item n is set while lane m of slot n has
     Slot slots[SLOTS]
 
 
@@ -33,14 +34,6 @@ cdef inline void slot_init(Slot *slot) noexcept nogil:
     cdef int lane
     for lane in range(LANES):
         list_init(&slot.lanes[lane])
-
-
-cdef inline bint slot_is_empty(const Slot *slot) noexcept nogil:
-    cdef int lane
-    for lane in range(LANES):
-        if not list_is_empty(&slot.lanes[lane]):
-            return False
-    return True
 
 
 cdef struct SlotWalk:
@@ -80,15 +73,18 @@ cdef inline void level_init(Level *level) noexcept nogil:
     cdef int slot
     level.occupied = 0
     for slot in range(SLOTS):
+        level.lanes[slot] = 0
         slot_init(&level.slots[slot])
 
 
 cdef inline void level_append(Level *level, unsigned number, unsigned slot, Entry *entry) noexcept nogil:
     """Put entry into the slot of the level with this number."""
+    cdef unsigned lane = entry.sequence & (LANES - 1)
     entry.place = SLOT
     entry.level = <unsigned char>number
     entry.slot = <unsigned char>slot
-    list_append(&level.slots[slot].lanes[entry.sequence & (LANES - 1)], &entry.links)
+    list_append(&level.slots[slot].lanes[lane], &entry.links)
+    level.lanes[slot] |= 1 << lane
     level.occupied |= (<uint64_t>1) << slot
 
 
@@ -96,15 +92,31 @@ cdef inline void level_remove(Level *level, Entry *entry) noexcept nogil:
     """Take entry out of its slot."""
     cdef Links *next = entry.links.next
     list_unlink(&entry.links)
-    # A list that is empty now had its head on both sides.
-    if next == entry.links.previous and slot_is_empty(&level.slots[entry.slot]):
+    if next != entry.links.previous:
+        return
+    # It was between its list's head and the head: the list is empty now.
+    level.lanes[entry.slot] &= ~(1 << (entry.sequence & (LANES - 1)))
+    if level.lanes[entry.slot] == 0:
         level.occupied &= ~((<uint64_t>1) << entry.slot)
 
 
 cdef inline void level_empty_slot(Level *level, unsigned slot) noexcept nogil:
     """Forget the entries of a slot, which have been moved elsewhere."""
     slot_init(&level.slots[slot])
+    level.lanes[slot] = 0
     level.occupied &= ~((<uint64_t>1) << slot)
+
+
+cdef inline bint level_is_sound(const Level *level) noexcept nogil:
+    """Whether the maps agree with the lists; for tests."""
+    cdef int slot, lane
+    for slot in range(SLOTS):
+        if (level.lanes[slot] != 0) != ((level.occupied >> slot) & 1):
+            return False
+        for lane in range(LANES):
+            if list_is_empty(&level.slots[slot].lanes[lane]) == ((level.lanes[slot] >> lane) & 1):
+                return False
+    return True
 
 
 cdef inline unsigned level_first(const Level *level) noexcept nogil:

@@ -32,8 +32,8 @@ from timerwheel.heap cimport (
     node_precedes,
 )
 from timerwheel.level cimport (
-    LANES, SLOT_BITS, SLOTS, Level, Slot, SlotWalk, level_append, level_empty_slot, level_first, level_init,
-    level_remove, slot_is_empty, walk_next, walk_start,
+    LANES, SLOT_BITS, SLOTS, Level, SlotWalk, level_append, level_empty_slot, level_first, level_init,
+    level_is_sound, level_remove, walk_next, walk_start,
 )
 from timerwheel.run cimport (
     Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort, run_take,
@@ -527,17 +527,13 @@ cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
 # Invariants, for tests.
 
 cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
-    cdef Slot *lists = &wheel.levels[number].slots[slot]
     cdef SlotWalk walk
     cdef Entry *entry
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
-    cdef bint marked = (wheel.levels[number].occupied >> slot) & 1
-    if slot_is_empty(lists) == marked:
-        return "a slot and its bit disagree"
-    if marked and start < wheel.elapsed:
-        return "an occupied slot is behind the current tick"
-    walk_start(&walk, lists)
+    walk_start(&walk, &wheel.levels[number].slots[slot])
     entry = walk_next(&walk)
+    if entry != NULL and start < wheel.elapsed:
+        return "an occupied slot is behind the current tick"
     while entry != NULL:
         if entry.links.next.previous != &entry.links:
             return "a list is broken"
@@ -562,6 +558,8 @@ cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
     cdef const char *fault
     cdef size_t count = 0
     for number in range(LEVELS):
+        if not level_is_sound(&wheel.levels[number]):
+            return "a slot and its bits disagree"
         for slot in range(SLOTS):
             fault = wheel_slot_fault(wheel, number, slot)
             if fault != NULL:
