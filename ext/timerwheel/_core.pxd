@@ -57,10 +57,16 @@ cdef class AdoptedCall(Handle):
     pass
 
 
+cdef struct Attribute:
+    PyObject *value             # of the reactor, in its own dict, borrowed; or NULL if there is none
+    uint64_t version            # of the dict, when it was looked up
+
+
 @cython.final
 cdef class CallQueue(TimerWheel):
     cdef object reactor
     cdef dict namespace         # the reactor's __dict__
+    cdef Attribute own_seconds, thread_calls, just_stopped
     cdef object report          # called while an exception of a timed call is being handled
     cdef object stock_pass
     cdef object claim           # called when the reactor's class has changed

@@ -60,7 +60,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds
@@ -82,6 +82,12 @@ cdef extern from *:
       #define timerwheel_type_tag(type) \\
           (PyType_HasFeature((type), Py_TPFLAGS_VALID_VERSION_TAG) ? (type)->tp_version_tag : 0)
     #endif
+    /* A dict's version changes whenever the dict does. 0: this Python does not tell. */
+    #if PY_VERSION_HEX < 0x030C0000
+      #define timerwheel_dict_version(dict) (((PyDictObject *)(dict))->ma_version_tag)
+    #else
+      #define timerwheel_dict_version(dict) ((uint64_t)0)
+    #endif
     /* Takes over a reference that is owned already. */
     #define timerwheel_owned(object) (object)
     """
@@ -97,6 +103,7 @@ cdef extern from *:
         inquiry tp_clear
         destructor tp_dealloc
         freefunc tp_free
+    uint64_t dict_version "timerwheel_dict_version"(dict) noexcept
     object owned "timerwheel_owned"(PyObject *object) noexcept
     unsigned type_tag "timerwheel_type_tag"(PyTypeObject *type) noexcept
 
@@ -113,7 +120,7 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject *)
     bint PyObject_GC_IsTracked(PyObject *)
     object PyObject_Call(object function, object args, PyObject *kw)
-    PyObject *PyDict_GetItemWithError(object mapping, object key) except? NULL
+    PyObject *PyDict_GetItemWithError(dict mapping, object key) except? NULL
     dict PyObject_GenericGetDict(object, void *)
     int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0

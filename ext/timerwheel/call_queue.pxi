@@ -29,6 +29,15 @@ cdef class AdoptedCall(Handle):
 manage_memory(<PyTypeObject *>AdoptedCall, traverse_handle, clear_handle)
 
 
+cdef inline PyObject *look_up(CallQueue queue, Attribute *attribute, str name) except? NULL:
+    """What the reactor's own dict has under a name, looked up anew only when the dict has changed."""
+    cdef uint64_t version = dict_version(queue.namespace)
+    if version == 0 or version != attribute.version:
+        attribute.value = PyDict_GetItemWithError(queue.namespace, name)
+        attribute.version = version
+    return attribute.value
+
+
 @cython.final
 cdef class CallQueue(TimerWheel):
     """The delayed calls of one reactor, on a wheel.
@@ -160,7 +169,7 @@ cdef class CallQueue(TimerWheel):
 
     cdef object clock(self):
         """The reactor's clock as it is now, or None for the wall clock."""
-        cdef PyObject *own = PyDict_GetItemWithError(self.namespace, "seconds")
+        cdef PyObject *own = look_up(self, &self.own_seconds, "seconds")
         if own != NULL:
             return <object>own
         return None if self.wall_clock else self.reactor.seconds
@@ -425,12 +434,12 @@ cdef object run_until_current(object self, object unused):
     cdef PyObject *value
     if queue.class_changed() and queue.redirected("runUntilCurrent"):
         return queue.reactor.runUntilCurrent()
-    value = PyDict_GetItemWithError(queue.namespace, "threadCallQueue")
+    value = look_up(queue, &queue.thread_calls, "threadCallQueue")
     if value != NULL and <object>value:
         queue.stock_pass()
         return None
     queue.run_pass()
-    value = PyDict_GetItemWithError(queue.namespace, "_justStopped")
+    value = look_up(queue, &queue.just_stopped, "_justStopped")
     if value != NULL and <object>value:
         queue.reactor._justStopped = False
         queue.reactor.fireSystemEvent("shutdown")
