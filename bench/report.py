@@ -4,7 +4,8 @@
 
 Runs the suite (`pytest bench`), costs.py, lateness.py and end_to_end.py one after
 another, and writes results.json, report.md and a chart for each workload to the
-folder. `--quick` leaves out a million pending timers and takes each party's turn
+folder; and, when that is the project's own, a part of the table to the README.
+`--quick` leaves out a million pending timers and takes each party's turn
 once. `--from` writes report and charts anew from the results of an earlier run.
 Takes about a quarter of an hour; nothing else should run meanwhile.
 """
@@ -18,15 +19,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from charts import draw
-from workloads import WORKLOADS
+from workloads import WORKLOADS, Workload
 
 BENCH = Path(__file__).parent
 ROOT = BENCH.parent
+OUT = ROOT / "docs" / "benchmarks"
 
 CAVEAT = """\
 What this does not show: how much faster a program gets. A program spends most of its time
@@ -126,13 +129,19 @@ def by_side(cells: Cells, side: str) -> dict[int, float] | None:
     return next((turns for party, turns in cells.items() if party.startswith(side)), None)
 
 
-def suite_table(suite: list[dict[str, Any]]) -> str:
-    """All of the suite as one Markdown table."""
+def suite_table(
+    suite: list[dict[str, Any]],
+    workloads: Sequence[Workload] = WORKLOADS,
+    sizes: Container[int] | None = None,
+) -> str:
+    """The suite, or these workloads and sizes of it, as one Markdown table."""
     columns = ("pending", "ours", "stock", "floor", "asyncio", "uvloop")
     columns += ("stock / ours", "ours / floor")
     lines = ["| work | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-    for workload in WORKLOADS:
+    for workload in workloads:
         for size, cells in sorted(cells_of(suite, workload.name).items()):
+            if sizes is not None and size not in sizes:
+                continue
             turns = [by_side(cells, "ours"), by_side(cells, "stock")]
             turns += [cells.get(party) for party in ("floor", "asyncio", "uvloop")]
             ours, stock, floor = turns[:3]
@@ -177,10 +186,20 @@ A million of them; see `bench/costs.py` for what each column is.
 """
 
 
+def update_readme(results: dict[str, Any], path: Path) -> None:
+    """Put the core workloads at 100,000 pending timers between the README's marks."""
+    core = [workload for workload in WORKLOADS if workload.only is None]
+    table = suite_table(results["suite"], core, {100_000})
+    made = ", ".join(f"{name} {value}" for name, value in results["with"].items())
+    before, start, rest = path.read_text().partition("<!-- benchmarks -->\n")
+    _, end, after = rest.partition("<!-- /benchmarks -->")
+    path.write_text(f"{before}{start}{table}\n\n{made}.\n{end}{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a short run, to try it")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--from", dest="source", type=Path, help="results.json of an earlier run")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -192,6 +211,8 @@ def main() -> None:
     tables = {work.title: cells_of(results["suite"], work.name) for work in WORKLOADS}
     charts = draw(tables, options.out)
     (options.out / "report.md").write_text(report(results, charts))
+    if options.out == OUT:
+        update_readme(results, ROOT / "README.md")
     print("written to", options.out)
 
 
