@@ -1,6 +1,7 @@
 # cython: language_level=3
 """The types of timerwheel._core, for other Cython modules."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -88,6 +89,18 @@ cdef class CallQueue(TimerWheel):
     cdef int fire_due(self, double now) except -1
     cdef object next_timeout(self)
     cdef list pending(self)
+
+
+@cython.no_gc_clear         # its queue breaks cycles by letting go of the calls
+cdef class CallClock:
+    cdef CallQueue queue
+    cdef Py_ssize_t most_at_once
+
+    cdef DelayedCall next_due(self)
+
+
+cdef class CallsInOrder:
+    cdef CallQueue queue
 
 
 cdef class PriorityEntry:

@@ -170,6 +170,14 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     return 0
 
 
+cdef inline int put_back(TimerWheel wheel, Handle handle) except -1:
+    """Take in again a handle that pop() returned, in its old turn."""
+    wheel_put_back(&wheel.wheel, &handle.entry)
+    handle.owner = <PyObject *>wheel
+    Py_INCREF(handle)
+    return 0
+
+
 cdef inline void unlink(Handle handle) noexcept:
     """Take handle out of its wheel. The caller has a reference to it too."""
     wheel_remove(&(<TimerWheel>handle.owner).wheel, &handle.entry)
