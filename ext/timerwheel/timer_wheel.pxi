@@ -41,7 +41,8 @@ cdef class Timer(Handle):
 
     def __repr__(self):
         state = "active" if self.owner != NULL else "inactive"
-        return f"<Timer {state} when={self.entry.when} func={None if self._func == NULL else <object>self._func!r}>"
+        func = None if self._func == NULL else <object>self._func
+        return f"<Timer {state} when={self.entry.when} func={func!r}>"
 
 
 manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
