@@ -94,7 +94,6 @@ cdef class CallQueue(TimerWheel):
 @cython.no_gc_clear         # its queue breaks cycles by letting go of the calls
 cdef class CallClock:
     cdef CallQueue queue
-    cdef Py_ssize_t most_at_once
 
     cdef DelayedCall next_due(self)
 

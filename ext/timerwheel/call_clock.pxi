@@ -7,21 +7,13 @@
 cdef class CallClock:
     """The methods of timerwheel.Clock that are done in C. The rest is Twisted's Clock, its other base.
 
-    The time is the attribute rightNow, any number. It and seconds() are looked up each time:
-    the program may set them, on the instance or in a subclass.
+    The time is the attribute rightNow, any number. It and seconds() are looked up each time: the
+    program may set them, on the instance or in a subclass. So it may max_calls_at_once, or None.
     """
 
     def __cinit__(self):
         import_twisted()
         self.queue = CallQueue.__new__(CallQueue)
-        self.most_at_once = PY_SSIZE_T_MAX
-
-    def __init__(self, *, max_calls_at_once=None):
-        if max_calls_at_once is None:
-            return
-        if max_calls_at_once < 1:
-            raise ValueError(f"max_calls_at_once must be at least 1, not {max_calls_at_once!r}")
-        self.most_at_once = max_calls_at_once
 
     @property
     def calls(self):
@@ -54,7 +46,9 @@ cdef class CallClock:
         """
         cdef DelayedCall call
         cdef double latest = -HUGE_VAL
-        cdef Py_ssize_t made = 0
+        cdef Py_ssize_t made = 0, most = PY_SSIZE_T_MAX
+        if self.max_calls_at_once is not None:
+            most = self.max_calls_at_once
         moved = self.rightNow + amount
         as_time(moved)
         self.rightNow = moved
@@ -65,7 +59,7 @@ cdef class CallClock:
             if call.entry.when > latest:
                 latest = call.entry.when
                 made = 0
-            elif made >= self.most_at_once:
+            elif made >= most:
                 put_back(self.queue, call)
                 raise RuntimeError(
                     f"advance() has made {made} calls without the time moving on from {latest}, "
@@ -75,7 +69,7 @@ cdef class CallClock:
             invoke(call)
 
     cdef DelayedCall next_due(self):
-        """Remove and return the next call that is due, or None. What was called last may have set the clock."""
+        """Remove and return the next call that is due, or None. The last one may have moved the clock."""
         cdef double now = as_seconds(self.seconds())
         if isnan(now):
             return None         # no time is at or before NaN
