@@ -549,24 +549,24 @@ def test_a_random_program_runs_as_on_the_stock_clock(program: list[tuple[Any, ..
 
 
 # Twisted's own tests, those of its modules that use a Clock, are quick and need no network.
-MODULES = """
-    twisted.application.test.test_internet
-    twisted.internet.test.test_base
-    twisted.internet.test.test_inlinecb
-    twisted.mail.test.test_imap
-    twisted.mail.test.test_mail
-    twisted.names.test.test_cache
-    twisted.names.test.test_client
-    twisted.runner.test.test_procmon
-    twisted.test.test_cooperator
-    twisted.test.test_factories
-    twisted.test.test_iosim
-    twisted.test.test_memcache
-    twisted.test.test_policies
-    twisted.test.test_task
-    twisted.web.test.test_web
-    twisted.words.test.test_jabberxmlstream
-""".split()
+MODULES = [
+    "twisted.application.test.test_internet",
+    "twisted.internet.test.test_base",
+    "twisted.internet.test.test_inlinecb",
+    "twisted.mail.test.test_imap",
+    "twisted.mail.test.test_mail",
+    "twisted.names.test.test_cache",
+    "twisted.names.test.test_client",
+    "twisted.runner.test.test_procmon",
+    "twisted.test.test_cooperator",
+    "twisted.test.test_factories",
+    "twisted.test.test_iosim",
+    "twisted.test.test_memcache",
+    "twisted.test.test_policies",
+    "twisted.test.test_task",
+    "twisted.web.test.test_web",
+    "twisted.words.test.test_jabberxmlstream",
+]
 
 RUN_TWISTEDS_TESTS = """
     import json, os, sys, warnings
