@@ -32,7 +32,7 @@ cdef class CallClock:
         Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable
         cannot be called.
         """
-        return schedule_call(self.queue, self.seconds, delay, callable, args, kw)
+        return schedule_by(self.queue, self.seconds, delay, callable, args, kw)
 
     def getDelayedCalls(self):
         """A list of the pending calls, in the order in which they will be made."""

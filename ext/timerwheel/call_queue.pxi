@@ -362,7 +362,11 @@ cdef tuple bind_arguments(tuple given, dict keywords):
     return bound[0], bound[1], given[2:], keywords
 
 
-cdef inline DelayedCall schedule_call(
+cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, tuple args, dict kw):
+    return schedule_by(queue, queue.clock(), delay, func, args, kw)
+
+
+cdef inline DelayedCall schedule_by(
         CallQueue queue, object clock, object delay, object func, tuple args, dict kw):
     cdef double seconds = as_seconds(delay)
     cdef double now, when
@@ -397,9 +401,9 @@ cdef object call_later(object self, PyObject **args, Py_ssize_t nargs, PyObject 
     if names != NULL or nargs < 2:
         delay, func, given, keywords = bind_arguments(
             arguments_from(args, 0, nargs), keywords_from(args, nargs, names))
-        return schedule_call(queue, queue.clock(), delay, func, given, keywords)
+        return schedule_call(queue, delay, func, given, keywords)
     return schedule_call(
-        queue, queue.clock(), <object>args[0], <object>args[1], arguments_from(args, 2, nargs), None)
+        queue, <object>args[0], <object>args[1], arguments_from(args, 2, nargs), None)
 
 
 cdef object timeout(object self, object unused):
