@@ -3,7 +3,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
@@ -19,6 +19,7 @@ cdef class Handle:
     cdef PyObject *_kw          # dict, or NULL for no keyword arguments
 
 
+@cython.final
 cdef class Timer(Handle):
     cdef object __weakref__
 
@@ -35,12 +36,14 @@ cdef class TimerWheel:
     cdef void detach_all(self) noexcept
 
 
+@cython.final
 cdef class SteadyClock:
     cdef double offset          # seconds from the monotonic clock to the epoch
 
     cdef double read(self) except? -1.0
 
 
+@cython.final
 cdef class DelayedCall(Handle):
     cdef double _time
     cdef double _delayed_time
@@ -48,22 +51,13 @@ cdef class DelayedCall(Handle):
     cdef dict __dict__
     cdef object __weakref__
 
-    cdef object attribute(self, str name, object default)
-    cdef int set_attribute(self, str name, object value) except -1
-    cdef int tell(self, str name) except -1
-    cdef void set_mark(self, uint8_t mark, bint value) noexcept
-    cdef int require_active(self) except -1
-    cdef double now(self) except? -1.0
-    cdef void settle(self) noexcept
-    cdef void activate(self) noexcept
-    cdef int move(self, double time, double delayed_time) except -1
-    cdef int reset_detached(self, double when) except -1
 
-
+@cython.final
 cdef class AdoptedCall(Handle):
     pass
 
 
+@cython.final
 cdef class CallQueue(TimerWheel):
     cdef object reactor
     cdef dict namespace         # the reactor's __dict__
@@ -82,6 +76,7 @@ cdef class CallQueue(TimerWheel):
     cdef object clock(self)
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
+    cdef int compare(self, double when) except -1
     cdef int announce(self, double when, double now) except -1
     cdef int fire(self, Handle handle) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1

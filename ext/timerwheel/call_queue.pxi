@@ -103,7 +103,7 @@ cdef class CallQueue(TimerWheel):
         if isinstance(call, DelayedCall):
             own = call
             self.add(own, own._time + own._delayed_time)
-            own.set_mark(DELAYED_NEW, False)
+            set_mark(own, DELAYED_NEW, False)
             del own.canceller, own.resetter
         else:
             adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
@@ -177,17 +177,18 @@ cdef class CallQueue(TimerWheel):
                 raise
         return 0
 
-    cdef int consider(self, double when) except -1:
+    cdef inline int consider(self, double when) except -1:
         """Tell the hook if a call at this time may be before what its owner is armed for.
 
         It may be so, too, when by the clock the alarm should have gone off: the
         clock has been stepped, or replaced, since it was set.
         """
-        cdef double now
-        if self.alarm > -HUGE_VAL:
-            now = read_clock(self.clock())
-            if when < self.alarm or now >= self.alarm:
-                self.announce(when, now)
+        return self.compare(when) if self.alarm > -HUGE_VAL else 0
+
+    cdef int compare(self, double when) except -1:
+        cdef double now = read_clock(self.clock())
+        if when < self.alarm or now >= self.alarm:
+            self.announce(when, now)
         return 0
 
     cdef int announce(self, double when, double now) except -1:
@@ -209,7 +210,7 @@ cdef class CallQueue(TimerWheel):
         if type(handle) is AdoptedCall:
             return self.fire_adopted(<AdoptedCall>handle)
         call = <DelayedCall>handle
-        call.activate()
+        activate(call)
         call.entry.mark |= CALLED
         try:
             invoke(call)
@@ -398,6 +399,12 @@ cdef object call_later(object self, PyObject **args, Py_ssize_t nargs, PyObject 
     if queue.class_changed() and queue.redirected("callLater"):
         given, keywords = arguments_from(args, 0, nargs), keywords_from(args, nargs, names)
         return queue.reactor.callLater(*given, **keywords)
+    cdef dict keywords_given
+    if names != NULL and nargs >= 2:
+        keywords_given = keywords_from(args, nargs, names)
+        if "delay" not in keywords_given and "callable" not in keywords_given:
+            return schedule_call(
+                queue, <object>args[0], <object>args[1], arguments_from(args, 2, nargs), keywords_given)
     if names != NULL or nargs < 2:
         delay, func, given, keywords = bind_arguments(
             arguments_from(args, 0, nargs), keywords_from(args, nargs, names))

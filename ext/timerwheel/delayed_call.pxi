@@ -109,13 +109,13 @@ cdef class DelayedCall(Handle):
     @property
     def time(self):
         """When the call is to be made, before delay() and later resets: seconds of the reactor's clock."""
-        self.settle()
+        settle(self)
         return self._time
 
     @property
     def delayed_time(self):
         """By how many seconds the call is to be made after `time`."""
-        self.settle()
+        settle(self)
         return self._delayed_time
 
     @property
@@ -125,7 +125,7 @@ cdef class DelayedCall(Handle):
 
     @called.setter
     def called(self, called):
-        self.set_mark(CALLED, called)
+        set_mark(self, CALLED, called)
 
     @property
     def cancelled(self):
@@ -142,28 +142,28 @@ cdef class DelayedCall(Handle):
     @property
     def debug(self):
         """Whether calls made now remember where: DelayedCall.debug of Twisted."""
-        return self.attribute("debug", stock_call.debug)
+        return own_attribute(self, "debug", stock_call.debug)
 
     @debug.setter
     def debug(self, debug):
-        self.set_attribute("debug", debug)
+        set_own_attribute(self, "debug", debug)
 
     @property
     def creator(self):
         """The formatted stack where the call was made, if Twisted's DelayedCall.debug was on; else None."""
-        return self.attribute("creator", None)
+        return own_attribute(self, "creator", None)
 
     @creator.setter
     def creator(self, creator):
-        self.set_attribute("creator", creator)
+        set_own_attribute(self, "creator", creator)
 
     @property
     def _repr(self):
-        return self.attribute("_repr", None)
+        return own_attribute(self, "_repr", None)
 
     @_repr.setter
     def _repr(self, text):
-        self.set_attribute("_repr", text)
+        set_own_attribute(self, "_repr", text)
 
     def getTime(self):
         """When the call is to be made, in seconds of the reactor's clock."""
@@ -178,11 +178,11 @@ cdef class DelayedCall(Handle):
 
         Raises AlreadyCancelled or AlreadyCalled.
         """
-        self.require_active()
+        require_active(self)
         if self.owner != NULL:
             unlink(self)
         else:
-            self.tell("canceller")
+            tell(self, "canceller")
         self.entry.mark |= CANCELLED
         if debugging() or has_dict(self) and self.debug:
             self._repr = repr(self)
@@ -193,22 +193,21 @@ cdef class DelayedCall(Handle):
 
         Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
         """
-        cdef double delay, when
-        self.require_active()
-        delay = as_seconds(secondsFromNow)
-        when = self.now() + delay
+        cdef double when
+        require_active(self)
+        when = as_seconds(secondsFromNow)
+        when += read_own_clock(self)
         if isnan(when):
             raise ValueError("a call cannot be reset to NaN seconds from now")
-        self.require_active()       # the clock or the number may have run Python code
-        if self.owner == NULL:
-            self.reset_detached(when)
-            return
-        self.settle()
+        require_active(self)       # the clock or the number may have run Python code
+        settle(self)
         if when < self._time:
-            self.move(when, 0.0)
+            move_call(self, when, 0.0)
+            if self.owner == NULL:
+                tell(self, "resetter")
         else:
             # inf - inf is NaN
-            self.move(self._time, 0.0 if when == self._time else when - self._time)
+            move_call(self, self._time, 0.0 if when == self._time else when - self._time)
 
     def delay(self, secondsLater):
         """Have the call made so many seconds later than it was to be made; sooner, if negative.
@@ -216,23 +215,23 @@ cdef class DelayedCall(Handle):
         Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
         """
         cdef double delayed
-        self.require_active()
+        require_active(self)
         delayed = as_seconds(secondsLater)
-        self.require_active()
-        self.settle()
+        require_active(self)
+        settle(self)
         delayed += self._delayed_time
         if isnan(delayed) or isnan(self._time + delayed):
             raise ValueError("a call cannot be delayed by NaN seconds")
         if delayed < 0.0:
-            self.move(self._time + delayed, 0.0)
+            move_call(self, self._time + delayed, 0.0)
             if self.owner == NULL:
-                self.tell("resetter")
+                tell(self, "resetter")
         else:
-            self.move(self._time, delayed)
+            move_call(self, self._time, delayed)
 
     def activate_delay(self):
         """Make the delay part of `time`. For Twisted's own code, which calls this on calls in its heap."""
-        self.activate()
+        activate(self)
 
     def __lt__(self, other):
         return self.time < other.time
@@ -249,75 +248,76 @@ cdef class DelayedCall(Handle):
     def __str__(self):
         return stock_call.__repr__(self)
 
-    cdef object attribute(self, str name, object default):
-        return PyObject_GenericGetDict(self, NULL).get(name, default) if has_dict(self) else default
 
-    cdef int set_attribute(self, str name, object value) except -1:
-        PyObject_GenericGetDict(self, NULL)[name] = value
-        return 0
+cdef object own_attribute(DelayedCall call, str name, object default):
+    return PyObject_GenericGetDict(call, NULL).get(name, default) if has_dict(call) else default
 
-    cdef int tell(self, str name) except -1:
-        """Tell the function that a call in no queue was given. There is none if its queue is gone."""
-        cdef object function = self.attribute(name, None)
-        if function is not None:
-            function(self)
-        return 0
 
-    cdef void set_mark(self, uint8_t mark, bint value) noexcept:
-        if value:
-            self.entry.mark |= mark
-        else:
-            self.entry.mark &= ~mark
+cdef int set_own_attribute(DelayedCall call, str name, object value) except -1:
+    PyObject_GenericGetDict(call, NULL)[name] = value
+    return 0
 
-    cdef inline int require_active(self) except -1:
-        if self.entry.mark & (CALLED | CANCELLED):
-            raise already_cancelled if self.entry.mark & CANCELLED else already_called
-        return 0
 
-    cdef inline double now(self) except? -1.0:
-        return wall_seconds() if self._seconds == NULL else read_other_clock(<object>self._seconds)
+cdef int tell(DelayedCall call, str name) except -1:
+    """Tell the function that a call in no queue was given. There is none if its queue is gone."""
+    cdef object function = own_attribute(call, name, None)
+    if function is not None:
+        function(call)
+    return 0
 
-    cdef void settle(self) noexcept:
-        """Make the delay part of `time` if Twisted would have done so by now.
 
-        It does so when it first takes a new call into its heap, and when a pass finds that the
-        call's `time` has come. Only `time` and `delayed_time` can tell: the deadline is the same.
-        """
-        cdef CallQueue queue
-        if self._delayed_time > 0.0 and self.owner != NULL:
-            queue = <CallQueue>self.owner
-            if self._time <= queue.latest_pass or (
-                    self.entry.mark & DELAYED_NEW and self.entry.sequence < queue.inserted):
-                self.activate()
+cdef inline void set_mark(DelayedCall call, uint8_t mark, bint value) noexcept:
+    if value:
+        call.entry.mark |= mark
+    else:
+        call.entry.mark &= ~mark
 
-    cdef void activate(self) noexcept:
-        """Make the delay part of `time`."""
-        self._time += self._delayed_time
-        self._delayed_time = 0.0
 
-    cdef int move(self, double time, double delayed_time) except -1:
-        """Set time and delay, and move the entry to their sum."""
-        cdef CallQueue queue
-        cdef double when = time + delayed_time
-        if self.owner != NULL:
-            queue = <CallQueue>self.owner
-            wheel_move(&queue.wheel, &self.entry, when)
-            self.set_mark(DELAYED_NEW, self.entry.sequence >= queue.inserted)
-            self._time = time
-            self._delayed_time = delayed_time
-            queue.consider(when)
-        else:
-            self._time = time
-            self._delayed_time = delayed_time
-        return 0
+cdef inline int require_active(DelayedCall call) except -1:
+    if call.entry.mark & (CALLED | CANCELLED):
+        raise already_cancelled if call.entry.mark & CANCELLED else already_called
+    return 0
 
-    cdef int reset_detached(self, double when) except -1:
-        if when < self._time:
-            self.move(when, 0.0)
-            self.tell("resetter")
-        else:
-            self.move(self._time, 0.0 if when == self._time else when - self._time)
-        return 0
+
+cdef inline double read_own_clock(DelayedCall call) except? -1.0:
+    return wall_seconds() if call._seconds == NULL else read_other_clock(<object>call._seconds)
+
+
+cdef inline void settle(DelayedCall call) noexcept:
+    """Make the delay part of `time` if Twisted would have done so by now.
+
+    It does so when it first takes a new call into its heap, and when a pass finds that the
+    call's `time` has come. Only `time` and `delayed_time` can tell: the deadline is the same.
+    """
+    cdef CallQueue queue
+    if call._delayed_time > 0.0 and call.owner != NULL:
+        queue = <CallQueue>call.owner
+        if call._time <= queue.latest_pass or (
+                call.entry.mark & DELAYED_NEW and call.entry.sequence < queue.inserted):
+            activate(call)
+
+
+cdef inline void activate(DelayedCall call) noexcept:
+    """Make the delay part of `time`."""
+    call._time += call._delayed_time
+    call._delayed_time = 0.0
+
+
+cdef inline int move_call(DelayedCall call, double time, double delayed_time) except -1:
+    """Set time and delay, and move the entry to their sum."""
+    cdef CallQueue queue
+    cdef double when = time + delayed_time
+    if call.owner != NULL:
+        queue = <CallQueue>call.owner
+        wheel_move(&queue.wheel, &call.entry, when)
+        set_mark(call, DELAYED_NEW, call.entry.sequence >= queue.inserted)
+        call._time = time
+        call._delayed_time = delayed_time
+        queue.consider(when)
+    else:
+        call._time = time
+        call._delayed_time = delayed_time
+    return 0
 
 
 cdef int traverse_call(PyObject *call, visitproc visit, void *argument) noexcept:

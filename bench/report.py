@@ -1,0 +1,199 @@
+"""Run all benchmarks and write the report.
+
+    python bench/report.py [--quick] [--out docs/benchmarks] [--from results.json]
+
+Runs the suite (`pytest bench`), costs.py, lateness.py and end_to_end.py one after
+another, and writes results.json, report.md and a chart for each workload to the
+folder. `--quick` leaves out a million pending timers and takes each party's turn
+once. `--from` writes report and charts anew from the results of an earlier run.
+Takes about a quarter of an hour; nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from charts import draw
+from workloads import WORKLOADS
+
+BENCH = Path(__file__).parent
+ROOT = BENCH.parent
+
+CAVEAT = """\
+What this does not show: how much faster a program gets. A program spends most of its time
+elsewhere, and the last section, whole servers under load, shows how little is left there. One
+machine was measured, once, with one Python; the loops around the timers are Python too, and all
+parties pay for them. Callbacks do next to nothing, and the timers of most workloads have no
+arguments. Compare within a row, not between reports.
+
+**ours** is timerwheel's epoll reactor as `timerwheel.install()` makes it. **stock** is Twisted's
+own. **floor** is the least that a timer in C can do (`bench/floor.pyx`): it keeps no order. asyncio
+and uvloop are their event loops' own `call_later()`. Parties take turns in one process, with the
+garbage collector on. A time is that of the best round of all turns, in nanoseconds an operation;
+a ratio is the median of the turns' own ratios, with the least and the greatest behind it.
+"""
+
+
+def run(*command: str) -> str:
+    """What a benchmark's command prints."""
+    print("running", *command, flush=True)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=BENCH, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def run_suite(sizes: str, repeats: int) -> list[dict[str, Any]]:
+    """The suite's results: for each test workload, size, party, turn, and ns an operation."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "suite.json")
+        run(
+            *("-m", "pytest", "-q", "--benchmark-quiet", f"--benchmark-json={path}"),
+            *(f"--sizes={sizes}", f"--repeats={repeats}", str(BENCH)),
+        )
+        tests = json.loads(path.read_text())["benchmarks"]
+    results = []
+    for test in tests:
+        result = dict(test["extra_info"])
+        result["ns"] = test["stats"]["min"] / result.pop("operations") * 1e9
+        results.append(result)
+    return results
+
+
+def machine() -> dict[str, str]:
+    """What was measured on, and with."""
+    found = {"Python": platform.python_version(), "machine": processor()}
+    for package in ("twisted", "uvloop", "cython", "timerwheel"):
+        found[package] = version(package)
+    return found
+
+
+def processor() -> str:
+    """The processor's name, and how many there are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.machine()
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Run everything."""
+    sizes = "1000,100000" if quick else "1000,10000,100000,1000000"
+    return {
+        "with": machine(),
+        "suite": run_suite(sizes, 1 if quick else 3),
+        "costs": run("costs.py", *(["--timers", "100000"] if quick else [])),
+        "lateness": run("lateness.py"),
+        "end to end": run("end_to_end.py", *(["--seconds", "0.2"] if quick else [])),
+    }
+
+
+# The report
+
+Cells = dict[str, dict[int, float]]  # party -> turn -> ns
+
+
+def cells_of(suite: list[dict[str, Any]], workload: str) -> dict[int, Cells]:
+    """The results of a workload by size, party and turn."""
+    table: dict[int, Cells] = {}
+    for result in suite:
+        if result["workload"] == workload:
+            parties = table.setdefault(result["size"], {})
+            parties.setdefault(result["party"], {})[result["turn"]] = result["ns"]
+    return table
+
+
+def ratio(over: dict[int, float], under: dict[int, float]) -> str:
+    """The median of the ratios of the turns, and their spread."""
+    ratios = [over[turn] / under[turn] for turn in under]
+    middle = statistics.median(ratios)
+    digits = 2 if middle < 10 else 1 if middle < 100 else 0
+    spread = f" ({min(ratios):,.{digits}f}-{max(ratios):,.{digits}f})" if len(ratios) > 1 else ""
+    return f"{middle:,.{digits}f}{spread}"
+
+
+def by_side(cells: Cells, side: str) -> dict[int, float] | None:
+    """The turns of ours or of stock, on whatever reactor."""
+    return next((turns for party, turns in cells.items() if party.startswith(side)), None)
+
+
+def suite_table(suite: list[dict[str, Any]]) -> str:
+    """All of the suite as one Markdown table."""
+    columns = ("pending", "ours", "stock", "floor", "asyncio", "uvloop")
+    columns += ("stock / ours", "ours / floor")
+    lines = ["| work | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    for workload in WORKLOADS:
+        for size, cells in sorted(cells_of(suite, workload.name).items()):
+            turns = [by_side(cells, "ours"), by_side(cells, "stock")]
+            turns += [cells.get(party) for party in ("floor", "asyncio", "uvloop")]
+            ours, stock, floor = turns[:3]
+            assert ours is not None
+            row = [workload.title, f"{size:,}"]
+            row += [f"{min(of.values()):,.0f}" if of else "" for of in turns]
+            row += [ratio(stock, ours) if stock else "", ratio(ours, floor) if floor else ""]
+            lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def report(results: dict[str, Any], charts: dict[str, str]) -> str:
+    """The report, in Markdown."""
+    machine_line = ", ".join(f"{name} {value}" for name, value in results["with"].items())
+    pictures = "\n".join(f"![{title}]({name})" for title, name in charts.items())
+    return f"""\
+# Benchmarks
+
+Made by `python bench/report.py`. {machine_line}.
+
+{CAVEAT}
+## Operations
+
+{suite_table(results["suite"])}
+
+{pictures}
+
+## What pending timers cost
+
+A million of them; see `bench/costs.py` for what each column is.
+
+{results["costs"]}
+## Lateness
+
+```
+{results["lateness"]}```
+
+## Whole servers
+
+```
+{results["end to end"]}```
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a short run, to try it")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    parser.add_argument("--from", dest="source", type=Path, help="results.json of an earlier run")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.source:
+        results = json.loads(options.source.read_text())
+    else:
+        results = measure(options.quick)
+        (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    tables = {work.title: cells_of(results["suite"], work.name) for work in WORKLOADS}
+    charts = draw(tables, options.out)
+    (options.out / "report.md").write_text(report(results, charts))
+    print("written to", options.out)
+
+
+if __name__ == "__main__":
+    main()
