@@ -68,8 +68,8 @@ def read_dump(path: Path) -> tuple[str, dict[str, float]]:
     """The workload of a dump of callgrind's, and the instructions of an operation.
 
     Lines "ob=(1) path" name the object file to which the costs that follow
-    belong, "cob=" that of a called function; the line after "calls=" has the cost of the called function, which is
-    counted where that one stands.
+    belong, "cob=" that of a called function; the line after "calls=" has the cost
+    of the called function, which is counted where that one stands.
     """
     text = path.read_text()
     trigger = re.search(r"^desc: Trigger: Client Request: (\S+) (\d+)$", text, re.MULTILINE)

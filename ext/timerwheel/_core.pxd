@@ -92,6 +92,17 @@ cdef class CallQueue(TimerWheel):
     cdef list pending(self)
 
 
+@cython.no_gc_clear         # its queue breaks cycles by letting go of the calls
+cdef class CallClock:
+    cdef CallQueue queue
+
+    cdef DelayedCall next_due(self)
+
+
+cdef class CallsInOrder:
+    cdef CallQueue queue
+
+
 cdef class PriorityEntry:
     cdef Entry entry
     cdef PyObject *owner        # the PriorityQueue that holds it, borrowed; or NULL

@@ -17,6 +17,7 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     timer_wheel     TimerWheel and its Timer: the wheel by itself
     delayed_call    DelayedCall: the handle that callLater() returns
     call_queue      CallQueue: what a reactor owns
+    call_clock      CallClock: what a clock that is moved by hand is made from
     priority_queue  PriorityQueue and its PriorityEntry
 
 The levels. A tick is 2**-10 s. An entry whose tick differs from the current one
@@ -61,15 +62,18 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
 from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
 from timerwheel.heap cimport (
-    Heap, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink, heap_update,
+    Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
+    heap_update,
 )
+from timerwheel.run cimport merge_sort
 from timerwheel.wheel cimport (
-    wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_free, wheel_hold_new,
+    wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_first_due, wheel_free, wheel_hold_new,
     wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove, wheel_start,
 )
 
@@ -125,6 +129,7 @@ cdef extern from "Python.h":
     int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
     double PyLong_AsDouble(object) except? -1.0
+    const Py_ssize_t PY_SSIZE_T_MAX
     ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
     ctypedef struct PyMethodDef:
         const char *ml_name
@@ -161,4 +166,5 @@ include "handle.pxi"
 include "timer_wheel.pxi"
 include "delayed_call.pxi"
 include "call_queue.pxi"
+include "call_clock.pxi"
 include "priority_queue.pxi"

@@ -51,6 +51,9 @@ cdef class CallQueue(TimerWheel):
     has its own.
     """
 
+    def __cinit__(self):
+        self.alarm = self.latest_pass = -HUGE_VAL
+
     def __init__(self, reactor, report, stock_pass, claim):
         import_twisted()
         self.reactor = reactor
@@ -58,8 +61,6 @@ cdef class CallQueue(TimerWheel):
         self.report = report
         self.stock_pass = stock_pass
         self.claim = claim
-        self.alarm = -HUGE_VAL
-        self.latest_pass = -HUGE_VAL
         self.class_tag = 0
         # The clock is not read yet: a subclass's seconds() may not be ready for it.
         TimerWheel.__init__(self, 0.0)
@@ -235,10 +236,7 @@ cdef class CallQueue(TimerWheel):
         if call.delayed_time > 0.0:
             call.activate_delay()
             handle.entry.when = as_time(call.time)
-            wheel_put_back(&self.wheel, &handle.entry)
-            handle.owner = <PyObject *>self
-            Py_INCREF(handle)
-            return 0
+            return put_back(self, handle)
         try:
             call.called = 1
             call.func(*call.args, **call.kw)
@@ -374,21 +372,23 @@ cdef tuple bind_arguments(tuple given, dict keywords):
     return bound[0], bound[1], given[2:], keywords
 
 
-cdef inline DelayedCall schedule_call(
-        CallQueue queue, object delay, object func, tuple args, dict kw):
+cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, tuple args, dict kw):
+    return schedule_by(queue, queue.clock(), delay, func, args, kw)
+
+
+cdef inline DelayedCall schedule_by(
+        CallQueue queue, object clock, object delay, object func, tuple args, dict kw):
     cdef double seconds = as_seconds(delay)
     cdef double now, when
-    cdef object clock
     cdef DelayedCall call
     if not seconds >= 0.0:      # NaN too
         raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
-    clock = queue.clock()
     now = read_clock(clock)
     when = now + seconds
     if isnan(when):
-        raise ValueError("the reactor's clock says NaN")
+        raise ValueError("the clock says NaN")
     if queue.wheel.count == 0:
         wheel_start(&queue.wheel, now)
     call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)

@@ -41,7 +41,8 @@ cdef class Timer(Handle):
 
     def __repr__(self):
         state = "active" if self.owner != NULL else "inactive"
-        return f"<Timer {state} when={self.entry.when} func={None if self._func == NULL else <object>self._func!r}>"
+        func = None if self._func == NULL else <object>self._func
+        return f"<Timer {state} when={self.entry.when} func={func!r}>"
 
 
 manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
@@ -167,6 +168,14 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     Py_INCREF(handle)
     if not wheel.immortal:
         track(<PyObject *>handle)
+    return 0
+
+
+cdef inline int put_back(TimerWheel wheel, Handle handle) except -1:
+    """Take in again a handle that pop() returned, in its old turn."""
+    wheel_put_back(&wheel.wheel, &handle.entry)
+    handle.owner = <PyObject *>wheel
+    Py_INCREF(handle)
     return 0
 
 

@@ -5,9 +5,11 @@
 
 puts the delayed calls of the reactor on a wheel; nothing else changes.
 `accelerate(reactor)` does the same to a reactor that is installed already, or
-runs, and `restore(reactor)` undoes it. `TimerWheel` and `PriorityQueue` can be
-used by themselves and need no Twisted.
+runs, and `restore(reactor)` undoes it. `Clock` is for tests, as Twisted's own.
+`TimerWheel` and `PriorityQueue` can be used by themselves and need no Twisted.
 """
+
+from typing import TYPE_CHECKING
 
 try:
     from timerwheel._core import DelayedCall, PriorityEntry, PriorityQueue, Timer, TimerWheel
@@ -22,7 +24,21 @@ except ImportError as error:
 from timerwheel._accelerate import accelerate, restore
 from timerwheel._install import install
 
+if TYPE_CHECKING:
+    from timerwheel._clock import Clock
+else:
+
+    def __getattr__(name):
+        # Clock is a subclass of Twisted's: only who asks for it imports that.
+        if name != "Clock":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        from timerwheel._clock import Clock
+
+        return Clock
+
+
 __all__ = [
+    "Clock",
     "DelayedCall",
     "PriorityEntry",
     "PriorityQueue",

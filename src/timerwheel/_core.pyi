@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final
+from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final, overload
 
 from twisted.internet.base import DelayedCall as _StockDelayedCall
 from twisted.internet.base import ReactorBase
@@ -25,6 +25,7 @@ class _Handle:
     @kw.setter
     def kw(self, kw: dict[str, Any]) -> None: ...
 
+@final
 class Timer(_Handle):
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     @property
@@ -54,7 +55,7 @@ class SteadyClock:
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     def __call__(self, *args: Never, **kw: Never) -> float: ...
 
-@disjoint_base
+@final
 class DelayedCall(_Handle):
     debug: bool
     creator: Sequence[str] | None
@@ -99,7 +100,7 @@ class AdoptedCall(_Handle):
     def canceller(self, call: _StockDelayedCall) -> None: ...
     def resetter(self, call: _StockDelayedCall) -> None: ...
 
-@disjoint_base
+@final
 class CallQueue(TimerWheel):
     hook: Callable[[], object] | None
     def __init__(
@@ -117,6 +118,28 @@ class CallQueue(TimerWheel):
     def run_timers(self) -> None: ...
     def next_deadline(self) -> float | None: ...
     def pending_calls(self) -> list[DelayedCall | _StockDelayedCall]: ...
+
+@disjoint_base
+class CallClock:
+    rightNow: float
+    max_calls_at_once: int | None
+    @property
+    def calls(self) -> CallsInOrder: ...
+    def seconds(self) -> float: ...
+    def callLater(
+        self, delay: _Number, callable: Callable[..., object], *args: object, **kw: object
+    ) -> DelayedCall: ...
+    def getDelayedCalls(self) -> list[DelayedCall]: ...
+    def advance(self, amount: float) -> None: ...
+
+@final
+class CallsInOrder(Sequence[DelayedCall]):
+    def __init__(self, *args: Never, **kw: Never) -> None: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int, /) -> DelayedCall: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[DelayedCall]: ...
 
 @disjoint_base
 class PriorityEntry(Generic[_Item]):

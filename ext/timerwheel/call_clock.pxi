@@ -1,0 +1,149 @@
+# What timerwheel.Clock, a clock that is moved by hand, is made from.
+#
+# Its calls are in a CallQueue of its own, which no reactor owns: it has no passes and no hook, and so
+# delays stay apart from `time`, as they do in Twisted's Clock.
+
+
+cdef class CallClock:
+    """The methods of timerwheel.Clock that are done in C. The rest is Twisted's Clock, its other base.
+
+    The time is the attribute rightNow, any number. It and seconds() are looked up each time: the
+    program may set them, on the instance or in a subclass. So it may max_calls_at_once, or None.
+    """
+
+    def __cinit__(self):
+        import_twisted()
+        self.queue = CallQueue.__new__(CallQueue)
+
+    @property
+    def calls(self):
+        """The pending calls in the order in which they will be made: a sequence, always up to date."""
+        cdef CallsInOrder calls = CallsInOrder.__new__(CallsInOrder)
+        calls.queue = self.queue
+        return calls
+
+    def seconds(self):
+        """The time of the clock."""
+        return self.rightNow
+
+    def callLater(self, delay, callable, *args, **kw):
+        """Have callable(*args, **kw) called when the clock is delay seconds on. Returns a DelayedCall.
+
+        Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable
+        cannot be called.
+        """
+        return schedule_by(self.queue, self.seconds, delay, callable, args, kw)
+
+    def getDelayedCalls(self):
+        """A list of the pending calls, in the order in which they will be made."""
+        return in_order(self.queue)
+
+    def advance(self, amount):
+        """Move the clock on by so many seconds, and make the calls that are due then, in order.
+
+        Calls that these make, and that are due too, are made as well. An exception of a call ends
+        the advance and is raised; the rest stays pending.
+        """
+        cdef DelayedCall call
+        cdef double latest = -HUGE_VAL
+        cdef Py_ssize_t made = 0, most = PY_SSIZE_T_MAX
+        if self.max_calls_at_once is not None:
+            most = self.max_calls_at_once
+        moved = self.rightNow + amount
+        as_time(moved)
+        self.rightNow = moved
+        while True:
+            call = self.next_due()
+            if call is None:
+                return
+            if call.entry.when > latest:
+                latest = call.entry.when
+                made = 0
+            elif made >= most:
+                put_back(self.queue, call)
+                raise RuntimeError(
+                    f"advance() has made {made} calls without the time moving on from {latest}, "
+                    f"and would go on with {call!r}")
+            made += 1
+            call.entry.mark |= CALLED
+            invoke(call)
+
+    cdef DelayedCall next_due(self):
+        """Remove and return the next call that is due, or None. The last one may have moved the clock."""
+        cdef double now = as_seconds(self.seconds())
+        if isnan(now):
+            return None         # no time is at or before NaN
+        wheel_advance(&self.queue.wheel, now)
+        return <DelayedCall>pop(self.queue, now)
+
+
+@cython.final
+cdef class CallsInOrder:
+    """The pending calls of a Clock in the order in which they will be made: a sequence, always up to date.
+
+    An iteration goes over those that are pending when it begins.
+    """
+
+    def __init__(self):
+        raise TypeError("it is the attribute calls of a timerwheel.Clock")
+
+    def __len__(self):
+        return self.queue.wheel.count
+
+    def __getitem__(self, index):
+        # The earliest alone needs no sorting: programs go from call to call by it.
+        return first(self.queue) if self.queue.wheel.count and index == 0 else in_order(self.queue)[index]
+
+    def __iter__(self):
+        return iter(in_order(self.queue))
+
+    def __eq__(self, other):
+        return in_order(self.queue) == (list(other) if isinstance(other, CallsInOrder) else other)
+
+    def __repr__(self):
+        return repr(in_order(self.queue))
+
+    def index(self, *args):
+        """The place of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""
+        return in_order(self.queue).index(*args)
+
+    def count(self, call):
+        """1 if the call is pending, else 0."""
+        return in_order(self.queue).count(call)
+
+
+cdef DelayedCall first(CallQueue queue):
+    """The call that will be made first, of a queue that has calls.
+
+    The wheel is moved to it, perhaps ahead of the clock: it takes what is scheduled behind that too.
+    """
+    wheel_advance(&queue.wheel, wheel_next(&queue.wheel, 2 * queue.wheel.count))
+    return <DelayedCall>handle_of(wheel_first_due(&queue.wheel).entry)
+
+
+cdef list in_order(CallQueue queue):
+    """All calls in the order in which they will be made."""
+    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    cdef size_t index, size = queue.wheel.count
+    cdef Node *nodes = <Node *>malloc((2 * size + 1) * sizeof(Node))
+    cdef Node *end = nodes
+    cdef Node *ordered
+    if nodes == NULL:
+        raise MemoryError("no memory to sort the delayed calls")
+    wheel_each(&queue.wheel, copy_node, &end)
+    ordered = merge_sort(nodes, end, size)
+    try:
+        for index in range(size):
+            calls.append(<object>handle_of(ordered[index].entry))
+    finally:
+        free(nodes)
+    return calls
+
+
+cdef int copy_node(Entry *entry, void *end) noexcept:
+    cdef Node *node = (<Node **>end)[0]
+    node.when = entry.when
+    node.sequence = entry.sequence
+    node.entry = entry
+    (<Node **>end)[0] = node + 1
+    return 0

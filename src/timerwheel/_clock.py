@@ -1,0 +1,40 @@
+"""The clock for tests: it moves only when it is told to."""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet import task
+
+from timerwheel._core import CallClock, CallsInOrder
+
+Sequence.register(CallsInOrder)
+
+
+# (Twisted's has a list of its own DelayedCalls; ours has a sequence, of ours.)
+class Clock(CallClock, task.Clock):  # type: ignore[misc]
+    """A drop-in for `twisted.internet.task.Clock`, with its calls on a timer wheel.
+
+    Calls for the same time are made in the order in which they were scheduled.
+    `calls` can be read, not changed: cancel a call to take it out.
+
+    With max_calls_at_once, `advance()` raises RuntimeError when it has made so
+    many calls without the time moving on and the next is due at that time too:
+    a call that schedules itself with no delay would otherwise never let it end.
+    """
+
+    max_calls_at_once: int | None = None
+
+    def __init__(self, *, max_calls_at_once: int | None = None) -> None:
+        if max_calls_at_once is None:
+            return  # a subclass may have one
+        if max_calls_at_once < 1:
+            raise ValueError(f"max_calls_at_once must be at least 1, not {max_calls_at_once!r}")
+        self.max_calls_at_once = max_calls_at_once
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.calls:
+            raise TypeError("a Clock that has pending calls cannot be pickled or copied")
+        return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
