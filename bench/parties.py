@@ -107,6 +107,7 @@ class Ours(Reactor):
         from twisted.internet import reactor
 
         super().__init__(reactor)
+        self.new_clock = timerwheel.Clock
 
 
 class Stock(Reactor):
@@ -115,9 +116,11 @@ class Stock(Reactor):
     name = "stock"
 
     def __init__(self) -> None:
+        from twisted.internet import task
         from twisted.internet.epollreactor import EPollReactor
 
         super().__init__(EPollReactor())
+        self.new_clock = task.Clock
 
 
 class OursAsyncio(Reactor):

@@ -392,6 +392,29 @@ def add_timeout(party: Any, size: int) -> Run:
     return Run(run, 10_000, still(party, size))
 
 
+# The clock for tests
+
+
+def clock(party: Any, size: int) -> Run:
+    """Calls with random delays on a Clock, which is then moved on in a hundred steps."""
+    rng = random.Random(5)
+    delays = [rng.random() * SPREAD_SECONDS for _ in range(size)]
+    made: list[float] = []
+    new_clock = party.new_clock
+
+    def run() -> None:
+        clock = new_clock()
+        for delay in delays:
+            clock.callLater(delay, made.append, delay)
+        for _ in repeat(None, 100):
+            clock.advance(SPREAD_SECONDS / 100 + 1e-9)
+
+    def check() -> None:
+        assert made == sorted(delays), f"{party.name}: not all, or not in order"
+
+    return Run(run, size, check)
+
+
 # Mixed traffic
 
 
@@ -498,6 +521,7 @@ WORKLOADS = [
         chat_server,
         only=100_000,
     ),
+    Workload("clock", "Clock: a call and its part of the advance", TWISTED, clock, only=10_000),
     Workload("looping-call", "LoopingCall, a tick", TWISTED, looping_call, only=1000),
     Workload("defer-later", "deferLater", TWISTED, defer_later, only=1000),
     Workload("add-timeout", "Deferred.addTimeout", TWISTED, add_timeout, only=1000),

@@ -357,3 +357,27 @@ def test_handles_do_not_keep_a_dropped_reactor_waiting(clock: FakeClock) -> None
     assert call.getTime() == 103.0
     call.cancel()
     assert call.cancelled == 1
+
+
+def test_a_new_call_has_nothing_of_the_one_whose_memory_it_takes(reactor: Any) -> None:
+    for _ in range(100):
+        call = reactor.callLater(1, function, 1, key=2)
+        call.note = "mine"
+        call.delay(1)
+        call.cancel()
+    del call
+    for _ in range(100):
+        call = reactor.callLater(1, function)
+        assert vars(call) == {}
+        assert (call.args, call.kw, call.called, call.cancelled) == ((), {}, 0, 0)
+        assert (call.active(), call.delayed_time) == (True, 0.0)
+
+
+def test_a_weak_reference_dies_with_its_call(reactor: Any) -> None:
+    calls = [reactor.callLater(1, function) for _ in range(200)]
+    references = [weakref.ref(call) for call in calls]
+    for call in calls:
+        call.cancel()
+    del call
+    calls.clear()
+    assert not any(reference() for reference in references)

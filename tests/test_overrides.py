@@ -223,3 +223,14 @@ def test_what_appends_to_the_new_calls_schedules(reactor: Any, clock: FakeClock)
     clock.advance(1)
     reactor.runUntilCurrent()
     assert fired == [1]
+
+
+def test_seconds_put_on_the_instance_and_taken_off_again_and_again() -> None:
+    reactor: Any = EPollReactor()
+    for time in (7.0, 8.0, 9.0):
+        reactor.seconds = lambda time=time: time
+        assert reactor.callLater(1, int).getTime() == time + 1
+        reactor.seconds = FakeClock(time + 1)
+        assert reactor.callLater(1, int).getTime() == time + 2
+        del reactor.seconds
+        assert reactor.callLater(1, int).getTime() > 1e9
