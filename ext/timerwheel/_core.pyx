@@ -8,7 +8,7 @@ that know no Python:
 
     bits    lowest and highest set bit        heap    indexed 4-ary heap
     entry   an entry and the lists            run     sorted run of what is due
-    level   64 slots and their bitmap         wheel   the levels; advance, pop, next
+    level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
     ticks   time <-> tick                     clock   wall and monotonic clock
 
 Upstairs, in the .pxi files that are included below, are the Python objects:
