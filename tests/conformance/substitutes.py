@@ -29,7 +29,7 @@ IN_TWISTED = {
 }
 
 
-def wheeled(stock: Any) -> type:
+def wheeled(stock: Any) -> Any:
     """A subclass of a base class of reactors whose instances get the wheel when they are made."""
     from timerwheel import accelerate
 
@@ -40,15 +40,27 @@ def wheeled(stock: Any) -> type:
     return type(stock.__name__, (stock,), {"__init__": __init__, "__module__": "timerwheel"})
 
 
-def patchable_call(stock: type) -> type:
-    """Our DelayedCall as a Python class: the tests set its attribute `debug`."""
+def patchable_call(stock: Any) -> Any:
+    """Our DelayedCall, with the attribute `debug` that tests set: ours heeds the stock class's."""
     import timerwheel
 
-    return type(stock.__name__, (timerwheel.DelayedCall,), {})
+    class StandIn:
+        def __call__(self, *args: Any, **kw: Any) -> timerwheel.DelayedCall:
+            return timerwheel.DelayedCall(*args, **kw)
+
+        @property
+        def debug(self) -> Any:
+            return stock.debug
+
+        @debug.setter
+        def debug(self, debug: Any) -> None:
+            stock.debug = debug
+
+    return StandIn()
 
 
 # What is put into modules of tests once they are imported: (module, name, what makes ours).
-IN_TESTS: tuple[tuple[str, str, Callable[[type], type]], ...] = (
+IN_TESTS: tuple[tuple[str, str, Callable[[type], Any]], ...] = (
     ("twisted.internet.test.test_base", "DelayedCall", patchable_call),
     ("twisted.internet.test.test_base", "ReactorBase", wheeled),
     ("twisted.internet.test.test_posixbase", "PosixReactorBase", wheeled),
@@ -85,7 +97,7 @@ def prepare(is_ours: bool) -> dict[str, str]:
     return {name: why for name, why in unavailable.items() if name in _wanted()}
 
 
-def _replace_class(module: ModuleType, name: str, make: Callable[[type], type]) -> None:
+def _replace_class(module: ModuleType, name: str, make: Callable[[type], Any]) -> None:
     """Replace a class in a module, as the base of the module's classes too."""
     stock = getattr(module, name)
     ours = make(stock)
