@@ -1,11 +1,15 @@
 # The priority queue by itself.
 
+from types import GenericAlias
+
 
 cdef class PriorityEntry:
     """An item in a PriorityQueue, as push() returns it.
 
     item is what was pushed. It stays when the entry has left the queue.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)       # PriorityEntry[str], for type checkers
 
     def __init__(self):
         raise TypeError("a PriorityEntry is made by PriorityQueue.push()")
@@ -47,6 +51,8 @@ cdef class PriorityQueue:
     call no Python code, so that items need not be comparable. An indexed 4-ary
     heap.
     """
+
+    __class_getitem__ = classmethod(GenericAlias)       # PriorityQueue[str], for type checkers
 
     def __cinit__(self):
         heap_init(&self.heap)

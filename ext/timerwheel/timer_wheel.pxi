@@ -32,7 +32,8 @@ cdef class Timer(Handle):
     def reschedule(self, when):
         """Give the timer another deadline, sooner or later, keeping its turn among equal ones.
 
-        Raises ValueError if it has fired or been cancelled, or if when is NaN.
+        Raises ValueError if it has fired (TimerWheel.rearm() is for those) or been
+        cancelled, or if when is NaN.
         """
         cdef double time = as_time(when)
         if self.owner == NULL:
@@ -89,6 +90,19 @@ cdef class TimerWheel:
         set_callback(timer, func, args, kw)
         link(self, timer, time)
         return timer
+
+    def rearm(self, timer, when):
+        """Have a timer that has fired fire again, at when: its callback is still with it.
+
+        Raises TypeError if it is no Timer; ValueError if when is NaN, or if the timer
+        has not fired yet or was cancelled.
+        """
+        cdef double time = as_time(when)
+        if not isinstance(timer, Timer):
+            raise TypeError(f"not a timer of a TimerWheel: {timer!r}")
+        if (<Timer>timer).owner != NULL or (<Timer>timer)._func == NULL:
+            raise ValueError(f"the timer has not fired: {timer!r}")
+        link(self, <Timer>timer, time)
 
     def advance(self, now):
         """Call all that is due at now, in order; return how many were called.
