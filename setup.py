@@ -33,7 +33,7 @@ if COVERAGE:
     # must not find the lists downstairs half linked.
     macros += [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 
-names = ["_core"]
+names = ["_core", "_tasks"]
 if sys.platform.startswith("linux"):
     names.append("_alarm")
 

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from timerwheel import PriorityQueue
+from timerwheel import PriorityEntry, PriorityQueue
 
 
 def test_pops_the_lowest_first_and_equals_in_order_of_pushing() -> None:
@@ -111,3 +111,8 @@ def test_a_queue_is_collected_with_its_items() -> None:
     del item
     gc.collect()
     assert gone() is None
+
+
+def test_the_types_can_be_named_with_that_of_their_items() -> None:
+    assert PriorityQueue[str].__origin__ is PriorityQueue
+    assert PriorityEntry[str].__args__ == (str,)

@@ -66,7 +66,7 @@ class Jobs:
         self.begun.pop(name).callback(result)
 
 
-def outcome(task: Task[Any]) -> Any:
+def outcome(task: Task) -> Any:
     """What the task's Deferred has fired with: a result, or the exception."""
     results: list[Any] = []
     task.deferred.addBoth(results.append)
@@ -572,7 +572,7 @@ def test_a_failure_reaches_all_who_wait(
 ) -> None:
     task = scheduler.call(fail_with, KeyError("key"))
 
-    async def wait(task: Task[Any]) -> None:
+    async def wait(task: Task) -> None:
         with pytest.raises(KeyError):
             await task
         log.append("awaited")

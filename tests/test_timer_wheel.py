@@ -415,3 +415,49 @@ def test_a_destructor_may_use_the_wheel() -> None:
     wheel.check_invariants()
     wheel.advance(2.0)
     assert fired == ["from the destructor"] * 2
+
+
+def test_a_timer_that_has_fired_can_be_armed_again() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[str] = []
+    first = wheel.schedule(1.0, fired.append, "first")
+    wheel.advance(1.0)
+    wheel.schedule(2.0, fired.append, "second")
+    wheel.rearm(first, 2)
+    assert (first.active, first.when) == (True, 2.0)
+    wheel.check_invariants()
+    wheel.advance(2.0)
+    assert fired == ["first", "second", "first"]
+
+
+def test_a_timer_can_be_armed_again_by_its_own_callback() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[float] = []
+
+    def callback() -> None:
+        fired.append(timer.when)
+        wheel.rearm(timer, 0.0)
+
+    timer = wheel.schedule(0.0, callback)
+    assert [wheel.advance(0.0) for _ in range(3)] == [1, 1, 1]
+    assert fired == [0.0] * 3
+
+
+def test_only_a_timer_that_has_fired_can_be_armed_again() -> None:
+    wheel = TimerWheel(0.0)
+    pending, cancelled = (wheel.schedule(1.0, print) for _ in range(2))
+    cancelled.cancel()
+    for timer in (pending, cancelled):
+        with pytest.raises(ValueError, match="has not fired"):
+            wheel.rearm(timer, 2.0)
+    with pytest.raises(TypeError):
+        wheel.rearm(None, 2.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        wheel.rearm("timer", 2.0)  # type: ignore[arg-type]
+    fired = wheel.schedule(0.0, int)
+    wheel.advance(0.0)
+    for wrong, error in [(float("nan"), ValueError), ("soon", TypeError)]:
+        with pytest.raises(error):
+            wheel.rearm(fired, wrong)  # type: ignore[arg-type]
+    assert not fired.active
+    assert len(wheel) == 1

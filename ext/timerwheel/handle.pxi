@@ -5,7 +5,6 @@
 # would cost, and the memory of the last few is kept for the next.
 
 
-@cython.internal
 cdef class Handle:
     """What a wheel holds: an entry, and what is to be called when it falls due."""
 

@@ -91,18 +91,19 @@ cdef class TimerWheel:
         link(self, timer, time)
         return timer
 
-    def rearm(self, timer, when):
+    cpdef rearm(self, Timer timer, double when):
         """Have a timer that has fired fire again, at when: its callback is still with it.
 
         Raises TypeError if it is no Timer; ValueError if when is NaN, or if the timer
         has not fired yet or was cancelled.
         """
-        cdef double time = as_time(when)
-        if not isinstance(timer, Timer):
-            raise TypeError(f"not a timer of a TimerWheel: {timer!r}")
-        if (<Timer>timer).owner != NULL or (<Timer>timer)._func == NULL:
+        if timer is None:
+            raise TypeError("None is no timer")
+        if isnan(when):
+            raise ValueError("a time cannot be NaN")
+        if timer.owner != NULL or timer._func == NULL:
             raise ValueError(f"the timer has not fired: {timer!r}")
-        link(self, <Timer>timer, time)
+        link(self, timer, when)
 
     def advance(self, now):
         """Call all that is due at now, in order; return how many were called.

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Sequence
+from types import GenericAlias
 from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final, overload
 
 from twisted.internet.base import DelayedCall as _StockDelayedCall
@@ -11,7 +12,8 @@ _Item = TypeVar("_Item", default=Any)
 
 # Arguments of type Never are none: the C slots under a call without arguments say they take any.
 
-class _Handle:
+@disjoint_base
+class Handle:
     @property
     def func(self) -> Callable[..., object]: ...
     @func.setter
@@ -26,7 +28,7 @@ class _Handle:
     def kw(self, kw: dict[str, Any]) -> None: ...
 
 @final
-class Timer(_Handle):
+class Timer(Handle):
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     @property
     def when(self) -> float: ...
@@ -57,7 +59,7 @@ class SteadyClock:
     def __call__(self, *args: Never, **kw: Never) -> float: ...
 
 @final
-class DelayedCall(_Handle):
+class DelayedCall(Handle):
     debug: bool
     creator: Sequence[str] | None
     canceller: Callable[[Any], object]
@@ -97,7 +99,7 @@ class DelayedCall(_Handle):
     def __hash__(self) -> int: ...
 
 @final
-class AdoptedCall(_Handle):
+class AdoptedCall(Handle):
     def canceller(self, call: _StockDelayedCall) -> None: ...
     def resetter(self, call: _StockDelayedCall) -> None: ...
 
@@ -144,6 +146,7 @@ class CallsInOrder(Sequence[DelayedCall]):
 
 @disjoint_base
 class PriorityEntry(Generic[_Item]):
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     @property
     def item(self) -> _Item: ...
@@ -154,6 +157,7 @@ class PriorityEntry(Generic[_Item]):
 
 @disjoint_base
 class PriorityQueue(Generic[_Item]):
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __len__(self) -> int: ...
     def __contains__(self, entry: object) -> bool: ...
     def __iter__(self) -> Iterator[_Item]: ...

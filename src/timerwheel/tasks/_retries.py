@@ -19,7 +19,7 @@ class Retries:
     Times are those of the task's clock, so that `stop_after_delay` works on a fake one too.
     """
 
-    def __init__(self, policy: BaseRetrying, task: Task[Any], now: float) -> None:
+    def __init__(self, policy: BaseRetrying, task: Task, now: float) -> None:
         self.policy = policy
         self.state = RetryCallState(policy, task.func, task.args, {})
         self.state.start_time = now
