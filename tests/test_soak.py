@@ -17,7 +17,7 @@ def test_a_short_soak(clock: str) -> None:
     if not sys.platform.startswith("linux") or shutil.which("cc") is None:
         pytest.skip("needs Linux and a C compiler, for the library that steps the clock")
     result = subprocess.run(
-        [sys.executable, SOAK, "--minutes", "0.06", "--calls", "2000", "--clock", clock],
+        [sys.executable, SOAK, "--minutes", "0.05", "--calls", "2000", "--clock", clock],
         capture_output=True,
         text=True,
         timeout=120,

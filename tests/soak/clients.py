@@ -50,33 +50,35 @@ class Clients(Thread):
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self.error: Exception | None = None
-        self._port = port
-        self._over = Event()
+        chance = Random(SEED)
+        self._clients = [Client(port, chance) for _ in range(CLIENTS)]
+        self._hushed = Event()
 
-    def stop(self) -> None:
-        """Have all clients hang up."""
-        self._over.set()
+    def hush(self) -> None:
+        """Have no client send anything or come again."""
+        self._hushed.set()
         self.join()
 
+    def close(self) -> None:
+        """Have all clients hang up."""
+        for client in self._clients:
+            client.socket.close()
+
     def run(self) -> None:
-        chance = Random(SEED)
         try:
             with DefaultSelector() as selector:
-                clients = [Client(self._port, chance) for _ in range(CLIENTS)]
-                for client in clients:
+                for client in self._clients:
                     selector.register(client.socket, EVENT_READ, client)
-                while not self._over.is_set():
-                    self._turn(selector, clients)
-                for client in clients:
-                    client.socket.close()
+                while not self._hushed.is_set():
+                    self._turn(selector)
         except OSError as error:
             self.error = error
 
-    def _turn(self, selector: DefaultSelector, clients: list[Client]) -> None:
+    def _turn(self, selector: DefaultSelector) -> None:
         for key, _ in selector.select(PAUSE / 5):
             self._receive(selector, key.data)
         now = monotonic()
-        for client in clients:
+        for client in self._clients:
             if client.next_message <= now:
                 self._send(client)
 

@@ -13,6 +13,9 @@ MIB = 2**20
 RSS_LIMIT = 8 * MIB
 BLOCKS_LIMIT = 5_000
 
+# So many passes does it make in a second, with thousands of calls due, if timers wake it at all.
+LEAST_PASSES = 50
+
 
 def progress_line(seconds: float, figures: dict[str, Any]) -> str:
     """One line on how it goes."""
@@ -74,10 +77,11 @@ def faults(result: Result) -> dict[str, int]:
 
 
 def costs(result: Result) -> list[tuple[str, str]]:
-    """Memory and lateness."""
+    """Wakes, memory and lateness."""
     start, end = result.memory
     p50, p99 = result.figures["lateness"]
     return [
+        ("passes when left alone", f"{result.figures['passes_alone']:,}"),
         ("RSS at start, MiB", f"{start['rss'] / MIB:.1f}"),
         ("RSS at end, MiB", f"{end['rss'] / MIB:.1f}"),
         ("blocks at start", f"{start['blocks']:,}"),
@@ -94,6 +98,8 @@ def problems(result: Result) -> list[str]:
     found = [*result.problems, *result.figures["unsound"], *result.figures["other_failures"]]
     found += [f"{name}: none" for name, count in work(result).items() if count == 0]
     found += [f"{name}: {count:,}" for name, count in faults(result).items() if count != 0]
+    if result.figures["passes_alone"] < LEAST_PASSES:
+        found.append("it sleeps past deadlines when nothing but timers wakes it")
     if end["rss"] - start["rss"] > RSS_LIMIT:
         found.append(f"RSS grew by {(end['rss'] - start['rss']) / MIB:.1f} MiB")
     if end["blocks"] - start["blocks"] > BLOCKS_LIMIT:

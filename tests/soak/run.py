@@ -14,9 +14,10 @@ from plan import Plan
 from process import Process, wait_for
 from wall_clock import WallClock
 
-# Seconds that the load goes on unwatched at first, and drains at the end: at least, and at most.
-LEAD = 0.5
-DRAIN = 1.0
+# Seconds that it is given to get under way or to get quiet, that it is left alone, and that it
+# may take to make what is due at the end.
+LEAD = 0.3
+ALONE = 1.0
 DRAIN_LIMIT = 30.0
 
 
@@ -49,8 +50,10 @@ def run(plan: Plan, clock: WallClock, progress: Callable[[float, dict[str, Any]]
             if number in (0, faults.rounds - 1):
                 memory.append(process.ask("memory"))
         seconds = monotonic() - began
-        figures = drained(process)
-        clients.stop()
+        clients.hush()
+        alone = passes_alone(process)
+        figures = {**drained(process), "passes_alone": alone}
+        clients.close()
         process.finish()
     problems = faults.problems
     if clients.error is not None:
@@ -58,10 +61,19 @@ def run(plan: Plan, clock: WallClock, progress: Callable[[float, dict[str, Any]]
     return Result(about, figures, dict(faults.injected), memory, seconds, problems)
 
 
+def passes_alone(process: Process) -> int:
+    """How many passes the process makes in a while in which only its timers wake it."""
+    process.ask("hush")
+    sleep(LEAD)
+    before = process.ask("figures")["passes"]
+    sleep(ALONE)
+    passes: int = process.ask("figures")["passes"] - before
+    return passes
+
+
 def drained(process: Process) -> dict[str, Any]:
     """Let the process make all that is due, and tell what it found."""
     process.ask("drain")
-    sleep(DRAIN)
     wait_for(lambda: process.ask("is_drained"), DRAIN_LIMIT)
     figures: dict[str, Any] = process.ask("finish")
     return figures

@@ -70,9 +70,12 @@ class Soak:
         """Move some of the calls."""
         self._load.stir(STIRRED)
 
+    def hush(self) -> None:
+        """Have the threads schedule nothing any more."""
+        self._hammer.stop()
+
     def drain(self) -> None:
         """Arm nothing any more: what is due now is to be made, and what is not is to stay."""
-        self._hammer.stop()
         self._load.draining = True
         self._drained_at = self._passes.seconds()
 
