@@ -58,7 +58,7 @@ def test_the_waker_for_core_foundation() -> None:
 
 
 def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
-    """callLater(0) took a millisecond or two there: its loop's timers are rounded up to whole ms."""
+    """callLater(0) took one or two there: its timers, which count whole ms, are rounded up."""
     armed: list[float] = []
 
     class Loop:
