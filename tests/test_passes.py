@@ -36,6 +36,7 @@ def test_the_same_instant_fires_in_the_order_of_scheduling(reactor: Any, clock: 
 
 
 def test_never_early_however_little_is_missing(reactor: Any, clock: FakeClock) -> None:
+    """libuv#4773, uvloop#739, uvloop#233, cpython#127859, cpython#145706."""
     for start in (100.0, 1.7e9, 2.0**33):
         clock.now = start
         fired: list[int] = []
@@ -49,7 +50,8 @@ def test_never_early_however_little_is_missing(reactor: Any, clock: FakeClock) -
 
 
 def test_a_call_made_in_a_pass_waits_for_the_next(reactor: Any) -> None:
-    """twisted#4026, twisted#5962: zero delays under a clock that stands still."""
+    """twisted#4026, twisted#5962, libuv#4245, aiohttp#10149: zero delays under a clock that stands
+    still."""
     fired: list[str] = []
 
     def again() -> None:
@@ -98,6 +100,7 @@ def test_cancelled_in_the_pass_does_not_run(reactor: Any) -> None:
 
 
 def test_delayed_in_the_pass_does_not_run(reactor: Any, clock: FakeClock) -> None:
+    """tokio#3270: expired, and not made yet."""
     fired: list[int] = []
     calls: list[Any] = []
     calls.append(reactor.callLater(0, lambda: calls[1].delay(5)))
@@ -300,7 +303,7 @@ def test_stop_fires_shutdown_after_the_timed_calls(reactor: Any) -> None:
 
 
 def test_a_clock_step_back_neither_loses_nor_hastens(reactor: Any, clock: FakeClock) -> None:
-    """twisted#2424."""
+    """twisted#2424, tokio#3619."""
     fired: list[str] = []
     clock.now = 10_000.0
     reactor.callLater(10, fired.append, "before")
@@ -430,6 +433,7 @@ def test_a_failing_hook_leaves_no_call_behind(reactor: Any, queue: CallQueue) ->
 
 
 def test_the_hook_hears_only_of_sooner(reactor: Any, queue: CallQueue) -> None:
+    """tokio#849, tokio#854: a reset to sooner, a second and sooner call."""
     heard: list[float | None] = []
     queue.hook = lambda: heard.append(reactor.timeout())
     first = reactor.callLater(50, int)
