@@ -7,6 +7,7 @@ TIMERWHEEL_COVERAGE=1 so that gcov counts how often each line runs (.ci/coverage
 
 import os
 import sys
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -37,7 +38,16 @@ if sys.platform.startswith("linux"):
 
 
 class BuildExtension(build_ext):
-    """Ends with a sentence where there is no compiler, in place of a traceback."""
+    """Puts the .pxd files into the package too, for other Cython code to cimport.
+
+    Ends with a sentence where there is no compiler, in place of a traceback.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if not self.inplace:  # else Cython's include path is to name ext
+            for declarations in glob("ext/timerwheel/*.pxd"):
+                self.copy_file(declarations, f"{self.build_lib}/timerwheel")
 
     def build_extension(self, ext: Extension) -> None:
         try:
