@@ -54,15 +54,19 @@ Reference counts. A wheel owns one reference to each handle that is pending in i
 Any reference that is let go can run Python code which schedules, cancels, moves,
 runs a pass or drops the wheel; so an entry is unlinked and all is in order before
 anything is let go.
+
+Memory. Downstairs takes it from Python's raw allocator, which is malloc() but for
+those who put themselves before it: tracemalloc, debug builds, and tests that have
+it fail. Functions that need some take it before they change anything.
 """
 
 cimport cython
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
 from libc.stdint cimport uint8_t, uint64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds

@@ -125,7 +125,7 @@ cdef list in_order(CallQueue queue):
     """All calls in the order in which they will be made."""
     cdef list calls = []        # this may run the garbage collector: so before the entries are counted
     cdef size_t index, size = queue.wheel.count
-    cdef Node *nodes = <Node *>malloc((2 * size + 1) * sizeof(Node))
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
     cdef Node *end = nodes
     cdef Node *ordered
     if nodes == NULL:
@@ -136,7 +136,7 @@ cdef list in_order(CallQueue queue):
         for index in range(size):
             calls.append(<object>handle_of(ordered[index].entry))
     finally:
-        free(nodes)
+        PyMem_RawFree(nodes)
     return calls
 
 

@@ -36,7 +36,8 @@ from timerwheel.level cimport (
     level_is_sound, level_remove, walk_next, walk_start,
 )
 from timerwheel.run cimport (
-    Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort, run_take,
+    Run, run_append, run_close_gap, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
+    run_take,
 )
 from timerwheel.ticks cimport tick_of, tick_start
 
@@ -332,8 +333,10 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
     cdef SlotWalk walk
     cdef Entry *entry
-    cdef size_t first = wheel.run.tail
+    cdef size_t first
     cdef bint enough = True
+    run_close_gap(&wheel.run)
+    first = wheel.run.tail
     walk_start(&walk, &wheel.levels[0].slots[slot])
     while enough:
         entry = walk_next(&walk)
