@@ -84,7 +84,7 @@ cdef class CallQueue(TimerWheel):
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1
     cdef int announce(self, double when, double now) except -1
-    cdef int fire(self, Handle handle) except -1
+    cdef int fire(self, DelayedCall call) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1
     cdef int run_pass(self) except -1
     cdef int fire_due(self, double now) except -1
@@ -96,7 +96,7 @@ cdef class CallQueue(TimerWheel):
 cdef class CallClock:
     cdef CallQueue queue
 
-    cdef DelayedCall next_due(self)
+    cdef Entry *next_due(self) except? NULL
 
 
 cdef class CallsInOrder:
@@ -116,6 +116,7 @@ cdef class PriorityQueue:
     cdef object walked          # always None, as in TimerWheel
     cdef object __weakref__
 
+    cdef void detach_all(self) noexcept
     cdef PriorityEntry held(self, object entry)
     cdef PriorityEntry take(self, PriorityEntry entry)
     cdef PriorityEntry first(self)

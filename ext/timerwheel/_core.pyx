@@ -77,8 +77,8 @@ from timerwheel.heap cimport (
 )
 from timerwheel.run cimport merge_sort
 from timerwheel.wheel cimport (
-    wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_first_due, wheel_free, wheel_hold_new,
-    wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove, wheel_start,
+    wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due, wheel_free,
+    wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start, wheel_take,
 )
 
 cdef extern from *:
@@ -130,7 +130,7 @@ cdef extern from "Python.h":
     object PyObject_Call(object function, object args, PyObject *kw)
     PyObject *PyDict_GetItemWithError(dict mapping, object key) except? NULL
     dict PyObject_GenericGetDict(object, void *)
-    int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
+    int PyList_Append(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
     double PyLong_AsDouble(object) except? -1.0
     const Py_ssize_t PY_SSIZE_T_MAX
@@ -150,6 +150,11 @@ cdef enum:
     SEARCH_BUDGET = 256
 
 cdef tuple NO_ARGUMENTS = ()
+
+
+cdef inline int checked(int result) except -1:
+    """The result of a C function that returns -1 when it has set an exception."""
+    return result
 
 
 cdef inline double as_seconds(object value) except? -1.0:
