@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import tracemalloc
 import weakref
 from fractions import Fraction
 from typing import Any
@@ -466,3 +467,23 @@ def test_only_a_timer_that_has_fired_can_be_armed_again() -> None:
             wheel.rearm(fired, wrong)  # type: ignore[arg-type]
     assert not fired.active
     assert len(wheel) == 1
+
+
+def test_timers_that_are_over_take_no_memory() -> None:
+    """Also if some are always due within a tick whose others have fired."""
+    wheel = TimerWheel(0.0)
+
+    def run(ticks: range) -> None:
+        for tick in ticks:
+            wheel.schedule((tick + 0.25) * TICK, int)
+            wheel.schedule((tick + 0.75) * TICK, int)
+            wheel.advance((tick + 0.5) * TICK)
+            assert len(wheel) == 1
+
+    run(range(1000))
+    tracemalloc.start()
+    try:
+        run(range(1000, 11_000))
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()

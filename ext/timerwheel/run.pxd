@@ -7,8 +7,9 @@ burst. An entry that leaves out of turn is found by binary search and leaves a
 hole: its node keeps its key and loses its entry.
 """
 
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
 from libc.stdint cimport uintptr_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
 
 from timerwheel.bits cimport prefetch
 from timerwheel.entry cimport RUN, Entry
@@ -35,8 +36,19 @@ cdef inline void run_init(Run *run) noexcept nogil:
 
 
 cdef inline void run_free(Run *run) noexcept nogil:
-    free(run.nodes)
+    PyMem_RawFree(run.nodes)
     run_init(run)
+
+
+cdef inline void run_close_gap(Run *run) noexcept nogil:
+    """Move what is left to the front once that is small beside what has been taken.
+
+    Without this a run that is never quite empty would grow for ever.
+    """
+    if run.head > run.capacity // 2:
+        memcpy(run.nodes, &run.nodes[run.head], (run.tail - run.head) * sizeof(Node))
+        run.tail -= run.head
+        run.head = 0
 
 
 cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
@@ -45,7 +57,7 @@ cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
     cdef Node *nodes
     if run.tail == run.capacity:
         capacity = 2 * run.capacity if run.capacity else SMALLEST_RUN
-        nodes = <Node *>realloc(run.nodes, capacity * sizeof(Node))
+        nodes = <Node *>PyMem_RawRealloc(run.nodes, capacity * sizeof(Node))
         if nodes == NULL:
             return False
         run.nodes = nodes
@@ -129,14 +141,14 @@ cdef inline bint run_sort(Run *run, size_t start) noexcept nogil:
     if size <= INSERTION_LIMIT:
         insertion_sort(nodes, size)
         return True
-    scratch = <Node *>malloc(size * sizeof(Node))
+    scratch = <Node *>PyMem_RawMalloc(size * sizeof(Node))
     if scratch == NULL:
         return False
     merged = merge_sort(nodes, scratch, size)
     if merged == scratch:
         for index in range(size):
             nodes[index] = scratch[index]
-    free(scratch)
+    PyMem_RawFree(scratch)
     return True
 
 
