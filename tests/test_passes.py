@@ -25,16 +25,6 @@ def events() -> Any:
     globalLogPublisher.removeObserver(events.append)
 
 
-def test_the_same_instant_fires_in_the_order_of_scheduling(reactor: Any, clock: FakeClock) -> None:
-    """twisted#6718."""
-    fired: list[int] = []
-    for number in range(50):
-        reactor.callLater(1, fired.append, number)
-    clock.advance(1)
-    reactor.runUntilCurrent()
-    assert fired == list(range(50))
-
-
 def test_never_early_however_little_is_missing(reactor: Any, clock: FakeClock) -> None:
     """libuv#4773, uvloop#739, uvloop#233, cpython#127859, cpython#145706."""
     for start in (100.0, 1.7e9, 2.0**33):
@@ -246,15 +236,6 @@ def test_timeout_is_never_late_with_very_many_calls_in_a_slot(clock: FakeClock) 
     assert passes <= 6
 
 
-def test_the_cancelled_wake_nobody(reactor: Any) -> None:
-    """py-ipv8#245."""
-    for _ in range(100):
-        reactor.callLater(0.001, int).cancel()
-    call = reactor.callLater(60, int)
-    assert reactor.timeout() == 60
-    assert reactor.getDelayedCalls() == [call]
-
-
 def test_get_delayed_calls_is_a_snapshot(reactor: Any) -> None:
     calls = [reactor.callLater(delay, int) for delay in (0, 1, 100, 1e6, 1e12, float("inf"))]
     snapshot = reactor.getDelayedCalls()
@@ -263,17 +244,6 @@ def test_get_delayed_calls_is_a_snapshot(reactor: Any) -> None:
         call.cancel()
     assert reactor.getDelayedCalls() == []
     assert len(snapshot) == 6
-
-
-def test_reset_sooner_moves_at_once_among_many(reactor: Any, clock: FakeClock) -> None:
-    """twisted#10455: a linear search there."""
-    calls = [reactor.callLater(1000 + number, int) for number in range(10_000)]
-    calls[7000].reset(1)
-    assert reactor.timeout() == 1
-    clock.advance(1)
-    reactor.runUntilCurrent()
-    assert calls[7000].called
-    assert sum(call.called for call in calls) == 1
 
 
 def test_calls_from_threads_come_first_and_may_schedule(reactor: Any) -> None:
