@@ -65,8 +65,10 @@ class Source:
             yield f"{self.path}: all is reached that is said not to be ({reason})"
 
 
-# What Cython writes into the C code before that of a line, and after that of a function.
+# What Cython writes into the C code: before that of a line; before a function that Python calls, of
+# which a line may have several; after a function.
 MARK = re.compile(r'\s*/\* "(?:.*/)?([^/"]+)":(\d+)$')
+WRAPPER = "/* Python wrapper */"
 END = "}"
 
 REASON = re.compile(r"( *)# unreached: (.*)")
@@ -98,10 +100,12 @@ def extension() -> list[Source]:
 def origins_of(c_file: Path) -> dict[int, tuple[Path, int]]:
     """For each line of C, the file and the line that it was made from."""
     origins = {}
-    origin = None
+    marked = origin = None
     for number, line in enumerate(c_file.read_text().splitlines(), 1):
         if mark := MARK.match(line):
-            origin = c_file.with_name(mark[1]), int(mark[2])
+            marked = origin = c_file.with_name(mark[1]), int(mark[2])
+        elif line == WRAPPER:
+            origin = marked
         elif line == END:
             origin = None
         elif origin:
