@@ -33,6 +33,10 @@ if COVERAGE:
     # must not find the lists downstairs half linked.
     macros += [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 
+# What `python -m timerwheel info` tells.
+switches = {"coverage": COVERAGE, "debug": DEBUG, f"sanitize={SANITIZE}": SANITIZE}
+macros.append(("TIMERWHEEL_SWITCHES", " ".join(name for name, on in switches.items() if on)))
+
 names = ["_core", "_tasks"]
 if sys.platform.startswith("linux"):
     names.append("_alarm")
