@@ -32,6 +32,10 @@ if COVERAGE:
     compile_args += ["--coverage"]
     link_args += ["--coverage"]
 
+# What `python -m timerwheel info` tells.
+switches = {"coverage": COVERAGE, "debug": DEBUG, f"sanitize={SANITIZE}": SANITIZE}
+macros.append(("TIMERWHEEL_SWITCHES", " ".join(name for name, on in switches.items() if on)))
+
 names = ["_core", "_tasks"]
 if sys.platform.startswith("linux"):
     names.append("_alarm")

@@ -1,6 +1,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from types import GenericAlias
-from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final, overload
+from typing import (
+    Any,
+    Final,
+    Generic,
+    ParamSpec,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    final,
+    overload,
+)
 
 from twisted.internet.base import DelayedCall as _StockDelayedCall
 from twisted.internet.base import ReactorBase
@@ -9,6 +19,9 @@ from typing_extensions import Never, TypeVar, disjoint_base
 _Number: TypeAlias = SupportsFloat | SupportsIndex
 _Parameters = ParamSpec("_Parameters")
 _Item = TypeVar("_Item", default=Any)
+
+BUILD_SWITCHES: Final[str]
+CYTHON_VERSION: Final[str]
 
 # Arguments of type Never are none: the C slots under a call without arguments say they take any.
 

@@ -6,14 +6,14 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from time import sleep
+from time import monotonic, sleep
 
 from plan import SEED
 from process import Process
 from wall_clock import HOUR, WallClock
 
-# Seconds that a round takes at most, and of the time that each of its faults has, the share in
-# which the fault is at work. The rest is for the reactor to catch up, and be quiet.
+# Seconds that a round takes, about. Of the time that each of its faults has: until which share the
+# fault is at work, and until which the reactor may catch up. The rest is quiet.
 ROUND = 30.0
 AT_WORK = 0.6
 SETTLED = 0.8
@@ -56,12 +56,13 @@ class Faults:
         kinds = list(self._kinds)
         self._random.shuffle(kinds)
         for inject in kinds:
+            end = monotonic() + self._turn
             self._process.ask("quiet", False)
             inject(AT_WORK * self._turn)
             self._process.ask("check")
             sleep((SETTLED - AT_WORK) * self._turn)
             self._process.ask("quiet", True)
-            sleep((1 - SETTLED) * self._turn)
+            sleep(max(0.0, end - monotonic()))
 
     def _step(self, seconds: float) -> None:
         """Step the wall clock, at whatever the process is about."""

@@ -28,6 +28,7 @@ class Forks:
             return
         status = 2
         try:
+            self._copies.clear()
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(LIMIT)
             status = 0 if self._examine() else 1

@@ -10,7 +10,7 @@ MIB = 2**20
 
 # By how much memory may have grown from the end of the first round to that of the last. All the
 # time the same number of calls is pending, so blocks differ only by what else is going on.
-RSS_LIMIT = 8 * MIB
+RSS_LIMIT = 4 * MIB
 BLOCKS_LIMIT = 5_000
 
 # So many passes does it make in a second, with thousands of calls due, if timers wake it at all.

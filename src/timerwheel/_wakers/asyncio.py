@@ -13,6 +13,8 @@ from timerwheel._wakers._waker import Waker
 class AsyncioWaker(Waker):
     """Keeps `_timerHandle` of the reactor armed for the earliest deadline."""
 
+    precision = "as the event loop's own: whole milliseconds on epoll and on uvloop"
+
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._loop = reactor._asyncioEventloop
