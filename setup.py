@@ -34,7 +34,7 @@ if COVERAGE:
 
 # What `python -m timerwheel info` tells.
 switches = {"coverage": COVERAGE, "debug": DEBUG, f"sanitize={SANITIZE}": SANITIZE}
-macros.append(("TIMERWHEEL_SWITCHES", " ".join(name for name, on in switches.items() if on)))
+macros = [("TIMERWHEEL_SWITCHES", " ".join(name for name, on in switches.items() if on))]
 
 names = ["_core", "_tasks"]
 if sys.platform.startswith("linux"):
@@ -74,6 +74,7 @@ setup(
                 [f"ext/timerwheel/{name}.pyx"],
                 extra_compile_args=compile_args,
                 extra_link_args=link_args,
+                define_macros=macros,
             )
             for name in names
         ],

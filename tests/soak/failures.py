@@ -23,7 +23,8 @@ class Failures:
         globalLogBeginner.beginLoggingTo([self], redirectStandardIO=False)
 
     def __call__(self, event: LogEvent) -> None:
-        failure = event.get("log_failure")
+        # Old Twisted has log.err() put it under its old name.
+        failure = event.get("log_failure") or event.get("failure")
         if failure is None:
             return
         if failure.check(PlannedError):

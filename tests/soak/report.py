@@ -14,7 +14,7 @@ RSS_LIMIT = 4 * MIB
 BLOCKS_LIMIT = 5_000
 
 # So many passes does it make in a second, with thousands of calls due, if timers wake it at all.
-LEAST_PASSES = 50
+LEAST_PASSES = 20
 
 
 def progress_line(seconds: float, figures: dict[str, Any]) -> str:
