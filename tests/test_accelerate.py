@@ -150,6 +150,24 @@ def test_a_stock_call_that_fails_is_logged_and_the_pass_goes_on(stock: Any) -> N
     assert fired == ["went on"]
 
 
+def test_a_call_that_cannot_move_over_leaves_the_reactor_as_it_was(
+    stock: Any, clock: FakeClock
+) -> None:
+    fired: list[str] = []
+    good = stock.callLater(5, fired.append, "good")
+    wrong = stock.callLater(9, int)
+    stock.runUntilCurrent()
+    wrong.time = 10**400
+    before = dict(vars(stock))
+    with pytest.raises(OverflowError):
+        accelerate(stock)
+    assert vars(stock) == before
+    good.reset(1)
+    clock.advance(1)
+    stock.runUntilCurrent()
+    assert fired == ["good"]
+
+
 def test_from_within_a_callback(stock: Any, clock: FakeClock) -> None:
     fired: list[str] = []
     stock.callLater(1, lambda: (fired.append("in"), accelerate(stock)))
