@@ -1,6 +1,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from types import GenericAlias
-from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final, overload
+from typing import (
+    Any,
+    Final,
+    Generic,
+    ParamSpec,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    final,
+    overload,
+)
 
 from twisted.internet.base import DelayedCall as _StockDelayedCall
 from twisted.internet.base import ReactorBase
@@ -9,6 +19,9 @@ from typing_extensions import Never, TypeVar, disjoint_base
 _Number: TypeAlias = SupportsFloat | SupportsIndex
 _Parameters = ParamSpec("_Parameters")
 _Item = TypeVar("_Item", default=Any)
+
+BUILD_SWITCHES: Final[str]
+CYTHON_VERSION: Final[str]
 
 # Arguments of type Never are none: the C slots under a call without arguments say they take any.
 
@@ -117,10 +130,11 @@ class CallQueue(TimerWheel):
     def methods(self) -> dict[str, Callable[..., Any]]: ...
     def claimed(self, wall_clock: bool) -> None: ...
     def adopt(self, call: DelayedCall | _StockDelayedCall) -> None: ...
-    def release_all(self) -> list[DelayedCall | _StockDelayedCall]: ...
+    def release_all(self) -> None: ...
     def run_timers(self) -> None: ...
     def next_deadline(self) -> float | None: ...
     def pending_calls(self) -> list[DelayedCall | _StockDelayedCall]: ...
+    def calls_in_order(self) -> list[DelayedCall | _StockDelayedCall]: ...
 
 @disjoint_base
 class CallClock:
@@ -137,7 +151,7 @@ class CallClock:
 
 @final
 class CallsInOrder(Sequence[DelayedCall]):
-    def __init__(self, *args: Never, **kw: Never) -> None: ...
+    def __new__(cls, queue: CallQueue) -> CallsInOrder: ...
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, index: int, /) -> DelayedCall: ...
