@@ -64,6 +64,19 @@ def queue_of(reactor: Any) -> CallQueue:
     return queue
 
 
+def run_for(seconds: float, reactor: Any, clock: FakeClock) -> int:
+    """Run a reactor, whose waits last just as long as it asks; return how many passes it made."""
+    end = clock.now + seconds
+    for passes in range(1, 1_000_000):
+        reactor.runUntilCurrent()
+        timeout = reactor.timeout()
+        if timeout is None or clock.now + timeout > end:
+            clock.now = end
+            return passes
+        clock.advance(timeout)
+    raise AssertionError("the reactor spins")
+
+
 def require(reactor_name: str) -> None:
     """Skip a test that runs a reactor, if what that needs is not there."""
     if reactor_name in ("uvloop", "gi"):
@@ -84,3 +97,26 @@ def run_python(program: str, *arguments: str, **environment: str) -> Any:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return json.loads(result.stdout.splitlines()[-1])
+
+
+# The reactors that are run for real: those that Linux has, asyncio's on uvloop too.
+REAL = ["epoll", "poll", "select", "asyncio", "uvloop", "gi", "threadedselect"]
+
+INSTALL = """
+    import json, sys
+    import timerwheel
+    name, clock = sys.argv[1], sys.argv[2]
+    if name == "uvloop":
+        import uvloop
+        from timerwheel.reactors import asyncioreactor
+        asyncioreactor.install(uvloop.new_event_loop())
+    else:
+        timerwheel.install(name, clock=clock)
+    from twisted.internet import reactor
+"""
+
+
+def run_on(name: str, program: str, clock: str = "wall") -> Any:
+    """Run a program on one of the REAL reactors, with the wheel; return what it printed last."""
+    require(name)
+    return run_python(INSTALL + program, name, clock)

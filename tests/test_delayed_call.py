@@ -64,6 +64,8 @@ def test_after_firing_the_function_and_arguments_stay(either: Any, clock: FakeCl
 
 
 def test_cancel_drops_the_function_and_arguments(either: Any) -> None:
+    """tokio#8252, cpython asyncio#186, uvloop#240: what is cancelled must not linger."""
+
     class Argument:
         """To be let go of."""
 

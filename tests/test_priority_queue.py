@@ -52,7 +52,7 @@ def test_any_program_pops_as_a_sorted_list_would(seed: int) -> None:
 
 
 def test_removal_sifts_both_ways() -> None:
-    """What replaces a removed node may be smaller than its new parent."""
+    """libuv e002340e: what replaces a removed node may be smaller than its new parent."""
     queue = PriorityQueue()
     priorities = [0, 100, 1, 2, 3, 101, 102, 103, 104, 5, 6, 7, 8]
     entries = [queue.push(priority, priority) for priority in priorities]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import tracemalloc
 import weakref
 from fractions import Fraction
 from typing import Any
@@ -123,6 +124,7 @@ def test_any_program_fires_as_a_sorted_list_would(seed: int, start: float) -> No
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("edge", [1, 63, 64, 65, 4095, 4096, 4097, 2**18, 2**24, 2**30, 2**36])
 def test_fires_neither_early_nor_late_at_the_edge_of_each_level(start: float, edge: int) -> None:
+    """folly: a timeout at the edge of a slot fired at once."""
     wheel = TimerWheel(start)
     fired: list[int] = []
     for ticks in (edge - 1, edge, edge + 1):
@@ -170,6 +172,7 @@ def test_a_timer_moved_later_keeps_no_claim_to_its_earlier_time() -> None:
 
 
 def test_a_far_timer_does_not_delay_near_ones_at_any_uptime() -> None:
+    """tokio#8334: late near 12 days of uptime."""
     wheel = TimerWheel(0.0)
     wheel.schedule(float("inf"), lambda: None)
     wheel.schedule(2.0**40, lambda: None)
@@ -195,6 +198,7 @@ def test_a_jump_of_a_year_fires_all_in_order() -> None:
 
 
 def test_what_a_callback_schedules_for_the_same_instant_waits_for_the_next_advance() -> None:
+    """aiohttp#10149, libuv#4245."""
     wheel = TimerWheel(10.0)
     fired: list[int] = []
 
@@ -389,6 +393,7 @@ def test_a_wheel_is_collected_with_what_it_holds() -> None:
 
 
 def test_dropping_the_wheel_in_a_callback_is_harmless() -> None:
+    """folly."""
     wheels = [TimerWheel(0.0)]
     fired: list[str] = []
     kept = wheels[0].schedule(1.0, fired.append, "kept")
@@ -431,6 +436,7 @@ def test_a_timer_that_has_fired_can_be_armed_again() -> None:
 
 
 def test_a_timer_can_be_armed_again_by_its_own_callback() -> None:
+    """aiohttp#10149: for the same instant, under a clock that stands still."""
     wheel = TimerWheel(0.0)
     fired: list[float] = []
 
@@ -461,3 +467,23 @@ def test_only_a_timer_that_has_fired_can_be_armed_again() -> None:
             wheel.rearm(fired, wrong)  # type: ignore[arg-type]
     assert not fired.active
     assert len(wheel) == 1
+
+
+def test_timers_that_are_over_take_no_memory() -> None:
+    """Also if some are always due within a tick whose others have fired."""
+    wheel = TimerWheel(0.0)
+
+    def run(ticks: range) -> None:
+        for tick in ticks:
+            wheel.schedule((tick + 0.25) * TICK, int)
+            wheel.schedule((tick + 0.75) * TICK, int)
+            wheel.advance((tick + 0.5) * TICK)
+            assert len(wheel) == 1
+
+    run(range(1000))
+    tracemalloc.start()
+    try:
+        run(range(1000, 11_000))
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()

@@ -85,7 +85,7 @@ cdef class CallQueue(TimerWheel):
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1
     cdef int announce(self, double when, double now) except -1
-    cdef int fire(self, Handle handle) except -1
+    cdef int fire(self, DelayedCall call) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1
     cdef int run_pass(self) except -1
     cdef int fire_due(self, double now) except -1
@@ -97,7 +97,7 @@ cdef class CallQueue(TimerWheel):
 cdef class CallClock:
     cdef CallQueue queue
 
-    cdef DelayedCall next_due(self)
+    cdef Entry *next_due(self) except? NULL
 
 
 cdef class CallsInOrder:
@@ -119,6 +119,7 @@ cdef class PriorityQueue:
 
     cdef int insert(self, PriorityEntry entry, double priority) except -1
     cdef int reprioritize(self, PriorityEntry entry, double priority) except -1
+    cdef void detach_all(self) noexcept
     cdef PriorityEntry held(self, object entry)
     cdef PriorityEntry take(self, PriorityEntry entry)
     cdef PriorityEntry first(self)

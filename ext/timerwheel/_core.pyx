@@ -55,15 +55,19 @@ Reference counts. A wheel owns one reference to each handle that is pending in i
 Any reference that is let go can run Python code which schedules, cancels, moves,
 runs a pass or drops the wheel; so an entry is unlinked and all is in order before
 anything is let go.
+
+Memory. Downstairs takes it from Python's raw allocator, which is malloc() but for
+those who put themselves before it: tracemalloc, debug builds, and tests that have
+it fail. Functions that need some take it before they change anything.
 """
 
 cimport cython
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
 from libc.stdint cimport uint8_t, uint64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from timerwheel.clock cimport monotonic_seconds, wall_seconds
@@ -74,8 +78,8 @@ from timerwheel.heap cimport (
 )
 from timerwheel.run cimport merge_sort
 from timerwheel.wheel cimport (
-    wheel_add, wheel_advance, wheel_any, wheel_each, wheel_fault, wheel_first_due, wheel_free, wheel_hold_new,
-    wheel_init, wheel_move, wheel_next, wheel_pop, wheel_put_back, wheel_release, wheel_remove, wheel_start,
+    wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due, wheel_free,
+    wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start, wheel_take,
 )
 
 cdef extern from *:
@@ -127,7 +131,7 @@ cdef extern from "Python.h":
     object PyObject_Call(object function, object args, PyObject *kw)
     PyObject *PyDict_GetItemWithError(dict mapping, object key) except? NULL
     dict PyObject_GenericGetDict(object, void *)
-    int append_raw "PyList_Append"(PyObject *target, PyObject *item) noexcept
+    int PyList_Append(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
     double PyLong_AsDouble(object) except? -1.0
     const Py_ssize_t PY_SSIZE_T_MAX
@@ -147,6 +151,11 @@ cdef enum:
     SEARCH_BUDGET = 256
 
 cdef tuple NO_ARGUMENTS = ()
+
+
+cdef inline int checked(int result) except -1:
+    """The result of a C function that returns -1 when it has set an exception."""
+    return result
 
 
 cdef inline double as_seconds(object value) except? -1.0:

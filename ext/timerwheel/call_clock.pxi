@@ -18,9 +18,7 @@ cdef class CallClock:
     @property
     def calls(self):
         """The pending calls in the order in which they will be made: a sequence, always up to date."""
-        cdef CallsInOrder calls = CallsInOrder.__new__(CallsInOrder)
-        calls.queue = self.queue
-        return calls
+        return CallsInOrder.__new__(CallsInOrder, self.queue)
 
     def seconds(self):
         """The time of the clock."""
@@ -44,7 +42,7 @@ cdef class CallClock:
         Calls that these make, and that are due too, are made as well. An exception of a call ends
         the advance and is raised; the rest stays pending.
         """
-        cdef DelayedCall call
+        cdef Entry *entry
         cdef double latest = -HUGE_VAL
         cdef Py_ssize_t made = 0, most = PY_SSIZE_T_MAX
         if self.max_calls_at_once is not None:
@@ -53,28 +51,26 @@ cdef class CallClock:
         as_time(moved)
         self.rightNow = moved
         while True:
-            call = self.next_due()
-            if call is None:
+            entry = self.next_due()
+            if entry == NULL:
                 return
-            if call.entry.when > latest:
-                latest = call.entry.when
+            if entry.when > latest:
+                latest = entry.when
                 made = 0
             elif made >= most:
-                put_back(self.queue, call)
                 raise RuntimeError(
                     f"advance() has made {made} calls without the time moving on from {latest}, "
-                    f"and would go on with {call!r}")
+                    f"and would go on with {<object>handle_of(entry)!r}")
             made += 1
-            call.entry.mark |= CALLED
-            invoke(call)
+            make(<DelayedCall>take(self.queue, entry))
 
-    cdef DelayedCall next_due(self):
-        """Remove and return the next call that is due, or None. The last one may have moved the clock."""
+    cdef Entry *next_due(self) except? NULL:
+        """The entry of the next call that is due, or NULL. The last one may have moved the clock."""
         cdef double now = as_seconds(self.seconds())
         if isnan(now):
-            return None         # no time is at or before NaN
+            return NULL         # no time is at or before NaN
         wheel_advance(&self.queue.wheel, now)
-        return <DelayedCall>pop(self.queue, now)
+        return wheel_due(&self.queue.wheel, now)
 
 
 @cython.final
@@ -84,15 +80,16 @@ cdef class CallsInOrder:
     An iteration goes over those that are pending when it begins.
     """
 
-    def __init__(self):
-        raise TypeError("it is the attribute calls of a timerwheel.Clock")
+    def __cinit__(self, CallQueue queue not None):
+        self.queue = queue
 
     def __len__(self):
         return self.queue.wheel.count
 
     def __getitem__(self, index):
         # The earliest alone needs no sorting: programs go from call to call by it.
-        return first(self.queue) if self.queue.wheel.count and index == 0 else in_order(self.queue)[index]
+        # (What the index is compared by may be Python code: so that comes first.)
+        return first(self.queue) if index == 0 and self.queue.wheel.count else in_order(self.queue)[index]
 
     def __iter__(self):
         return iter(in_order(self.queue))
@@ -112,6 +109,12 @@ cdef class CallsInOrder:
         return in_order(self.queue).count(call)
 
 
+cdef int make(DelayedCall call) except -1:
+    call.entry.mark |= CALLED
+    invoke(call)
+    return 0
+
+
 cdef DelayedCall first(CallQueue queue):
     """The call that will be made first, of a queue that has calls.
 
@@ -122,10 +125,10 @@ cdef DelayedCall first(CallQueue queue):
 
 
 cdef list in_order(CallQueue queue):
-    """All calls in the order in which they will be made."""
+    """All calls in the order in which they will be made. This changes nothing."""
     cdef list calls = []        # this may run the garbage collector: so before the entries are counted
     cdef size_t index, size = queue.wheel.count
-    cdef Node *nodes = <Node *>malloc((2 * size + 1) * sizeof(Node))
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
     cdef Node *end = nodes
     cdef Node *ordered
     if nodes == NULL:
@@ -134,9 +137,9 @@ cdef list in_order(CallQueue queue):
     ordered = merge_sort(nodes, end, size)
     try:
         for index in range(size):
-            calls.append(<object>handle_of(ordered[index].entry))
+            checked(append_call(ordered[index].entry, <PyObject *>calls))
     finally:
-        free(nodes)
+        PyMem_RawFree(nodes)
     return calls
 
 

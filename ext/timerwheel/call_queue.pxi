@@ -15,6 +15,7 @@ cdef class AdoptedCall(Handle):
         """For the stock object's canceller attribute: it is being cancelled."""
         if self.owner != NULL:
             unlink(self)
+            drop_callback(self)     # and it refers to this method: that would be a cycle
 
     def resetter(self, call):
         """For the stock object's resetter attribute: it has been moved sooner."""
@@ -39,6 +40,7 @@ cdef inline PyObject *look_up(CallQueue queue, Attribute *attribute, str name) e
 
 
 @cython.final
+@cython.no_gc_clear         # garbage may be used by what it calls while it is taken apart
 cdef class CallQueue(TimerWheel):
     """The delayed calls of one reactor, on a wheel.
 
@@ -103,7 +105,7 @@ cdef class CallQueue(TimerWheel):
         self.class_tag = type_tag(Py_TYPE(self.reactor))
 
     def adopt(self, call):
-        """Take over a call that a stock reactor made, or one of ours that release_all() gave back."""
+        """Take over a call that a stock reactor made, or one of ours that is in no queue."""
         cdef DelayedCall own
         cdef AdoptedCall adopted
         cdef double now = read_clock(self.clock())
@@ -111,9 +113,11 @@ cdef class CallQueue(TimerWheel):
             wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
+            if own.owner != NULL:
+                raise ValueError("the call is in a queue already")
             self.add(own, own._time + own._delayed_time)
             set_mark(own, DELAYED_NEW, False)
-            del own.canceller, own.resetter
+            forget_functions(own)
         else:
             adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
             set_callback(adopted, call, NO_ARGUMENTS, None)
@@ -122,17 +126,8 @@ cdef class CallQueue(TimerWheel):
             call.resetter = adopted.resetter
 
     def release_all(self):
-        """Let go of all pending calls and return them, in the order in which they would be made."""
-        cdef list calls = []
-        cdef Handle handle
-        wheel_release(&self.wheel)
-        wheel_advance(&self.wheel, HUGE_VAL)
-        handle = pop(self, HUGE_VAL)
-        while handle is not None:
-            calls.append(handle.func if type(handle) is AdoptedCall else handle)
-            track(<PyObject *>handle)
-            handle = pop(self, HUGE_VAL)
-        return calls
+        """Let go of all pending calls. This cannot fail."""
+        self.detach_all()
 
     def run_timers(self):
         """Make the calls that are due now: the timed part of runUntilCurrent()."""
@@ -146,6 +141,10 @@ cdef class CallQueue(TimerWheel):
     def pending_calls(self):
         """A list of all pending calls, in no order."""
         return self.pending()
+
+    def calls_in_order(self):
+        """A list of all pending calls, in the order in which they will be made."""
+        return in_order(self)
 
     def check_invariants(self):
         """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
@@ -182,7 +181,8 @@ cdef class CallQueue(TimerWheel):
             try:
                 self.consider(when)
             except BaseException:
-                unlink(handle)
+                if handle.owner != NULL:    # the hook or the clock may have cancelled it
+                    unlink(handle)
                 raise
         return 0
 
@@ -214,29 +214,29 @@ cdef class CallQueue(TimerWheel):
             self.alarm = -HUGE_VAL
         return 0
 
-    cdef int fire(self, Handle handle) except -1:
-        cdef DelayedCall call
-        if type(handle) is AdoptedCall:
-            return self.fire_adopted(<AdoptedCall>handle)
-        call = <DelayedCall>handle
+    cdef int fire(self, DelayedCall call) except -1:
         activate(call)
         call.entry.mark |= CALLED
         try:
             invoke(call)
         except BaseException:
             self.report(call.creator)
+        if Py_REFCNT(call) > 1:     # the call was reached while it was made, by a weak reference
+            track(<PyObject *>call)
         return 0
 
     cdef int fire_adopted(self, AdoptedCall handle) except -1:
         """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
-        cdef object call
-        if handle._func == NULL:    # the collector has cleared it
-            return 0
-        call = <object>handle._func
-        if call.delayed_time > 0.0:
+        cdef object call = None if handle._func == NULL else <object>handle._func
+        cdef double when = 0.0 if call is None else as_seconds(call.time + call.delayed_time)
+        if when > handle.entry.when:
+            wheel_move(&self.wheel, &handle.entry, when)
             call.activate_delay()
-            handle.entry.when = as_time(call.time)
-            return put_back(self, handle)
+            return 0
+        unlink(handle)
+        drop_callback(handle)
+        if call is None:        # the collector has cleared it
+            return 0
         try:
             call.called = 1
             call.func(*call.args, **call.kw)
@@ -261,14 +261,19 @@ cdef class CallQueue(TimerWheel):
         return 0
 
     cdef int fire_due(self, double now) except -1:
-        cdef Handle handle
+        cdef Entry *entry
+        cdef AdoptedCall adopted
         self.begin_pass(now)
         try:
             while True:
-                handle = pop(self, now)
-                if handle is None:
+                entry = wheel_due(&self.wheel, now)
+                if entry == NULL:
                     return 0
-                self.fire(handle)
+                if handle_of(entry).ob_type == <PyTypeObject *>AdoptedCall:
+                    adopted = <AdoptedCall>handle_of(entry)
+                    self.fire_adopted(adopted)
+                else:
+                    self.fire(<DelayedCall>take(self, entry))
         finally:
             self.end_pass()
 
@@ -292,16 +297,14 @@ cdef class CallQueue(TimerWheel):
 
     cdef list pending(self):
         cdef list calls = []
-        if wheel_each(&self.wheel, append_call, <PyObject *>calls):
-            raise MemoryError("no memory for the list of delayed calls")
+        checked(wheel_each(&self.wheel, append_call, <PyObject *>calls))
         return calls
 
 
-# Cython's functions for the attributes of a subclass call those that it made for the base, not
-# those that were put around them: so again.
+# Cython's function for the attributes of a subclass calls that which it made for the base, not
+# that which was put around it: so again.
 
 cdef traverseproc traverse_queue_attributes = (<PyTypeObject *>CallQueue).tp_traverse
-cdef inquiry clear_queue_attributes = (<PyTypeObject *>CallQueue).tp_clear
 
 
 cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcept:
@@ -309,13 +312,8 @@ cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcep
     return result if result else traverse_queue_attributes(self, visit, argument)
 
 
-cdef int clear_queue(PyObject *self) noexcept:
-    (<TimerWheel>self).detach_all()
-    return clear_queue_attributes(self)
-
-
 (<PyTypeObject *>CallQueue).tp_traverse = traverse_queue
-(<PyTypeObject *>CallQueue).tp_clear = clear_queue
+(<PyTypeObject *>CallQueue).tp_clear = clear_wheel
 
 
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
@@ -324,12 +322,12 @@ cdef int untrack_handle(Entry *entry, void *argument) noexcept:
 
 
 cdef int append_call(Entry *entry, void *calls) noexcept:
-    # Appending to a list runs no Python code, so the wheel stays as it is.
+    """Append what an entry stands for to a list. That runs no Python code: the wheel stays as it is."""
     cdef PyObject *handle = handle_of(entry)
     if handle.ob_type == <PyTypeObject *>AdoptedCall:
         handle = (<Handle>handle)._func
     # NULL: the collector has cleared it.
-    return 0 if handle == NULL else append_raw(<PyObject *>calls, handle)
+    return 0 if handle == NULL else PyList_Append(<PyObject *>calls, handle)
 
 
 # The methods that stand on the reactor. They are plain C functions, not methods of CallQueue, so

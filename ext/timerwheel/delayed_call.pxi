@@ -86,9 +86,16 @@ cdef class DelayedCall(Handle):
     queue, and tells the functions cancel and reset, as the stock one does.
     """
 
-    def __init__(self, time, func, args, kw, cancel, reset, seconds=None):
+    def __cinit__(self):
         import_twisted()
-        self._time = self.entry.when = as_time(time)
+
+    def __init__(self, time, func, args, kw, cancel, reset, seconds=None):
+        cdef double when = as_time(time)
+        if self.owner != NULL:
+            raise ValueError("the call is in a queue already")
+        self._time = self.entry.when = when
+        self._delayed_time = 0.0
+        self.entry.mark = 0
         self.func = func
         self.args = args
         self.kw = kw
@@ -181,6 +188,8 @@ cdef class DelayedCall(Handle):
         require_active(self)
         if self.owner != NULL:
             unlink(self)
+            if has_dict(self):      # whoever calls this may be its only holder, and be in there
+                track(<PyObject *>self)
         else:
             tell(self, "canceller")
         self.entry.mark |= CANCELLED
@@ -201,7 +210,7 @@ cdef class DelayedCall(Handle):
             raise ValueError("a call cannot be reset to NaN seconds from now")
         require_active(self)       # the clock or the number may have run Python code
         settle(self)
-        if when < self._time:
+        if when < self._time or self._time == -HUGE_VAL:    # from which no delay leads anywhere
             move_call(self, when, 0.0)
             if self.owner == NULL:
                 tell(self, "resetter")
@@ -255,6 +264,16 @@ cdef object own_attribute(DelayedCall call, str name, object default):
 
 cdef int set_own_attribute(DelayedCall call, str name, object value) except -1:
     PyObject_GenericGetDict(call, NULL)[name] = value
+    return 0
+
+
+cdef int forget_functions(DelayedCall call) except -1:
+    """Forget what tell() tells: the call is in a queue."""
+    cdef dict attributes
+    if has_dict(call):
+        attributes = PyObject_GenericGetDict(call, NULL)
+        attributes.pop("canceller", None)
+        attributes.pop("resetter", None)
     return 0
 
 

@@ -95,10 +95,12 @@ cdef inline int invoke(Handle handle) except -1:
 
 
 cdef int invoke_with(object func, tuple args, PyObject *kw) except -1:
+    cdef object mapping
     if kw == NULL:
         PyObject_Call(func, args, NULL)
     else:
-        func(*args, **<object>kw)
+        mapping = <object>kw    # owned: it may be any mapping, whose methods may replace it in the handle
+        func(*args, **mapping)
     return 0
 
 

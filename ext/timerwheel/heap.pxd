@@ -6,8 +6,8 @@ entries know their index, so that any can be removed. Four children a node make
 the heap half as deep as two, and one node's children share a cache line or two.
 """
 
+from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
 
 from timerwheel.entry cimport HEAP, Entry
 
@@ -41,7 +41,7 @@ cdef inline void heap_init(Heap *heap) noexcept nogil:
 
 
 cdef inline void heap_free(Heap *heap) noexcept nogil:
-    free(heap.nodes)
+    PyMem_RawFree(heap.nodes)
     heap_init(heap)
 
 
@@ -55,7 +55,7 @@ cdef inline int heap_reserve(Heap *heap, size_t size) except -1 nogil:
         capacity = SMALLEST_HEAP
     while capacity < size:
         capacity *= 2
-    nodes = <Node *>realloc(heap.nodes, capacity * sizeof(Node))
+    nodes = <Node *>PyMem_RawRealloc(heap.nodes, capacity * sizeof(Node))
     if nodes == NULL:
         with gil:
             raise MemoryError("no memory for the heap of timers that are due")

@@ -64,7 +64,7 @@ cdef class PriorityQueue:
         heap_init(&self.heap)
 
     def __dealloc__(self):
-        self.clear()
+        self.detach_all()
         heap_free(&self.heap)
 
     def __len__(self):
@@ -80,8 +80,7 @@ cdef class PriorityQueue:
         cdef size_t index
         for index in range(self.heap.size):
             # Appending to a list runs no Python code, so the heap stays as it is.
-            if append_raw(<PyObject *>entries, priority_entry_of(self.heap.nodes[index].entry)):
-                raise MemoryError("no memory for the list of items")
+            entries.append(entry_object(self.heap.nodes[index].entry))
         entries.sort(key=_by_priority_and_sequence)
         return iter([(<PriorityEntry>entry).item for entry in entries])
 
@@ -114,11 +113,7 @@ cdef class PriorityQueue:
 
     def clear(self):
         """Remove all items."""
-        cdef size_t left = self.heap.size
-        while self.heap.size and left:
-            # From the end, where nothing needs to be put in order.
-            self.take(entry_object(self.heap.nodes[self.heap.size - 1].entry))
-            left -= 1
+        self.detach_all()
 
     def check_invariants(self):
         """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
@@ -145,6 +140,20 @@ cdef class PriorityQueue:
         entry.entry.when = priority
         heap_update(&self.heap, &entry.entry)
         return 0
+
+    cdef void detach_all(self) noexcept:
+        """Let go of all entries, once they are out of the queue."""
+        cdef Heap heap = self.heap
+        cdef Entry *entry
+        cdef size_t index
+        heap_init(&self.heap)
+        for index in range(heap.size):
+            entry = heap.nodes[index].entry
+            entry.place = NOWHERE
+            (<PriorityEntry>priority_entry_of(entry)).owner = NULL
+        for index in range(heap.size):
+            Py_DECREF(entry_object(heap.nodes[index].entry))
+        heap_free(&heap)
 
     cdef PriorityEntry first(self):
         if self.heap.size == 0:
@@ -185,7 +194,7 @@ cdef int traverse_priority_queue(PyObject *self, visitproc visit, void *argument
 
 
 cdef int clear_priority_queue(PyObject *self) noexcept:
-    (<PriorityQueue>self).clear()
+    (<PriorityQueue>self).detach_all()
     return 0
 
 

@@ -114,16 +114,17 @@ cdef class TimerWheel:
         was scheduled since for a time at or before it.
         """
         cdef double time = as_time(now)
-        cdef Handle handle
+        cdef Entry *entry
         cdef Py_ssize_t fired = 0
         self.begin_pass(time)
         try:
             while True:
-                handle = pop(self, time)
-                if handle is None:
+                entry = wheel_due(&self.wheel, time)
+                if entry == NULL:
                     return fired
                 fired += 1
-                invoke(handle)
+                # (In no variable: each is let go of before the next is taken.)
+                invoke(take(self, entry))
         finally:
             self.end_pass()
 
@@ -186,14 +187,6 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     return 0
 
 
-cdef inline int put_back(TimerWheel wheel, Handle handle) except -1:
-    """Take in again a handle that pop() returned, in its old turn."""
-    wheel_put_back(&wheel.wheel, &handle.entry)
-    handle.owner = <PyObject *>wheel
-    Py_INCREF(handle)
-    return 0
-
-
 cdef inline void unlink(Handle handle) noexcept:
     """Take handle out of its wheel. The caller has a reference to it too."""
     wheel_remove(&(<TimerWheel>handle.owner).wheel, &handle.entry)
@@ -203,12 +196,10 @@ cdef inline void unlink(Handle handle) noexcept:
     Py_DECREF(handle)
 
 
-cdef inline Handle pop(TimerWheel wheel, double now):
-    """Remove and return the next handle that is due at now, or None."""
-    cdef Entry *entry = wheel_pop(&wheel.wheel, now)
+cdef inline Handle take(TimerWheel wheel, Entry *entry):
+    """Remove what wheel_due() has just returned, and return its handle."""
     cdef Handle handle
-    if entry == NULL:
-        return None
+    wheel_take(&wheel.wheel, entry)
     handle = owned(handle_of(entry))        # the wheel's own reference
     handle.owner = NULL
     if Py_REFCNT(handle) > 1:

@@ -36,7 +36,8 @@ from timerwheel.level cimport (
     level_is_sound, level_remove, walk_next, walk_start,
 )
 from timerwheel.run cimport (
-    Run, run_append, run_first, run_free, run_init, run_is_sound, run_remove, run_sort, run_take,
+    Run, run_append, run_close_gap, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
+    run_take,
 )
 from timerwheel.ticks cimport tick_of, tick_start
 
@@ -151,19 +152,13 @@ cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
         wheel.earliest = NULL
 
 
-cdef inline int wheel_put_back(Wheel *wheel, Entry *entry) except -1 nogil:
-    """Add an entry that has a sequence already, under its `when`."""
-    wheel_reserve(wheel, entry.when)
-    wheel.count += 1
-    wheel_place(wheel, entry)
-    return 0
-
-
 cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
     """Add an entry whose `when` is set. Its sequence is given here."""
+    wheel_reserve(wheel, entry.when)
     entry.sequence = wheel.sequence
-    wheel_put_back(wheel, entry)
     wheel.sequence += 1
+    wheel.count += 1
+    wheel_place(wheel, entry)
     return 0
 
 
@@ -332,8 +327,10 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
     cdef SlotWalk walk
     cdef Entry *entry
-    cdef size_t first = wheel.run.tail
+    cdef size_t first
     cdef bint enough = True
+    run_close_gap(&wheel.run)
+    first = wheel.run.tail
     walk_start(&walk, &wheel.levels[0].slots[slot])
     while enough:
         entry = walk_next(&walk)
@@ -424,15 +421,16 @@ cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
     return 0
 
 
-cdef inline Entry *wheel_pop(Wheel *wheel, double now) noexcept nogil:
-    """Remove and return the next entry that is due at now, or NULL."""
+cdef inline Entry *wheel_due(Wheel *wheel, double now) noexcept nogil:
+    """The next entry that is due at now, or NULL."""
     cdef Node *node
-    cdef Entry *entry
     wheel_settle_heap(wheel)
     node = wheel_first_due(wheel)
-    if node == NULL or not node.when <= now:
-        return NULL
-    entry = node.entry
+    return NULL if node == NULL or not node.when <= now else node.entry
+
+
+cdef inline void wheel_take(Wheel *wheel, Entry *entry) noexcept nogil:
+    """Remove the entry that wheel_due() has just returned."""
     if entry.place == RUN:
         run_take(&wheel.run)
     else:
@@ -441,7 +439,6 @@ cdef inline Entry *wheel_pop(Wheel *wheel, double now) noexcept nogil:
             heap_shrink(&wheel.heap)
     entry.place = NOWHERE
     wheel.count -= 1
-    return entry
 
 
 # Passes: what is made during a pass waits for the next.
@@ -532,7 +529,7 @@ cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
     walk_start(&walk, &wheel.levels[number].slots[slot])
     entry = walk_next(&walk)
-    if entry != NULL and start < wheel.elapsed:
+    if start < wheel.elapsed:
         return "an occupied slot is behind the current tick"
     while entry != NULL:
         if entry.links.next.previous != &entry.links:
@@ -561,9 +558,10 @@ cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
         if not level_is_sound(&wheel.levels[number]):
             return "a slot and its bits disagree"
         for slot in range(SLOTS):
-            fault = wheel_slot_fault(wheel, number, slot)
-            if fault != NULL:
-                return fault
+            if (wheel.levels[number].occupied >> slot) & 1:
+                fault = wheel_slot_fault(wheel, number, slot)
+                if fault != NULL:
+                    return fault
     if not heap_is_sound(&wheel.heap):
         return "the heap is out of order"
     if not run_is_sound(&wheel.run):

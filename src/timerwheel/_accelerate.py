@@ -13,13 +13,16 @@ from collections.abc import Callable
 from heapq import heapify
 from typing import TYPE_CHECKING, Any
 
-from timerwheel._core import CallQueue
+from timerwheel._core import CallQueue, DelayedCall
 
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
 
 # Where a reactor keeps its Acceleration, in its instance dict.
 KEY = "_timerwheel"
+
+# What a stock reactor keeps its calls in.
+_HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
 
 def accelerate(reactor: Any) -> None:
@@ -68,42 +71,16 @@ class Acceleration:
 
     def take_over(self) -> None:
         """Move the calls from Twisted's heap to the queue, and put its methods on the reactor."""
-        from timerwheel._stock import BridgedHeap, NewCalls
-
-        pending, new = self.reactor._pendingTimedCalls, self.reactor._newTimedCalls
-        calls = _in_order(pending, new)
+        stock = {name: getattr(self.reactor, name) for name in _HEAP}
         try:
-            for call in calls:
-                self.queue.adopt(call)
+            self._enter(*stock.values())
         except BaseException:
-            self._return_calls(pending, new)
+            self._leave(*stock.values())
             raise
-        heap = BridgedHeap(self.reactor, self.queue)
-        self.namespace.update(
-            {
-                KEY: self,
-                "_pendingTimedCalls": [],
-                "_newTimedCalls": NewCalls(self.queue),
-                "_insertNewDelayedCalls": heap.refill,
-                "_cancellations": 0,
-            }
-        )
-        self.claim()
-        installed: object = sys.modules.get("twisted.internet.reactor")
-        if installed is self.reactor:
-            self.queue.make_immortal()
-        self.queue.hook = self.waker.hook
-        self.waker.attach()
 
     def give_back(self) -> None:
         """Undo take_over()."""
-        pending: list[Any] = []
-        self._return_calls(pending, [])
-        for name, method in self.methods.items():
-            if self.namespace.get(name) is method:
-                del self.namespace[name]
-        del self.namespace[KEY], self.namespace["_insertNewDelayedCalls"]
-        self.namespace.update({"_pendingTimedCalls": pending, "_newTimedCalls": []})
+        self._leave([], [], 0)
         self.waker.detach()
 
     def claim(self) -> None:
@@ -123,15 +100,51 @@ class Acceleration:
 
         ReactorBase.runUntilCurrent(self.reactor)
 
-    def _return_calls(self, pending: list[Any], new: list[Any]) -> None:
-        """Move the calls from the queue to the list pending, made a heap, but for those in new."""
-        ids = {id(call) for call in pending} | {id(call) for call in new}
-        for call in self.queue.release_all():
-            call.canceller = self.reactor._cancelCallLater
-            call.resetter = self.reactor._moveCallLaterSooner
-            if id(call) not in ids:
-                pending.append(call)
+    def _enter(self, pending: list[Any], new: list[Any], _: int) -> None:
+        """Take the calls of Twisted's lists over, and the reactor."""
+        from timerwheel._stock import BridgedHeap, NewCalls
+
+        for call in _in_order(pending, new):
+            self.queue.adopt(call)
+        heap = BridgedHeap(self.reactor, self.queue)
+        self.namespace.update(
+            {
+                KEY: self,
+                "_pendingTimedCalls": [],
+                "_newTimedCalls": NewCalls(self.queue),
+                "_insertNewDelayedCalls": heap.refill,
+                "_cancellations": 0,
+            }
+        )
+        self.claim()
+        installed: object = sys.modules.get("twisted.internet.reactor")
+        if installed is self.reactor:
+            self.queue.make_immortal()
+        self.queue.hook = self.waker.hook
+        self.waker.attach()
+
+    def _leave(self, pending: list[Any], new: list[Any], cancellations: int) -> None:
+        """Leave the reactor to Twisted's lists, which take what the queue has and they have not.
+
+        What may fail for want of memory comes first, before anything is changed that matters.
+        """
+        calls = self.queue.calls_in_order()
+        ids = {id(call) for call in (*pending, *new)}
+        pending = [*pending, *(call for call in calls if id(call) not in ids)]
         heapify(pending)
+        stock = dict(zip(_HEAP, (pending, new, cancellations), strict=True))
+        canceller, resetter = self.reactor._cancelCallLater, self.reactor._moveCallLaterSooner
+        # Ours, which need memory for their functions, come before Twisted's, which have some.
+        calls.sort(key=lambda call: not isinstance(call, DelayedCall))
+        for call in calls:
+            call.canceller, call.resetter = canceller, resetter
+        for name, method in self.methods.items():
+            if self.namespace.get(name) is method:
+                del self.namespace[name]
+        self.namespace.pop(KEY, None)
+        self.namespace.pop("_insertNewDelayedCalls", None)
+        self.namespace.update(stock)
+        self.queue.release_all()
 
 
 def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
