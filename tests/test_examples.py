@@ -153,6 +153,7 @@ def test_threads_answer_what_was_asked_for_before_the_end() -> None:
         server.process.terminate()
         lines = client.read_until("")
         assert {slow_digest("one"), slow_digest("other")} < set(lines)
+        server.process.wait(timeout=PATIENCE)  # so that it is not told again
 
 
 # Chat.
