@@ -65,9 +65,13 @@ class Source:
             yield f"{self.path}: all is reached that is said not to be ({reason})"
 
 
-# What Cython writes into the C code before that of a line, and after that of a function.
+# What Cython writes into the C code: before that of a line; before a function that Python calls, of
+# which a line may have several; after a function.
 MARK = re.compile(r'\s*/\* "(?:.*/)?([^/"]+)":(\d+)$')
+WRAPPER = "/* Python wrapper */"
 END = "}"
+# Makes the constants of all lines, when the module is imported.
+CONSTANTS = "__Pyx_InitCachedConstants"
 
 REASON = re.compile(r"( *)# unreached: (.*)")
 
@@ -75,33 +79,38 @@ REASON = re.compile(r"( *)# unreached: (.*)")
 def extension() -> list[Source]:
     """The files of the extension, as gcov counted the C code that Cython made from them."""
     sources: dict[Path, Source] = {}
-    for counts in sorted(Path("build").rglob("*.gcda")):
-        command = ["gcov", "--json-format", "--stdout", str(counts)]
-        report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-        for file in report["files"]:
-            if not file["file"].startswith("ext/"):
-                continue  # a header of Python's
-            origins = origins_of(Path(file["file"]))
-            for line in file["lines"]:
-                if line["line_number"] not in origins:
-                    continue  # Cython's own
-                path, number = origins[line["line_number"]]
-                source = sources.setdefault(path, Source(path))
-                source.code.add(number)
-                if line["count"]:
-                    source.reached.add(number)
-    for source in sources.values():
-        source.reasons = reasons_in(source.path)
+    for counted in sorted(Path("build").rglob("*.gcda")):
+        for path, number, count in counts_in(counted):
+            source = sources.setdefault(path, Source(path, reasons=reasons_in(path)))
+            source.code.add(number)
+            if count:
+                source.reached.add(number)
     return [sources[path] for path in sorted(sources)]
+
+
+def counts_in(counted: Path) -> Iterator[tuple[Path, int, int]]:
+    """The counts of a module: for each line of C the file and line that it was made from."""
+    command = ["gcov", "--json-format", "--stdout", str(counted)]
+    report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    for file in report["files"]:
+        if not file["file"].startswith("ext/"):
+            continue  # a header of Python's
+        origins = origins_of(Path(file["file"]))
+        for line in file["lines"]:
+            origin = origins.get(line["line_number"])
+            if origin and line["function_name"] != CONSTANTS:
+                yield *origin, line["count"]
 
 
 def origins_of(c_file: Path) -> dict[int, tuple[Path, int]]:
     """For each line of C, the file and the line that it was made from."""
     origins = {}
-    origin = None
+    marked = origin = None
     for number, line in enumerate(c_file.read_text().splitlines(), 1):
         if mark := MARK.match(line):
-            origin = c_file.with_name(mark[1]), int(mark[2])
+            marked = origin = c_file.with_name(mark[1]), int(mark[2])
+        elif line == WRAPPER:
+            origin = marked
         elif line == END:
             origin = None
         elif origin:

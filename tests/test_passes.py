@@ -215,8 +215,13 @@ def test_timeout_is_exact_for_any_program(seed: int, clock: FakeClock) -> None:
         assert reactor.timeout() == expected
 
 
-def test_timeout_is_never_late_with_very_many_calls_in_a_slot(clock: FakeClock) -> None:
-    """Beyond a number of calls that is looked at, it may be early; then each pass comes nearer."""
+@pytest.mark.parametrize("now", [100.0, 2.0**26 - 500, 2.0**50])
+def test_timeout_is_never_late_with_very_many_calls_in_a_slot(now: float) -> None:
+    """Beyond a number of calls that is looked at, it may be early; then each pass comes nearer.
+
+    Also for calls that lie beyond the wheel's levels until its next turn, after 2**26 s.
+    """
+    clock = FakeClock(now)
     reactor = make_reactor(clock)
     fired: list[float] = []
     calls = [

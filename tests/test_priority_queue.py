@@ -116,3 +116,19 @@ def test_a_queue_is_collected_with_its_items() -> None:
 def test_the_types_can_be_named_with_that_of_their_items() -> None:
     assert PriorityQueue[str].__origin__ is PriorityQueue
     assert PriorityEntry[str].__args__ == (str,)
+
+
+def test_entries_are_made_by_the_queue_and_show_what_they_are() -> None:
+    with pytest.raises(TypeError, match=r"made by PriorityQueue\.push"):
+        PriorityEntry()
+    queue = PriorityQueue()
+    entry = queue.push(2, "item")
+    assert repr(entry) == "<PriorityEntry active priority=2.0 item='item'>"
+    queue.pop()
+    assert repr(entry) == "<PriorityEntry inactive priority=2.0 item='item'>"
+
+
+def test_the_collector_sees_the_entries() -> None:
+    queue = PriorityQueue()
+    for entry in [queue.push(number, None) for number in range(10)]:
+        assert queue in gc.get_referrers(entry)

@@ -275,6 +275,16 @@ def test_a_group_has_a_limit_of_its_own_and_others_pass_it(clock: Any) -> None:
     assert list(jobs.begun) == ["other", "slow1", "slow2"]
 
 
+def test_a_group_and_its_tasks_can_be_asked_what_they_are(scheduler: Scheduler) -> None:
+    group = scheduler.group("web", weight=4, max_running=2)
+    task = scheduler.call(print, group=group)
+    assert task.group is group
+    assert (group.name, group.weight, group.max_running) == ("web", 4, 2)
+    group.weight, group.max_running = 0.5, None
+    assert (group.weight, group.max_running, group.ready) == (0.5, None, 1)
+    scheduler.close(0)
+
+
 @pytest.mark.parametrize("wrong", [0, -1])
 def test_a_limit_lets_one_run_at_least(clock: Any, wrong: int) -> None:
     with pytest.raises(ValueError, match="max_running"):

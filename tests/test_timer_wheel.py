@@ -487,3 +487,56 @@ def test_timers_that_are_over_take_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[0] < 10_000
     finally:
         tracemalloc.stop()
+
+
+def test_timers_are_made_by_the_wheel_and_a_wheel_but_once() -> None:
+    with pytest.raises(TypeError, match=r"made by TimerWheel\.schedule"):
+        Timer()
+    wheel = TimerWheel(0.0)
+    wheel.__init__(5.0)  # type: ignore[misc]
+    wheel.schedule(5.5, int)
+    with pytest.raises(ValueError, match="holds timers"):
+        wheel.__init__(0.0)  # type: ignore[misc]
+    assert wheel.next_expiry() == 5.5
+
+
+def test_what_is_held_for_the_next_advance_is_seen_and_can_be_cancelled() -> None:
+    wheel = TimerWheel(10.0)
+    fired: list[str] = []
+
+    def callback() -> None:
+        for when, name in [(9.0, "kept"), (5.0, "cancelled"), (7.0, "moved")]:
+            made[name] = wheel.schedule(when, fired.append, name)
+        assert wheel.next_expiry() == 5.0
+        assert made["cancelled"].cancel()
+        assert wheel.next_expiry() == 7.0
+        made["moved"].reschedule(9.5)
+        assert wheel.next_expiry() == 9.0
+        wheel.check_invariants()
+
+    made: dict[str, Timer] = {}
+    wheel.schedule(10.0, callback)
+    assert wheel.advance(10.0) == 1
+    assert wheel.advance(10.0) == 2
+    assert fired == ["kept", "moved"]
+
+
+def test_the_collector_sees_each_timer_wherever_it_lies() -> None:
+    wheel = TimerWheel(0.0)
+    seen: list[bool] = []
+
+    def look(timers: list[Timer]) -> None:
+        seen.extend(wheel in gc.get_referrers(timer) for timer in timers)
+
+    def fail() -> None:
+        look([wheel.schedule(0.0, int)])  # held
+        raise ZeroDivisionError
+
+    ahead = [wheel.schedule(when, int) for when in (5.0, 5000.0, 1e7, 1e9, float("inf"))]
+    wheel.schedule(1.0, fail)
+    due = [wheel.schedule(1.0, int)]
+    with pytest.raises(ZeroDivisionError):
+        wheel.advance(1.0)
+    due.append(wheel.schedule(0.5, int))
+    look(ahead + due)
+    assert seen == [True] * 8

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import resource
 import select
 import time
 from typing import Any
@@ -102,6 +105,22 @@ def test_without_a_descriptor_for_the_alarm_the_wait_is_rounded_up(
     reactor = Reactor()
     AlarmWaker(reactor).methods()["doIteration"](0.0004)
     assert reactor.waits == [up_to_whole_milliseconds(0.0004)]
+
+
+def test_an_alarm_that_cannot_be_made_or_set_says_so() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="timerfd_create") as raised:
+            Alarm()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised.value.errno == errno.EMFILE
+    alarm = Alarm()
+    os.close(alarm.fileno())
+    with pytest.raises(OSError, match="timerfd_settime") as raised:
+        alarm.set(1)
+    assert raised.value.errno == errno.EBADF
 
 
 def test_the_alarm_is_set_anew_only_for_another_time() -> None:
