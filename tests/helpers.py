@@ -17,10 +17,15 @@ from timerwheel import accelerate
 from timerwheel._accelerate import KEY
 from timerwheel._core import CallQueue
 
-# All are errors but two that old Twisted causes: PyGObject's, of what its gireactor calls, and
-# Python's, of how the asyncio reactor of Twisted 23.10 finds its event loop.
+# All are errors but three that old Twisted causes: PyGObject's, of what its gireactor calls, and
+# Python's, of how the asyncio reactor of Twisted 23.10 finds its event loop and of what its
+# twisted.web imports.
 WARNINGS = ["-W", "error"]
-for message in ("Since version 3.11, calling threads_init", "There is no current event loop"):
+for message in (
+    "Since version 3.11, calling threads_init",
+    "There is no current event loop",
+    "'cgi' is deprecated",
+):
     WARNINGS += ["-W", f"ignore:{message}"]
 
 

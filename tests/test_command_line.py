@@ -164,9 +164,8 @@ def test_info_of_a_reactor_on_which_the_wheel_is_not_active(tmp_path: Path) -> N
 
 def test_versions_tell_how_the_extension_was_built() -> None:
     assert re.fullmatch(r"3\.\d+\.\d+", versions()["cython"])
-    assert re.fullmatch(
-        r"plain, optimized|(\b ?(coverage|debug|sanitize=[a-z,]+))+", versions()["build"]
-    )
+    for word in versions()["build"].split():
+        assert re.fullmatch(r"release|coverage|debug|sanitize=[a-z,]+", word)
 
 
 # selftest
@@ -353,7 +352,9 @@ def test_a_workload_leaves_nothing_behind(work: str) -> None:
 def test_a_side_that_breaks_off(capfd: pytest.CaptureFixture[str]) -> None:
     with started("ours") as side:
         for _ in range(2):
-            with pytest.raises(BenchError, match="ours, sing with 7 pending: the process has end"):
+            with pytest.raises(
+                BenchError, match="ours, sing with 7 pending: the process ended with code 1"
+            ):
                 side.measure("sing", 7)
     assert "KeyError: 'sing'" in capfd.readouterr().err
 

@@ -120,6 +120,21 @@ def test_threads_take_the_shortest_first_and_tell_how_far_they_are() -> None:
         assert client.read_until(expected[-1]) == expected
 
 
+def overtakes(client: LineClient) -> bool:
+    """Whether a short text that comes last is hashed before a longer one that waits."""
+    client.send("some", "longer")
+    assert client.read() == "some 0%"
+    client.send("s")
+    lines = [client.read() for _ in range(14)]
+    return lines.index("s 0%") < lines.index("longer 0%")
+
+
+def test_threads_take_a_short_one_that_comes_late_before_long_ones_that_wait() -> None:
+    with serve("threads", "--threads=1", "--tick=30") as server, server.connect() as client:
+        # Most likely at once, unless the client was held up.
+        assert any(overtakes(client) for _ in range(10))
+
+
 def test_threads_do_not_hold_up_the_timer() -> None:
     answer = slow_digest("x")
     with serve("threads", "--tick=0.01") as server, server.connect() as client:
@@ -138,6 +153,7 @@ def test_threads_answer_what_was_asked_for_before_the_end() -> None:
         server.process.terminate()
         lines = client.read_until("")
         assert {slow_digest("one"), slow_digest("other")} < set(lines)
+        server.process.wait(timeout=PATIENCE)  # so that it is not told again
 
 
 # Chat.

@@ -16,7 +16,7 @@ def versions() -> dict[str, str]:
     """
     return {
         "timerwheel": _package("timerwheel"),
-        "build": BUILD_SWITCHES or "plain, optimized",
+        "build": BUILD_SWITCHES or "release",
         "cython": CYTHON_VERSION,
         "python": f"{platform.python_version()}, {platform.python_implementation()}",
         "twisted": _package("twisted"),

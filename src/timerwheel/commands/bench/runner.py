@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -89,18 +89,20 @@ class Side:
         @raise BenchError: a timer was lost, or fired out of order, or the process has ended.
         """
         where = f"{self._name}, {work} with {pending:,} pending"
-        assert self._process.stdin is not None
-        try:
-            print(json.dumps([work, pending]), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            raise BenchError(f"{where}: the process has ended") from None
+        self._write([work, pending])
         answer = self._read()
         if answer is None:
-            raise BenchError(f"{where}: the process has ended")
+            raise BenchError(f"{where}: the process ended with code {self._process.wait()}")
         if answer["problem"] is not None:
             raise BenchError(f"{where}: {answer['problem']}")
         nanoseconds: float = answer["nanoseconds"]
         return nanoseconds
+
+    def _write(self, question: object) -> None:
+        assert self._process.stdin is not None
+        # Who has ended does not read: that shows when it does not answer.
+        with suppress(BrokenPipeError):
+            print(json.dumps(question), file=self._process.stdin, flush=True)
 
     def _read(self) -> Any:
         """What the process answers; `None` when it has ended."""
@@ -110,8 +112,8 @@ class Side:
 
     def end(self) -> None:
         """End the process, whatever it does."""
-        with self._process:
-            self._process.kill()
+        self._process.kill()
+        self._process.communicate()
 
 
 @contextmanager
