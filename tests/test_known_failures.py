@@ -639,7 +639,8 @@ def test_after_a_suspend_each_call_is_made_once_and_in_order(
 def test_a_pass_of_a_burst_makes_the_calls_that_are_due_and_touches_no_others() -> None:
     """200,000 timeouts of one length, armed within a second: each pass has its share, no more.
 
-    How long a pass takes beyond its calls cannot be asserted here; bench/lateness.py measures it.
+    What a pass takes beyond its calls cannot be asserted here: the workload fire-burst of bench/
+    measures it, beside the floor.
     """
     clock = FakeClock(1.7e9)
     reactor = make_reactor(clock)

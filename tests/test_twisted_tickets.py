@@ -122,18 +122,18 @@ def test_calls_that_threads_make_are_not_lost(
     def schedule(first: int) -> None:
         for number in range(first, first + each):
             reactor.callLater(60, made.append, -1).cancel()
-            reactor.callLater(0.0001, made.append, number).delay(0.0001)
+            reactor.callLater(0, made.append, number)
+            reactor.callLater(60, made.append, number + each * threads).delay(-59)
 
     running = [threading.Thread(target=schedule, args=(n * each,)) for n in range(threads)]
     for thread in running:
         thread.start()
     while any(thread.is_alive() for thread in running):
-        clock.advance(1 / 1024)
         reactor.timeout()
         reactor.runUntilCurrent()
     queue.check_invariants()
     run_for(1, reactor, clock)
-    assert sorted(made) == list(range(threads * each))
+    assert sorted(made) == list(range(2 * threads * each))
     assert len(queue) == 0
 
 
