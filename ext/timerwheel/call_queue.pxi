@@ -117,7 +117,6 @@ cdef class CallQueue(TimerWheel):
                 raise ValueError("the call is in a queue already")
             self.add(own, own._time + own._delayed_time)
             set_mark(own, DELAYED_NEW, False)
-            forget_functions(own)
         else:
             adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
             set_callback(adopted, call, NO_ARGUMENTS, None)

@@ -267,16 +267,6 @@ cdef int set_own_attribute(DelayedCall call, str name, object value) except -1:
     return 0
 
 
-cdef int forget_functions(DelayedCall call) except -1:
-    """Forget what tell() tells: the call is in a queue."""
-    cdef dict attributes
-    if has_dict(call):
-        attributes = PyObject_GenericGetDict(call, NULL)
-        attributes.pop("canceller", None)
-        attributes.pop("resetter", None)
-    return 0
-
-
 cdef int tell(DelayedCall call, str name) except -1:
     """Tell the function that a call in no queue was given. There is none if its queue is gone."""
     cdef object function = own_attribute(call, name, None)
