@@ -2,11 +2,12 @@
 
 Switches, in the environment, for gcc and clang: TIMERWHEEL_DEBUG=1 builds for a
 debugger, TIMERWHEEL_SANITIZE=address,undefined with these sanitizers,
-TIMERWHEEL_COVERAGE=1 so that coverage sees the lines upstairs (_core.pyx).
+TIMERWHEEL_COVERAGE=1 so that gcov counts how often each line runs (.ci/coverage).
 """
 
 import os
 import sys
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -19,9 +20,8 @@ SANITIZE = os.environ.get("TIMERWHEEL_SANITIZE")
 
 compile_args: list[str] = []
 link_args: list[str] = []
-macros: list[tuple[str, str | None]] = []
 
-if DEBUG or SANITIZE:
+if COVERAGE or DEBUG or SANITIZE:
     compile_args += ["-O1" if SANITIZE else "-O0", "-g", "-UNDEBUG"]
 elif os.name != "nt":
     compile_args += ["-O3"]
@@ -29,17 +29,29 @@ if SANITIZE:
     compile_args += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"]
     link_args += [f"-fsanitize={SANITIZE}"]
 if COVERAGE:
-    # Not CYTHON_TRACE_NOGIL: tracing takes memory, which may start the garbage collector, and that
-    # must not find the lists downstairs half linked.
-    macros += [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+    compile_args += ["--coverage"]
+    link_args += ["--coverage"]
 
-names = ["_core"]
+# What `python -m timerwheel info` tells.
+switches = {"coverage": COVERAGE, "debug": DEBUG, f"sanitize={SANITIZE}": SANITIZE}
+macros = [("TIMERWHEEL_SWITCHES", " ".join(name for name, on in switches.items() if on))]
+
+names = ["_core", "_tasks"]
 if sys.platform.startswith("linux"):
     names.append("_alarm")
 
 
 class BuildExtension(build_ext):
-    """Ends with a sentence where there is no compiler, in place of a traceback."""
+    """Puts the .pxd files into the package too, for other Cython code to cimport.
+
+    Ends with a sentence where there is no compiler, in place of a traceback.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if not self.inplace:  # else Cython's include path is to name ext
+            for declarations in glob("ext/timerwheel/*.pxd"):
+                self.copy_file(declarations, f"{self.build_lib}/timerwheel")
 
     def build_extension(self, ext: Extension) -> None:
         try:
@@ -68,7 +80,7 @@ setup(
         ],
         include_path=["ext"],
         # Without autotestdict no module has a __test__, which doctest alone would look at.
-        compiler_directives={"autotestdict": False, "linetrace": COVERAGE},
+        compiler_directives={"autotestdict": False},
         # The dates of the files do not tell when a switch has changed.
         force=True,
     ),

@@ -1,8 +1,12 @@
-"""Options of the suite."""
+"""Options of the suite, and what its tests share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from parties import PARTIES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "ours and the floor alone",
     )
     group.addoption("--repeats", type=int, default=3, help="turns of the parties (default: 3)")
+
+
+@pytest.fixture(scope="session")
+def parties() -> Iterator[dict[str, Any]]:
+    """One of each party, for the whole session: a process has one installed reactor."""
+    made = {party.name: party() for party in PARTIES}
+    yield made
+    for party in made.values():
+        party.close()

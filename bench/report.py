@@ -2,7 +2,7 @@
 
     python bench/report.py [--quick] [--out docs/benchmarks] [--from results.json]
 
-Runs the suite (`pytest bench`), costs.py, lateness.py and end_to_end.py one after
+Runs the suite (`pytest bench/test_timers.py`), costs.py, lateness.py and end_to_end.py one after
 another, and writes results.json, report.md and a chart for each workload to the
 folder; and, when that is the project's own, a part of the table to the README.
 `--quick` leaves out a million pending timers and takes each party's turn
@@ -61,7 +61,7 @@ def run_suite(sizes: str, repeats: int) -> list[dict[str, Any]]:
         path = Path(folder, "suite.json")
         run(
             *("-m", "pytest", "-q", "--benchmark-quiet", f"--benchmark-json={path}"),
-            *(f"--sizes={sizes}", f"--repeats={repeats}", str(BENCH)),
+            *(f"--sizes={sizes}", f"--repeats={repeats}", str(BENCH / "test_timers.py")),
         )
         tests = json.loads(path.read_text())["benchmarks"]
     results = []

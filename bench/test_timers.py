@@ -9,11 +9,9 @@ machine does to one it does to all. The time of a test is that of a run of
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from parties import PARTIES
 from pytest_benchmark.fixture import BenchmarkFixture
 from workloads import WORKLOADS, Workload
 
@@ -32,15 +30,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if workload.measures(name, size) and (size <= 1_000_000 or name in ENDURING)
     ]
     metafunc.parametrize(("workload", "size", "name", "turn"), cases)
-
-
-@pytest.fixture(scope="session")
-def parties() -> Iterator[dict[str, Any]]:
-    """One of each party, for the whole session: a process has one installed reactor."""
-    made = {party.name: party() for party in PARTIES}
-    yield made
-    for party in made.values():
-        party.close()
 
 
 def rounds(size: int) -> int:

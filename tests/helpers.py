@@ -17,10 +17,15 @@ from timerwheel import accelerate
 from timerwheel._accelerate import KEY
 from timerwheel._core import CallQueue
 
-# All are errors but two that old Twisted causes: PyGObject's, of what its gireactor calls, and
-# Python's, of how the asyncio reactor of Twisted 23.10 finds its event loop.
+# All are errors but three that old Twisted causes: PyGObject's, of what its gireactor calls, and
+# Python's, of how the asyncio reactor of Twisted 23.10 finds its event loop and of what its
+# twisted.web imports.
 WARNINGS = ["-W", "error"]
-for message in ("Since version 3.11, calling threads_init", "There is no current event loop"):
+for message in (
+    "Since version 3.11, calling threads_init",
+    "There is no current event loop",
+    "'cgi' is deprecated",
+):
     WARNINGS += ["-W", f"ignore:{message}"]
 
 
@@ -64,6 +69,19 @@ def queue_of(reactor: Any) -> CallQueue:
     return queue
 
 
+def run_for(seconds: float, reactor: Any, clock: FakeClock) -> int:
+    """Run a reactor, whose waits last just as long as it asks; return how many passes it made."""
+    end = clock.now + seconds
+    for passes in range(1, 1_000_000):
+        reactor.runUntilCurrent()
+        timeout = reactor.timeout()
+        if timeout is None or clock.now + timeout > end:
+            clock.now = end
+            return passes
+        clock.advance(timeout)
+    raise AssertionError("the reactor spins")
+
+
 def require(reactor_name: str) -> None:
     """Skip a test that runs a reactor, if what that needs is not there."""
     if reactor_name in ("uvloop", "gi"):
@@ -84,3 +102,26 @@ def run_python(program: str, *arguments: str, **environment: str) -> Any:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return json.loads(result.stdout.splitlines()[-1])
+
+
+# The reactors that are run for real: those that Linux has, asyncio's on uvloop too.
+REAL = ["epoll", "poll", "select", "asyncio", "uvloop", "gi", "threadedselect"]
+
+INSTALL = """
+    import json, sys
+    import timerwheel
+    name, clock = sys.argv[1], sys.argv[2]
+    if name == "uvloop":
+        import uvloop
+        from timerwheel.reactors import asyncioreactor
+        asyncioreactor.install(uvloop.new_event_loop())
+    else:
+        timerwheel.install(name, clock=clock)
+    from twisted.internet import reactor
+"""
+
+
+def run_on(name: str, program: str, clock: str = "wall") -> Any:
+    """Run a program on one of the REAL reactors, with the wheel; return what it printed last."""
+    require(name)
+    return run_python(INSTALL + program, name, clock)

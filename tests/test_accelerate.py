@@ -9,6 +9,7 @@ import pytest
 from helpers import FakeClock, StockReactor, require, run_python
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 
 from timerwheel import accelerate, restore
 
@@ -132,6 +133,21 @@ def test_a_stock_call_that_was_moved_later_is_neither_early_nor_lost(
     clock.advance(3)
     stock.runUntilCurrent()
     assert fired == ["moved"]
+
+
+def test_a_stock_call_that_fails_is_logged_and_the_pass_goes_on(stock: Any) -> None:
+    failures: list[LogEvent] = []
+    fired: list[str] = []
+    stock.callLater(0, lambda: 1 / 0)
+    stock.callLater(0, fired.append, "went on")
+    accelerate(stock)
+    globalLogPublisher.addObserver(failures.append)
+    try:
+        stock.runUntilCurrent()
+    finally:
+        globalLogPublisher.removeObserver(failures.append)
+    assert [failure["log_failure"].type for failure in failures] == [ZeroDivisionError]
+    assert fired == ["went on"]
 
 
 def test_from_within_a_callback(stock: Any, clock: FakeClock) -> None:

@@ -440,6 +440,7 @@ def test_a_clock_without_calls_can_be_pickled(either: Any) -> None:
 
 @pytest.mark.parametrize("limit", [1, 5])
 def test_a_call_that_schedules_itself_without_end_is_named(limit: int) -> None:
+    """twisted#5962: stock's advance() never ends."""
     clock = timerwheel.Clock(max_calls_at_once=limit)
     made: list[float] = []
 

@@ -64,6 +64,8 @@ def test_after_firing_the_function_and_arguments_stay(either: Any, clock: FakeCl
 
 
 def test_cancel_drops_the_function_and_arguments(either: Any) -> None:
+    """tokio#8252, cpython asyncio#186, uvloop#240: what is cancelled must not linger."""
+
     class Argument:
         """To be let go of."""
 
@@ -186,6 +188,29 @@ def test_debug_on_twisteds_class_remembers_the_creator(
     assert after.creator is None
     assert 'either.callLater(1, function, "argument")' in call.creator[-1]
     assert "traceback at creation" in repr(call)
+
+
+@pytest.mark.parametrize("call_class", [StockDelayedCall, timerwheel.DelayedCall])
+def test_a_call_of_its_own_remembers_who_asked_for_it(
+    call_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StockDelayedCall, "debug", True)
+
+    def call_later() -> Any:
+        return call_class(1, function, (), {}, function, function)
+
+    call = call_later()
+    assert "call = call_later()" in call.creator[-1]
+
+
+def test_debug_can_be_set_on_a_single_call(either: Any) -> None:
+    call, other = either.callLater(1, function, 1), either.callLater(1, function, 1)
+    call.debug = True
+    call.cancel()
+    other.cancel()
+    assert "function(1)" in repr(call)
+    assert "function" not in repr(other)
+    assert (call.debug, other.debug) == (True, False)
 
 
 def test_a_cancelled_call_in_debug_mode_still_tells_what_it_was(

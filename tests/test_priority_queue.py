@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from timerwheel import PriorityQueue
+from timerwheel import PriorityEntry, PriorityQueue
 
 
 def test_pops_the_lowest_first_and_equals_in_order_of_pushing() -> None:
@@ -52,7 +52,7 @@ def test_any_program_pops_as_a_sorted_list_would(seed: int) -> None:
 
 
 def test_removal_sifts_both_ways() -> None:
-    """What replaces a removed node may be smaller than its new parent."""
+    """libuv e002340e: what replaces a removed node may be smaller than its new parent."""
     queue = PriorityQueue()
     priorities = [0, 100, 1, 2, 3, 101, 102, 103, 104, 5, 6, 7, 8]
     entries = [queue.push(priority, priority) for priority in priorities]
@@ -111,3 +111,24 @@ def test_a_queue_is_collected_with_its_items() -> None:
     del item
     gc.collect()
     assert gone() is None
+
+
+def test_the_types_can_be_named_with_that_of_their_items() -> None:
+    assert PriorityQueue[str].__origin__ is PriorityQueue
+    assert PriorityEntry[str].__args__ == (str,)
+
+
+def test_entries_are_made_by_the_queue_and_show_what_they_are() -> None:
+    with pytest.raises(TypeError, match=r"made by PriorityQueue\.push"):
+        PriorityEntry()
+    queue = PriorityQueue()
+    entry = queue.push(2, "item")
+    assert repr(entry) == "<PriorityEntry active priority=2.0 item='item'>"
+    queue.pop()
+    assert repr(entry) == "<PriorityEntry inactive priority=2.0 item='item'>"
+
+
+def test_the_collector_sees_the_entries() -> None:
+    queue = PriorityQueue()
+    for entry in [queue.push(number, None) for number in range(10)]:
+        assert queue in gc.get_referrers(entry)

@@ -5,29 +5,14 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-from helpers import require, run_python
+from helpers import REAL, run_on
 
 import timerwheel
 from timerwheel._install import MODULES
 
-REAL = ["epoll", "poll", "select", "asyncio", "uvloop", "gi", "threadedselect"]
 ELSEWHERE = ["cf", "glib2", "iocp", "kqueue", "win32", "wx"]
-
-INSTALL = """
-    import json, sys
-    import timerwheel
-    name, clock = sys.argv[1], sys.argv[2]
-    if name == "uvloop":
-        import uvloop
-        from timerwheel.reactors import asyncioreactor
-        asyncioreactor.install(uvloop.new_event_loop())
-    else:
-        timerwheel.install(name, clock=clock)
-    from twisted.internet import reactor
-"""
 
 SPARSE = """
     passes = []
@@ -95,16 +80,11 @@ BUSY = """
 """
 
 
-def run(name: str, program: str, clock: str = "wall") -> Any:
-    require(name)
-    return run_python(INSTALL + program, name, clock)
-
-
 @pytest.mark.parametrize("name", REAL)
 def test_one_pass_a_timer_and_never_early(name: str) -> None:
     """libuv#4773, uvloop#739, uvloop#233, cpython#127859, twisted#9935: early by a floored clock,
     or spinning until it is time."""
-    result = run(name, SPARSE)
+    result = run_on(name, SPARSE)
     assert result["timers"] == 24
     assert result["earliest"] >= 0
     # Twisted's own loop of the threaded reactor makes two passes a turn. The first call from a
@@ -115,13 +95,13 @@ def test_one_pass_a_timer_and_never_early(name: str) -> None:
 
 @pytest.mark.parametrize("name", REAL)
 def test_busy_with_timers_threads_and_connections(name: str) -> None:
-    result = run(name, BUSY)
+    result = run_on(name, BUSY)
     assert result == {"thread": "thread", "ordered": True, "last": "sooner", "echoes": True}
 
 
 @pytest.mark.parametrize("name", ["epoll", "select", "asyncio"])
 def test_with_the_steady_clock(name: str) -> None:
-    assert run(name, BUSY, "steady")["ordered"]
+    assert run_on(name, BUSY, "steady")["ordered"]
 
 
 @pytest.mark.filterwarnings(

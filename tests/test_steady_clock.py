@@ -25,8 +25,12 @@ def test_reads_as_wall_time_and_goes_with_the_monotonic_clock() -> None:
 
 PROGRAM = """
     import json, os, struct, sys, time
-    import timerwheel
-    timerwheel.install(sys.argv[1], clock=sys.argv[2])
+    if sys.argv[2] == "stock":
+        from twisted.application.reactors import installReactor
+        installReactor(sys.argv[1])
+    else:
+        import timerwheel
+        timerwheel.install(sys.argv[1], clock=sys.argv[2])
     from twisted.internet import reactor
     path = os.environ["WALL_CLOCK_OFFSET"]
     def step(seconds):
@@ -66,11 +70,11 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def step_under(shim: Path, tmp_path: Path, name: str, step: int) -> Any:
+def step_under(shim: Path, tmp_path: Path, name: str, step: int, clock: str = "steady") -> Any:
     offset = tmp_path / "offset"
     offset.write_bytes(struct.pack("l", 0))
     return run_python(
-        PROGRAM, name, "steady", str(step), LD_PRELOAD=str(shim), WALL_CLOCK_OFFSET=str(offset)
+        PROGRAM, name, clock, str(step), LD_PRELOAD=str(shim), WALL_CLOCK_OFFSET=str(offset)
     )
 
 
@@ -85,3 +89,14 @@ def test_steps_of_an_hour_both_ways(shim: Path, tmp_path: Path, name: str, step:
     assert result["late"] < 60
     assert result["wall"][0] > 0
     assert result["wall"][1] < 60
+
+
+@pytest.mark.parametrize("clock", ["stock", "wall"])
+def test_other_clocks_flood_when_the_wall_clock_steps(
+    shim: Path, tmp_path: Path, clock: str
+) -> None:
+    """twisted#2424, twisted#3899, twisted#5552: what "steady" is for. "wall" does as stock does."""
+    result = step_under(shim, tmp_path, "epoll", 3600, clock)
+    assert result["order"] == [number / 20 for number in range(1, 31)]
+    # The last was to be made after 1.5 s, and the clock stepped after 0.22.
+    assert result["early"] < -0.1

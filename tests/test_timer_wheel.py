@@ -124,6 +124,7 @@ def test_any_program_fires_as_a_sorted_list_would(seed: int, start: float) -> No
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("edge", [1, 63, 64, 65, 4095, 4096, 4097, 2**18, 2**24, 2**30, 2**36])
 def test_fires_neither_early_nor_late_at_the_edge_of_each_level(start: float, edge: int) -> None:
+    """folly: a timeout at the edge of a slot fired at once."""
     wheel = TimerWheel(start)
     fired: list[int] = []
     for ticks in (edge - 1, edge, edge + 1):
@@ -171,6 +172,7 @@ def test_a_timer_moved_later_keeps_no_claim_to_its_earlier_time() -> None:
 
 
 def test_a_far_timer_does_not_delay_near_ones_at_any_uptime() -> None:
+    """tokio#8334: late near 12 days of uptime."""
     wheel = TimerWheel(0.0)
     wheel.schedule(float("inf"), lambda: None)
     wheel.schedule(2.0**40, lambda: None)
@@ -196,6 +198,7 @@ def test_a_jump_of_a_year_fires_all_in_order() -> None:
 
 
 def test_what_a_callback_schedules_for_the_same_instant_waits_for_the_next_advance() -> None:
+    """aiohttp#10149, libuv#4245."""
     wheel = TimerWheel(10.0)
     fired: list[int] = []
 
@@ -390,6 +393,7 @@ def test_a_wheel_is_collected_with_what_it_holds() -> None:
 
 
 def test_dropping_the_wheel_in_a_callback_is_harmless() -> None:
+    """folly."""
     wheels = [TimerWheel(0.0)]
     fired: list[str] = []
     kept = wheels[0].schedule(1.0, fired.append, "kept")
@@ -418,6 +422,53 @@ def test_a_destructor_may_use_the_wheel() -> None:
     assert fired == ["from the destructor"] * 2
 
 
+def test_a_timer_that_has_fired_can_be_armed_again() -> None:
+    wheel = TimerWheel(0.0)
+    fired: list[str] = []
+    first = wheel.schedule(1.0, fired.append, "first")
+    wheel.advance(1.0)
+    wheel.schedule(2.0, fired.append, "second")
+    wheel.rearm(first, 2)
+    assert (first.active, first.when) == (True, 2.0)
+    wheel.check_invariants()
+    wheel.advance(2.0)
+    assert fired == ["first", "second", "first"]
+
+
+def test_a_timer_can_be_armed_again_by_its_own_callback() -> None:
+    """aiohttp#10149: for the same instant, under a clock that stands still."""
+    wheel = TimerWheel(0.0)
+    fired: list[float] = []
+
+    def callback() -> None:
+        fired.append(timer.when)
+        wheel.rearm(timer, 0.0)
+
+    timer = wheel.schedule(0.0, callback)
+    assert [wheel.advance(0.0) for _ in range(3)] == [1, 1, 1]
+    assert fired == [0.0] * 3
+
+
+def test_only_a_timer_that_has_fired_can_be_armed_again() -> None:
+    wheel = TimerWheel(0.0)
+    pending, cancelled = (wheel.schedule(1.0, print) for _ in range(2))
+    cancelled.cancel()
+    for timer in (pending, cancelled):
+        with pytest.raises(ValueError, match="has not fired"):
+            wheel.rearm(timer, 2.0)
+    with pytest.raises(TypeError):
+        wheel.rearm(None, 2.0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        wheel.rearm("timer", 2.0)  # type: ignore[arg-type]
+    fired = wheel.schedule(0.0, int)
+    wheel.advance(0.0)
+    for wrong, error in [(float("nan"), ValueError), ("soon", TypeError)]:
+        with pytest.raises(error):
+            wheel.rearm(fired, wrong)  # type: ignore[arg-type]
+    assert not fired.active
+    assert len(wheel) == 1
+
+
 def test_timers_that_are_over_take_no_memory() -> None:
     """Also if some are always due within a tick whose others have fired."""
     wheel = TimerWheel(0.0)
@@ -436,3 +487,56 @@ def test_timers_that_are_over_take_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[0] < 10_000
     finally:
         tracemalloc.stop()
+
+
+def test_timers_are_made_by_the_wheel_and_a_wheel_but_once() -> None:
+    with pytest.raises(TypeError, match=r"made by TimerWheel\.schedule"):
+        Timer()
+    wheel = TimerWheel(0.0)
+    wheel.__init__(5.0)  # type: ignore[misc]
+    wheel.schedule(5.5, int)
+    with pytest.raises(ValueError, match="holds timers"):
+        wheel.__init__(0.0)  # type: ignore[misc]
+    assert wheel.next_expiry() == 5.5
+
+
+def test_what_is_held_for_the_next_advance_is_seen_and_can_be_cancelled() -> None:
+    wheel = TimerWheel(10.0)
+    fired: list[str] = []
+
+    def callback() -> None:
+        for when, name in [(9.0, "kept"), (5.0, "cancelled"), (7.0, "moved")]:
+            made[name] = wheel.schedule(when, fired.append, name)
+        assert wheel.next_expiry() == 5.0
+        assert made["cancelled"].cancel()
+        assert wheel.next_expiry() == 7.0
+        made["moved"].reschedule(9.5)
+        assert wheel.next_expiry() == 9.0
+        wheel.check_invariants()
+
+    made: dict[str, Timer] = {}
+    wheel.schedule(10.0, callback)
+    assert wheel.advance(10.0) == 1
+    assert wheel.advance(10.0) == 2
+    assert fired == ["kept", "moved"]
+
+
+def test_the_collector_sees_each_timer_wherever_it_lies() -> None:
+    wheel = TimerWheel(0.0)
+    seen: list[bool] = []
+
+    def look(timers: list[Timer]) -> None:
+        seen.extend(wheel in gc.get_referrers(timer) for timer in timers)
+
+    def fail() -> None:
+        look([wheel.schedule(0.0, int)])  # held
+        raise ZeroDivisionError
+
+    ahead = [wheel.schedule(when, int) for when in (5.0, 5000.0, 1e7, 1e9, float("inf"))]
+    wheel.schedule(1.0, fail)
+    due = [wheel.schedule(1.0, int)]
+    with pytest.raises(ZeroDivisionError):
+        wheel.advance(1.0)
+    due.append(wheel.schedule(0.5, int))
+    look(ahead + due)
+    assert seen == [True] * 8

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import resource
+import select
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +15,7 @@ import pytest
 from timerwheel._alarm import Alarm
 from timerwheel._wakers import corefoundation, milliseconds, waker_for
 from timerwheel._wakers.alarm import AlarmWaker
+from timerwheel._wakers.asyncio import AsyncioWaker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
 from timerwheel.reactors.pollreactor import PollReactor
 
@@ -54,6 +60,30 @@ def test_the_waker_for_core_foundation() -> None:
     assert len(set_anew) == 3
 
 
+def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
+    """callLater(0) took one or two there: its timers, which count whole ms, are rounded up."""
+    armed: list[float] = []
+
+    class Loop:
+        __module__ = "uvloop"
+
+        def time(self) -> float:
+            return time.monotonic()
+
+        def call_at(self, when: float, callback: object) -> None:
+            armed.append(when - self.time())
+
+    class Reactor(Waits):
+        _asyncioEventloop = Loop()
+        _timerHandle = _onTimer = None
+
+        def timeout(self) -> float:
+            return 0
+
+    AsyncioWaker(Reactor()).reschedule()
+    assert armed[0] <= 0
+
+
 def test_chosen_by_twisteds_module_also_for_subclasses() -> None:
     windows = type("IOCPReactor", (Waits,), {"__module__": "twisted.internet.iocpreactor.reactor"})
     subclass: Any = type("Subclass", (windows,), {})
@@ -77,10 +107,23 @@ def test_without_a_descriptor_for_the_alarm_the_wait_is_rounded_up(
     assert reactor.waits == [up_to_whole_milliseconds(0.0004)]
 
 
-def test_the_alarm_is_set_anew_only_for_another_time() -> None:
-    import select
-    import time
+def test_an_alarm_that_cannot_be_made_or_set_says_so() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="timerfd_create") as raised:
+            Alarm()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised.value.errno == errno.EMFILE
+    alarm = Alarm()
+    os.close(alarm.fileno())
+    with pytest.raises(OSError, match="timerfd_settime") as raised:
+        alarm.set(1)
+    assert raised.value.errno == errno.EBADF
 
+
+def test_the_alarm_is_set_anew_only_for_another_time() -> None:
     poll = select.poll()
     alarm = Alarm()
     poll.register(alarm.fileno(), select.POLLIN)

@@ -31,6 +31,7 @@ cdef class TimerWheel:
     cdef object walked          # always None: an object attribute makes Cython's type one that is walked
     cdef object __weakref__
 
+    cpdef rearm(self, Timer timer, double when)
     cdef int begin_pass(self, double now) except -1
     cdef void end_pass(self) noexcept
     cdef void detach_all(self) noexcept
@@ -116,6 +117,8 @@ cdef class PriorityQueue:
     cdef object walked          # always None, as in TimerWheel
     cdef object __weakref__
 
+    cdef int insert(self, PriorityEntry entry, double priority) except -1
+    cdef int reprioritize(self, PriorityEntry entry, double priority) except -1
     cdef void detach_all(self) noexcept
     cdef PriorityEntry held(self, object entry)
     cdef PriorityEntry take(self, PriorityEntry entry)

@@ -19,6 +19,7 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     call_queue      CallQueue: what a reactor owns
     call_clock      CallClock: what a clock that is moved by hand is made from
     priority_queue  PriorityQueue and its PriorityEntry
+    build           how the extension was compiled
 
 The levels. A tick is 2**-10 s. An entry whose tick differs from the current one
 in bit b, and in none above, is in level b // 6, in the slot that the level's six
@@ -177,3 +178,4 @@ include "delayed_call.pxi"
 include "call_queue.pxi"
 include "call_clock.pxi"
 include "priority_queue.pxi"
+include "build.pxi"

@@ -235,6 +235,7 @@ cdef class CallQueue(TimerWheel):
         unlink(handle)
         drop_callback(handle)
         if call is None:        # the collector has cleared it
+            # unreached: it clears a reactor, and with it the queue, before the younger calls
             return 0
         try:
             call.called = 1

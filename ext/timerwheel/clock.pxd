@@ -34,6 +34,7 @@ cdef inline double wall_seconds() except? -1.0:
     cdef int64_t ns
     if HAS_CLOCK_GETTIME and read_clock_ns(False, &ns) == 0:
         return <double>ns / 1e9
+    # unreached: only where there is no clock_gettime(), on Windows
     from time import time
     return time()
 
@@ -43,5 +44,6 @@ cdef inline double monotonic_seconds() except? -1.0:
     cdef int64_t ns
     if HAS_CLOCK_GETTIME and read_clock_ns(True, &ns) == 0:
         return <double>ns / 1e9
+    # unreached: only where there is no clock_gettime(), on Windows
     from time import monotonic
     return monotonic()

@@ -5,7 +5,6 @@
 # would cost, and the memory of the last few is kept for the next.
 
 
-@cython.internal
 cdef class Handle:
     """What a wheel holds: an entry, and what is to be called when it falls due."""
 
@@ -83,6 +82,7 @@ cdef inline int invoke(Handle handle) except -1:
     """Call func. The handle keeps it, and so may be asked for it afterwards."""
     cdef object func, args
     if handle._func == NULL:        # the collector has cleared it, and its wheel is garbage too
+        # unreached: a destructor in C, run while that is taken apart, would have to advance it
         return 0
     func = <object>handle._func
     if handle._args == NULL and handle._kw == NULL:

@@ -1,11 +1,18 @@
 # The priority queue by itself.
 
+from types import GenericAlias
+
 
 cdef class PriorityEntry:
     """An item in a PriorityQueue, as push() returns it.
 
     item is what was pushed. It stays when the entry has left the queue.
     """
+
+    @classmethod
+    def __class_getitem__(cls, item):
+        """PriorityEntry[str], for type checkers."""
+        return GenericAlias(cls, item)
 
     def __init__(self):
         raise TypeError("a PriorityEntry is made by PriorityQueue.push()")
@@ -48,6 +55,11 @@ cdef class PriorityQueue:
     heap.
     """
 
+    @classmethod
+    def __class_getitem__(cls, item):
+        """PriorityQueue[str], for type checkers."""
+        return GenericAlias(cls, item)
+
     def __cinit__(self):
         heap_init(&self.heap)
 
@@ -77,16 +89,9 @@ cdef class PriorityQueue:
 
         Raises ValueError if priority is NaN, TypeError if it is no number.
         """
-        cdef double key = as_time(priority)
         cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
-        heap_reserve(&self.heap, self.heap.size + 1)
         entry.item = item
-        entry.entry.when = key
-        entry.entry.sequence = self.sequence
-        entry.owner = <PyObject *>self
-        self.sequence += 1
-        heap_push(&self.heap, &entry.entry)
-        Py_INCREF(entry)
+        self.insert(entry, as_time(priority))
         return entry
 
     def pop(self):
@@ -104,9 +109,7 @@ cdef class PriorityQueue:
     def update(self, entry, priority):
         """Give an entry another priority. Raises ValueError if it is not in this queue, or for NaN."""
         cdef double key = as_time(priority)
-        cdef PriorityEntry held = self.held(entry)
-        held.entry.when = key
-        heap_update(&self.heap, &held.entry)
+        self.reprioritize(self.held(entry), key)
 
     def clear(self):
         """Remove all items."""
@@ -120,6 +123,23 @@ cdef class PriorityQueue:
         for index in range(self.heap.size):
             if entry_object(self.heap.nodes[index].entry).owner != <PyObject *>self:
                 raise AssertionError("an entry does not know its queue")
+
+    cdef int insert(self, PriorityEntry entry, double priority) except -1:
+        """Take in an entry that is in no queue, behind those of its priority."""
+        heap_reserve(&self.heap, self.heap.size + 1)
+        entry.entry.when = priority
+        entry.entry.sequence = self.sequence
+        entry.owner = <PyObject *>self
+        self.sequence += 1
+        heap_push(&self.heap, &entry.entry)
+        Py_INCREF(entry)
+        return 0
+
+    cdef int reprioritize(self, PriorityEntry entry, double priority) except -1:
+        """Give an entry of this queue another priority."""
+        entry.entry.when = priority
+        heap_update(&self.heap, &entry.entry)
+        return 0
 
     cdef void detach_all(self) noexcept:
         """Let go of all entries, once they are out of the queue."""

@@ -8,6 +8,7 @@ hole: its node keeps its key and loses its entry.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 
 from timerwheel.bits cimport prefetch
@@ -70,10 +71,11 @@ cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
     return True
 
 
-cdef inline bint nodes_are_sorted(const Node *nodes, size_t size) noexcept nogil:
+cdef inline bint run_is_sorted(const Run *run, size_t start) noexcept nogil:
+    """Whether the nodes from start on are in order."""
     cdef size_t index
-    for index in range(1, size):
-        if node_precedes(&nodes[index], &nodes[index - 1]):
+    for index in range(start + 1, run.tail):
+        if node_precedes(&run.nodes[index], &run.nodes[index - 1]):
             return False
     return True
 
@@ -128,13 +130,14 @@ cdef inline Node *merge_sort(Node *nodes, Node *scratch, size_t size) noexcept n
 
 cdef inline bint run_sort(Run *run, size_t start) noexcept nogil:
     """Sort the nodes from start on. False, changing nothing, when there is no memory."""
-    cdef Node *nodes = &run.nodes[start]
+    cdef Node *nodes
     cdef Node *scratch
     cdef Node *merged
     cdef size_t index, size = run.tail - start
     # Timeouts of one length fall due in the order in which they were made.
-    if nodes_are_sorted(nodes, size):
+    if run_is_sorted(run, start):
         return True
+    nodes = &run.nodes[start]
     if size <= INSERTION_LIMIT:
         insertion_sort(nodes, size)
         return True
@@ -163,13 +166,13 @@ cdef inline Node *run_first(Run *run) noexcept nogil:
 
 cdef inline Entry *run_take(Run *run) noexcept nogil:
     """Remove and return the entry of the first node, which is no hole."""
-    cdef const char *coming
+    cdef uintptr_t coming
     if run.tail - run.head > FETCH_AHEAD:
         # Those that come next lie anywhere in memory. (A prefetch of nothing is harmless.)
-        coming = <const char *>run.nodes[run.head + FETCH_AHEAD].entry
-        prefetch(coming - 16)
-        prefetch(coming + 48)
-        prefetch(coming + 108)
+        coming = <uintptr_t>run.nodes[run.head + FETCH_AHEAD].entry
+        prefetch(<const void *>(coming - 16))
+        prefetch(<const void *>(coming + 48))
+        prefetch(<const void *>(coming + 108))
     run.head += 1
     return run.nodes[run.head - 1].entry
 
@@ -196,4 +199,4 @@ cdef inline bint run_is_sound(const Run *run) noexcept nogil:
         node = &run.nodes[index]
         if node.entry != NULL and (node.entry.place != RUN or node.entry.when != node.when):
             return False
-    return nodes_are_sorted(&run.nodes[run.head], run.tail - run.head)
+    return run_is_sorted(run, run.head)

@@ -6,7 +6,6 @@ smaller tick means an earlier time. Times too large or too small for a tick
 (infinity among them) share the last or the first one.
 """
 
-from libc.math cimport HUGE_VAL, nextafter
 from libc.stdint cimport int64_t, uint64_t
 
 
@@ -32,12 +31,12 @@ cdef inline uint64_t tick_of(double when) noexcept nogil:
         ticks = <int64_t>scaled
         if ticks > scaled:      # the cast rounds towards zero: round down
             ticks -= 1
-    return <uint64_t>(ticks + <int64_t>TICK_LIMIT)
+    return <uint64_t>ticks + <uint64_t>TICK_LIMIT   # unsigned: the last tick is one too many for int64_t
 
 
 cdef inline double tick_start(uint64_t tick) noexcept nogil:
-    """A time that is not after any time in the tick."""
-    cdef double start = <double>(<int64_t>tick - <int64_t>TICK_LIMIT) / TICKS_PER_SECOND
-    while tick_of(start) > tick:    # beyond 2**53 ticks the division may round up
-        start = nextafter(start, -HUGE_VAL)
-    return start
+    """The time at which a tick starts: exact for each at which a slot may start.
+
+    Such a tick is that of a float with some low bits cleared, which a float can hold too.
+    """
+    return <double><int64_t>(tick - <uint64_t>TICK_LIMIT) / TICKS_PER_SECOND

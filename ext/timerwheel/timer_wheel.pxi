@@ -32,7 +32,8 @@ cdef class Timer(Handle):
     def reschedule(self, when):
         """Give the timer another deadline, sooner or later, keeping its turn among equal ones.
 
-        Raises ValueError if it has fired or been cancelled, or if when is NaN.
+        Raises ValueError if it has fired (TimerWheel.rearm() is for those) or been
+        cancelled, or if when is NaN.
         """
         cdef double time = as_time(when)
         if self.owner == NULL:
@@ -89,6 +90,20 @@ cdef class TimerWheel:
         set_callback(timer, func, args, kw)
         link(self, timer, time)
         return timer
+
+    cpdef rearm(self, Timer timer, double when):
+        """Have a timer that has fired fire again, at when: its callback is still with it.
+
+        Raises TypeError if it is no Timer; ValueError if when is NaN, or if the timer
+        has not fired yet or was cancelled.
+        """
+        if timer is None:
+            raise TypeError("None is no timer")
+        if isnan(when):
+            raise ValueError("a time cannot be NaN")
+        if timer.owner != NULL or timer._func == NULL:
+            raise ValueError(f"the timer has not fired: {timer!r}")
+        link(self, timer, when)
 
     def advance(self, now):
         """Call all that is due at now, in order; return how many were called.

@@ -523,13 +523,23 @@ cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
 
 # Invariants, for tests.
 
+cdef inline const char *wheel_ahead_fault(const Wheel *wheel, const Entry *entry) noexcept nogil:
+    """Whether what is remembered of slots and overflow is true of an entry in them."""
+    if wheel.earliest != NULL and entry.when < wheel.earliest.when:
+        return "the earliest entry is not the earliest"
+    if wheel.credit and entry.when < wheel.bound:
+        return "an entry is before the bound"
+    return NULL
+
+
 cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
     cdef SlotWalk walk
     cdef Entry *entry
+    cdef const char *fault
     cdef uint64_t start = wheel_slot_start(wheel, number, slot)
     walk_start(&walk, &wheel.levels[number].slots[slot])
     entry = walk_next(&walk)
-    if entry != NULL and start < wheel.elapsed:
+    if start < wheel.elapsed:
         return "an occupied slot is behind the current tick"
     while entry != NULL:
         if entry.links.next.previous != &entry.links:
@@ -538,9 +548,23 @@ cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned
             return "an entry does not know its slot"
         if tick_of(entry.when) < start:
             return "an entry is earlier than its slot"
-        if wheel.earliest != NULL and entry.when < wheel.earliest.when:
-            return "the earliest entry is not the earliest"
+        fault = wheel_ahead_fault(wheel, entry)
+        if fault != NULL:
+            return fault
         entry = walk_next(&walk)
+    return NULL
+
+
+cdef inline const char *wheel_overflow_fault(const Wheel *wheel) noexcept nogil:
+    cdef const Links *item = wheel.overflow.next
+    cdef const char *fault
+    while item != &wheel.overflow:
+        if item.next.previous != item or (<const Entry *>item).place != OVERFLOW:
+            return "the overflow is broken"
+        fault = wheel_ahead_fault(wheel, <const Entry *>item)
+        if fault != NULL:
+            return fault
+        item = item.next
     return NULL
 
 
@@ -554,13 +578,19 @@ cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
     cdef int number, slot
     cdef const char *fault
     cdef size_t count = 0
+    if wheel.earliest != NULL and wheel.earliest.place != SLOT and wheel.earliest.place != OVERFLOW:
+        return "the earliest entry is not ahead"
+    fault = wheel_overflow_fault(wheel)
+    if fault != NULL:
+        return fault
     for number in range(LEVELS):
         if not level_is_sound(&wheel.levels[number]):
             return "a slot and its bits disagree"
         for slot in range(SLOTS):
-            fault = wheel_slot_fault(wheel, number, slot)
-            if fault != NULL:
-                return fault
+            if (wheel.levels[number].occupied >> slot) & 1:
+                fault = wheel_slot_fault(wheel, number, slot)
+                if fault != NULL:
+                    return fault
     if not heap_is_sound(&wheel.heap):
         return "the heap is out of order"
     if not run_is_sound(&wheel.run):

@@ -16,9 +16,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from timerwheel.commands.bench import command as bench
+from timerwheel.commands.info import command as info
+from timerwheel.commands.selftest import command as selftest
 from timerwheel.demo import command as demo
 
-COMMANDS = (demo,)
+COMMANDS = (info, bench, selftest, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +33,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m timerwheel",
         description="Faster timers for Twisted's reactors.",
-        epilog="exit codes: 0 all well, 1 something was found wrong, 2 it could not run",
+        epilog="""\
+examples:
+  python -m timerwheel info              is it there, and does it work with my reactor?
+  python -m timerwheel bench             what does it bring on this machine?
+  python -m timerwheel selftest          is it right on this machine?
+  python -m timerwheel COMMAND --help    what else there is to know of a command
+
+exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,
+something is not installed), 130 interrupted""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -1,5 +1,16 @@
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, ParamSpec, SupportsFloat, SupportsIndex, TypeAlias, final, overload
+from types import GenericAlias
+from typing import (
+    Any,
+    Final,
+    Generic,
+    ParamSpec,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    final,
+    overload,
+)
 
 from twisted.internet.base import DelayedCall as _StockDelayedCall
 from twisted.internet.base import ReactorBase
@@ -9,9 +20,13 @@ _Number: TypeAlias = SupportsFloat | SupportsIndex
 _Parameters = ParamSpec("_Parameters")
 _Item = TypeVar("_Item", default=Any)
 
+BUILD_SWITCHES: Final[str]
+CYTHON_VERSION: Final[str]
+
 # Arguments of type Never are none: the C slots under a call without arguments say they take any.
 
-class _Handle:
+@disjoint_base
+class Handle:
     @property
     def func(self) -> Callable[..., object]: ...
     @func.setter
@@ -26,7 +41,7 @@ class _Handle:
     def kw(self, kw: dict[str, Any]) -> None: ...
 
 @final
-class Timer(_Handle):
+class Timer(Handle):
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     @property
     def when(self) -> float: ...
@@ -46,6 +61,7 @@ class TimerWheel:
         *args: _Parameters.args,
         **kw: _Parameters.kwargs,
     ) -> Timer: ...
+    def rearm(self, timer: Timer, when: _Number) -> None: ...
     def advance(self, now: _Number) -> int: ...
     def next_expiry(self) -> float | None: ...
     def check_invariants(self) -> None: ...
@@ -56,7 +72,7 @@ class SteadyClock:
     def __call__(self, *args: Never, **kw: Never) -> float: ...
 
 @final
-class DelayedCall(_Handle):
+class DelayedCall(Handle):
     debug: bool
     creator: Sequence[str] | None
     canceller: Callable[[Any], object]
@@ -96,7 +112,7 @@ class DelayedCall(_Handle):
     def __hash__(self) -> int: ...
 
 @final
-class AdoptedCall(_Handle):
+class AdoptedCall(Handle):
     def canceller(self, call: _StockDelayedCall) -> None: ...
     def resetter(self, call: _StockDelayedCall) -> None: ...
 
@@ -144,6 +160,7 @@ class CallsInOrder(Sequence[DelayedCall]):
 
 @disjoint_base
 class PriorityEntry(Generic[_Item]):
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __init__(self, *args: Never, **kw: Never) -> None: ...
     @property
     def item(self) -> _Item: ...
@@ -154,6 +171,7 @@ class PriorityEntry(Generic[_Item]):
 
 @disjoint_base
 class PriorityQueue(Generic[_Item]):
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __len__(self) -> int: ...
     def __contains__(self, entry: object) -> bool: ...
     def __iter__(self) -> Iterator[_Item]: ...

@@ -12,6 +12,8 @@ class Waker:
     reactor: a ReactorBase, whose private attributes the wakers of its kind know.
     """
 
+    # How finely the end of a wait can be set, in words.
+    precision = "microseconds, by the reactor's own wait"
     # Called when the earliest deadline moves before the one that timeout() told last.
     hook: Callable[[], None] | None = None
 

@@ -23,6 +23,8 @@ except ImportError:  # not Linux
 class AlarmWaker(MillisecondWaker):
     """Waits without a limit for I/O, the alarm included."""
 
+    precision = "microseconds, by a timerfd"
+
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._alarm: Alarm | None = None

@@ -13,6 +13,8 @@ from timerwheel._wakers._waker import Waker
 class AsyncioWaker(Waker):
     """Keeps `_timerHandle` of the reactor armed for the earliest deadline."""
 
+    precision = "as the event loop's own: whole milliseconds on epoll and on uvloop"
+
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._loop = reactor._asyncioEventloop
@@ -51,8 +53,10 @@ class AsyncioWaker(Waker):
 def _whole_milliseconds_after(timeout: float) -> float:
     """The loop's time for uvloop, whose timers count whole ms of a clock that was read at the last
     turn of the loop, and rounded down: early otherwise, and more so the longer ago that was.
+
+    What is due already is due at once: the loop takes no timer for a time that is past.
     """
-    return ceil((monotonic() + timeout) * 1000) / 1000
+    return ceil((monotonic() + timeout) * 1000) / 1000 if timeout else 0.0
 
 
 def make(reactor: Any) -> Waker:

@@ -10,6 +10,8 @@ from timerwheel._wakers._waker import Waker
 class CoreFoundationWaker(Waker):
     """Has the reactor set its timer, which takes a precise date, anew. Not tested: macOS only."""
 
+    precision = "as the run loop's own"
+
     def hook(self) -> None:
         self.reactor._scheduleSimulate()
 

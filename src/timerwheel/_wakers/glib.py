@@ -12,6 +12,8 @@ from timerwheel._wakers._waker import Waker
 class GLibWaker(Waker):
     """Keeps `_simtag`, the id of the reactor's timeout source, set for the earliest deadline."""
 
+    precision = "whole milliseconds"
+
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"_reschedule": self.reschedule}
 

@@ -15,6 +15,8 @@ from timerwheel._wakers._waker import Waker
 class MillisecondWaker(Waker):
     """Rounds the wait up."""
 
+    precision = "whole milliseconds"
+
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"doIteration": self.wait}
 

@@ -16,6 +16,8 @@ GRACE = 1.0
 class ThreadedWaker(Waker):
     """Wakes the thread only when it would sleep too long; Twisted does so at each callLater."""
 
+    precision = "microseconds, by a select() in a thread"
+
     def methods(self) -> dict[str, Callable[..., Any]]:
         # That of Twisted 23.10 is another, which cannot run by itself.
         return {"doIteration": self.wait} if hasattr(self.reactor, "_selectOnce") else {}

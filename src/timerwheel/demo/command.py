@@ -8,15 +8,21 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from timerwheel.commands.common import count, obstacle
 from timerwheel.demo.plan import Plan
 from timerwheel.demo.result import SideResult
 from timerwheel.demo.runner import DemoError, NotStartedError, run_side
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from timerwheel.commands.common import Commands
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """
+    Shows defaults, and leaves the lines of examples as they are.
+    """
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,20 +30,25 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "demo",
         help="run an echo server under load on the stock reactor and on ours, and compare",
-        description="Runs an echo server under load, with the timers of a busy router beside it,"
-        " once on the stock reactor and once on ours, each in a process of its own, and prints"
-        " what both took. Needs `pip install timerwheel[demo]`.",
-        epilog="exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could"
-        " not run",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="""\
+Runs an echo server under load, with the timers of a busy router beside it, once on the
+stock reactor and once on ours, each in a process of its own, and prints what both took.
+Needs `pip install timerwheel[demo]`.""",
+        epilog="""\
+examples:
+  python -m timerwheel demo
+  python -m timerwheel demo --reactor asyncio --seconds 30 --timers 1,000,000
+
+exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
+        formatter_class=_HelpFormatter,
     )
     add = parser.add_argument
     add("--seconds", type=_seconds, default=10.0, metavar="S", help="how long to measure a side")
-    add("--connections", type=_count, default=200, metavar="N", help="how many clients")
-    add("--timers", type=_count, default=300_000, metavar="N", help="how many extra timers")
+    add("--connections", type=count, default=200, metavar="N", help="how many clients")
+    add("--timers", type=count, default=300_000, metavar="N", help="how many extra timers")
     add(
         "--churn",
-        type=_count,
+        type=count,
         default=30_000,
         metavar="N",
         help="timer operations a second in the background: arm, push back, cancel in equal parts",
@@ -53,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
     @return: the exit code.
     """
-    obstacle = _obstacle()
-    if obstacle is not None:
-        print(obstacle, file=sys.stderr)
+    lacking = obstacle("demo")
+    if lacking is not None:
+        print(lacking, file=sys.stderr)
         return 2
     plan = Plan(options.seconds, options.connections, options.timers, options.churn)
     try:
@@ -94,28 +105,6 @@ def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool)
     from timerwheel.demo.report import print_report
 
     print_report(plan, results)
-
-
-def _obstacle() -> str | None:
-    """
-    @return: one sentence that says what is not installed; `None` when all is there.
-    """
-    if find_spec("rich") is None:
-        return "The demo draws its table with rich: pip install timerwheel[demo]"
-    return None
-
-
-def _count(text: str) -> int:
-    """
-    @raise argparse.ArgumentTypeError: `text` is not a whole number above zero.
-    """
-    try:
-        number = int(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return number
 
 
 def _seconds(text: str) -> float:

@@ -1,0 +1,35 @@
+"""
+What the commands share.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def count(text: str) -> int:
+    """
+    @raise argparse.ArgumentTypeError: `text` is not a whole number above zero.
+    """
+    try:
+        number = int(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return number
+
+
+def obstacle(command: str) -> str | None:
+    """
+    @return: one sentence that says what a command lacks which draws with rich; `None` when all is
+        there.
+    """
+    if find_spec("rich") is None:
+        return f"The {command} draws its table with rich: pip install timerwheel[demo]"
+    return None

@@ -1,0 +1,3 @@
+"""
+What is installed here: versions, reactors, clocks, for a bug report and before one.
+"""

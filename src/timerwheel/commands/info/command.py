@@ -1,0 +1,130 @@
+"""
+The `info` command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from timerwheel._install import MODULES
+from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
+from timerwheel.commands.versions import versions
+
+if TYPE_CHECKING:
+    from timerwheel.commands.common import Commands
+
+CLOCKS = {"wall": time.get_clock_info("time"), "steady": time.get_clock_info("monotonic")}
+"""The clocks that `timerwheel.install` takes, and what Python knows of those they read."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its arguments."""
+    parser = commands.add_parser(
+        "info",
+        help="tell what is installed: versions, reactors, clocks, and whether the wheel is active",
+        description="""\
+Tells the versions of all that has a part in timers, which reactors are available
+here, whether the wheel is active on each once timerwheel.install(NAME) has made it,
+how precisely it then wakes, and which clocks there are. Each reactor is tried in a
+process of its own.""",
+        epilog="""\
+examples:
+  python -m timerwheel info
+  python -m timerwheel info --reactor epoll
+  python -m timerwheel info --json > report.json
+
+To see whether the wheel is active inside a program that runs, look at a handle:
+  isinstance(reactor.callLater(0, int), timerwheel.DelayedCall)
+
+exit codes: 0 the wheel is active on the reactor (the default one, without --reactor),
+1 the reactor is there, but the wheel is not active, 2 the reactor is not available""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--reactor",
+        choices=["default", *MODULES],
+        metavar="NAME",
+        help=f"tell of this reactor alone: default, {', '.join(MODULES)}",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the lines")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """
+    Find out and print.
+
+    @return: the exit code.
+    """
+    names = [options.reactor] if options.reactor else ["default", *MODULES]
+    findings = _probe_all([TWISTEDS_OWN, *names])
+    facts = {
+        "versions": versions(),
+        "clocks": {name: _clock(clock) for name, clock in CLOCKS.items()},
+        "without_install": findings.pop(TWISTEDS_OWN),
+        "reactors": findings,
+    }
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_lines(facts)
+    return _exit_code(findings[names[0]])
+
+
+def _probe_all(names: Sequence[str]) -> dict[str, Finding]:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return dict(zip(names, threads.map(probe, names), strict=True))
+
+
+def _clock(clock: Any) -> dict[str, Any]:
+    """
+    @return: how it is read, and the seconds between two readings that can be told apart. Either
+        clock reads as seconds since 1970, of which a float has no finer ones.
+    """
+    return {
+        "implementation": clock.implementation,
+        "resolution": max(clock.resolution, math.ulp(time.time())),
+        "may_be_stepped": clock.adjustable,
+    }
+
+
+def _exit_code(finding: Finding) -> int:
+    if finding["reactor"] is None:
+        return 2
+    return 0 if finding["wheel"] else 1
+
+
+def _print_lines(facts: dict[str, Any]) -> None:
+    for name, version in facts["versions"].items():
+        _print_line(name, version)
+    for name, clock in facts["clocks"].items():
+        stepped = (
+            "steps when the system's time is set" if clock["may_be_stepped"] else "never steps"
+        )
+        _print_line(
+            f"{name} clock",
+            f"{clock['implementation']}, resolution {clock['resolution'] * 1e6:.3g} us, {stepped}",
+        )
+    _print_line("Twisted's default", _sentence(facts["without_install"]))
+    print("After timerwheel.install(NAME):")
+    for name, finding in facts["reactors"].items():
+        _print_line(f"  {name}", _sentence(finding))
+
+
+def _print_line(name: str, text: str) -> None:
+    print(f"{name:18}{text}")
+
+
+def _sentence(finding: Finding) -> str:
+    if finding["reactor"] is None:
+        return f"not available: {finding['reason']}"
+    if not finding["wheel"]:
+        return f"wheel not active; {finding['reactor']}"
+    return f"wheel active; {finding['reactor']}; wakes: {finding['wakes']}"

@@ -1,0 +1,39 @@
+"""
+The versions of all that has a part in how timers work here.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from timerwheel._core import BUILD_SWITCHES, CYTHON_VERSION
+
+
+def versions() -> dict[str, str]:
+    """
+    @return: what there is, and its version.
+    """
+    return {
+        "timerwheel": _package("timerwheel"),
+        "build": BUILD_SWITCHES or "release",
+        "cython": CYTHON_VERSION,
+        "python": f"{platform.python_version()}, {platform.python_implementation()}",
+        "twisted": _package("twisted"),
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip() or "not known",
+    }
+
+
+def versions_in_a_line() -> str:
+    """
+    @return: the same, for people who read from left to right.
+    """
+    return "; ".join(f"{name} {what}" for name, what in versions().items())
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not known, its package has no metadata here"

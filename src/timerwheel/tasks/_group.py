@@ -1,0 +1,60 @@
+"""A group: tasks that share a limit, and take fair turns with those of other groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from timerwheel._tasks import GroupBase
+
+if TYPE_CHECKING:
+    from timerwheel.tasks._scheduler import Scheduler
+
+
+class Group(GroupBase):
+    """Tasks that take turns with those of other groups. Made by `Scheduler.group()`.
+
+    `ready` and `running` tell how many of its tasks wait for their turn and run.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(
+        self, scheduler: Scheduler, name: str, weight: float, max_running: int | None
+    ) -> None:
+        self.name = name
+        self.weight = weight
+        self._limit = as_limit(max_running)
+        self._scheduler = scheduler
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name!r} ready={self.ready} running={self.running}>"
+
+    @property
+    def weight(self) -> float:
+        """The share of turns that the group gets while others wait too. May be changed."""
+        return 1 / self.stride
+
+    @weight.setter
+    def weight(self, weight: float) -> None:
+        if not 0 < weight < float("inf"):
+            raise ValueError(f"a weight must be a positive number, not {weight!r}")
+        self.stride = 1 / weight
+
+    @property
+    def max_running(self) -> int | None:
+        """How many of its tasks may run at once, or None for no limit. May be changed."""
+        return None if self._limit < 0 else self._limit
+
+    @max_running.setter
+    def max_running(self, max_running: int | None) -> None:
+        self._limit = as_limit(max_running)
+        self._scheduler._group_changed(self)
+
+
+def as_limit(max_running: int | None) -> int:
+    """A limit as the extension knows it, -1 for none. Raises ValueError if nothing could run."""
+    if max_running is None:
+        return -1
+    if max_running < 1:
+        raise ValueError(f"max_running must be at least 1, or None, not {max_running!r}")
+    return max_running
