@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import run_python
+from helpers import require, run_python
 from twisted.application.reactors import NoSuchReactor, getReactorTypes
 
 import timerwheel
@@ -44,6 +44,26 @@ def test_an_installed_reactor_is_twisteds_own_error_with_advice() -> None:
     for said in result[0]:
         assert said.startswith("reactor already installed: ")
         assert "timerwheel.accelerate(reactor)" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["epoll", "poll", "select", "asyncio", "threadedselect", "gi", "gtk3"]
+)
+def test_each_module_installs_its_reactor(name: str) -> None:
+    """As Scrapy does."""
+    require("gi" if name == "gtk3" else name)
+    result = run_python(
+        """
+        import json, sys
+        from importlib import import_module
+        module = import_module(f"timerwheel.reactors.{sys.argv[1]}")
+        module.install()
+        from twisted.internet import reactor
+        print(json.dumps([type(reactor) is module.make, "_timerwheel" in vars(reactor)]))
+        """,
+        MODULES[name],
+    )
+    assert result == [True, True]
 
 
 def test_a_name_that_is_not_known() -> None:
