@@ -109,7 +109,7 @@ cdef class CallQueue(TimerWheel):
         cdef DelayedCall own
         cdef AdoptedCall adopted
         cdef double now = read_clock(self.clock())
-        if self.wheel.count == 0 and not isnan(now):
+        if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
             wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
@@ -387,7 +387,7 @@ cdef inline DelayedCall schedule_by(
     when = now + seconds
     if isnan(when):
         raise ValueError("the clock says NaN")
-    if queue.wheel.count == 0:
+    if queue.wheel.count == 0 and queue.passes == 0:
         wheel_start(&queue.wheel, now)
     call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)
     call._time = when
