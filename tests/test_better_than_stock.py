@@ -236,7 +236,8 @@ ON_UVLOOP = """
 def test_the_asyncio_reactor_on_uvloop_makes_one_pass_a_timer() -> None:
     """Stock's is woken early by uvloop's whole milliseconds, and spins until it is time."""
     require("uvloop")
-    assert run_python(ON_UVLOOP, "stock")["passes"] > 50 * 2
+    # Not if the machine is so busy that it is woken late.
+    assert any(run_python(ON_UVLOOP, "stock")["passes"] > 50 * 2 for _ in range(10))
     ours = run_python(ON_UVLOOP, "ours")
     assert ours["passes"] <= 50 + 8
     assert ours["early"] <= 0

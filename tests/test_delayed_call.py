@@ -141,6 +141,13 @@ def test_a_new_call_is_activated_when_it_is_looked_at(either: Any) -> None:
     assert (call.time, call.delayed_time) == (108.0, 1.0)
 
 
+def test_a_new_call_is_not_activated_by_the_pass_that_was_before_it(either: Any) -> None:
+    either.runUntilCurrent()
+    call = either.callLater(0, function)
+    call.delay(5)
+    assert (call.time, call.delayed_time) == (100.0, 5.0)
+
+
 def test_a_delayed_call_is_activated_when_its_time_comes(either: Any, clock: FakeClock) -> None:
     call = either.callLater(5, function)
     either.runUntilCurrent()
@@ -318,6 +325,15 @@ def test_nan_does_not_wedge(reactor: Any, queue: CallQueue) -> None:
     assert endless.getTime() == float("inf")
     endless.reset(1)
     assert reactor.timeout() == 1.0
+    queue.check_invariants()
+
+
+def test_reset_of_a_call_that_was_due_for_ever(reactor: Any, queue: CallQueue) -> None:
+    """Minus infinity and any delay, added up, are no time to reset to: Twisted's gets NaN."""
+    call = reactor.callLater(5, function)
+    call.delay(float("-inf"))
+    call.reset(3)
+    assert (call.getTime(), reactor.timeout()) == (103.0, 3.0)
     queue.check_invariants()
 
 

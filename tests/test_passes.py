@@ -117,6 +117,26 @@ def test_a_pass_within_a_pass(reactor: Any) -> None:
     assert fired == ["second", "made in the outer", "outer"]
 
 
+@pytest.mark.parametrize("wheel", [False, True])
+def test_a_pass_within_a_pass_does_not_take_back_its_time(wheel: bool, clock: FakeClock) -> None:
+    """An empty wheel follows a clock that is stepped back, but not while a pass needs it."""
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    if wheel:
+        accelerate(reactor)
+    fired: list[str] = []
+
+    def outer() -> None:
+        clock.advance(-50)
+        reactor.runUntilCurrent()
+        reactor.callLater(10, fired.append, "due by the outer pass")
+        reactor.runUntilCurrent()
+
+    reactor.callLater(0, outer)
+    reactor.runUntilCurrent()
+    assert fired == ["due by the outer pass"]
+
+
 def test_failures_are_logged_as_twisted_logs_them(
     clock: FakeClock, events: list[LogEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:

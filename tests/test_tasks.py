@@ -306,6 +306,9 @@ def test_a_pass_ends_when_its_budget_is_used_up(log: list[Any]) -> None:
     reactor.runUntilCurrent()
     assert log == [0, 1, 2]
     assert reactor.timeout() == 0
+    reactor.runUntilCurrent()  # what the tasks wrote is sent after this turn of the loop
+    assert log == [0, 1, 2]
+    assert reactor.timeout() == 0
     reactor.runUntilCurrent()
     assert log == [0, 1, 2, 3, 4, 5]
     clock.advance(-3600)  # a step back of the clock ends a pass, not its budget
@@ -315,6 +318,19 @@ def test_a_pass_ends_when_its_budget_is_used_up(log: list[Any]) -> None:
         clock.advance(3600)
         reactor.runUntilCurrent()
     assert log == list(range(10))
+
+
+def test_the_call_after_a_budget_is_used_up_is_cancelled_with_its_tasks() -> None:
+    clock = FakeClock(1.7e9)
+    reactor = make_reactor(clock)
+    scheduler = Scheduler(reactor, budget=0.25)
+    for _ in range(10):
+        scheduler.call(clock.advance, 0.3)
+    for turns in range(4):
+        reactor.runUntilCurrent()
+        assert len(scheduler.tasks) == 9 - turns // 2
+    scheduler.close(0)
+    assert reactor.getDelayedCalls() == []
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan")])

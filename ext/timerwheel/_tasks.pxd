@@ -47,6 +47,7 @@ cdef class DispatcherBase:
     cdef double present_turn
     cdef Py_ssize_t ready_count
     cdef unsigned passes
+    cdef bint exhausted             # the last pass ended because its budget was used up
     cdef object wake                # the reactor's call, or None
     cdef double wake_time           # when that is due; inf if there is none, -inf if at once
 

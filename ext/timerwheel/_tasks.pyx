@@ -268,6 +268,7 @@ cdef class DispatcherBase:
                 spent = self.run(self.take()) - start
                 left -= 1
         finally:
+            self.exhausted = not 0.0 <= spent < self._budget
             self.passes -= 1
             self.review()
 
@@ -307,6 +308,14 @@ cdef class DispatcherBase:
 
     # The reactor's call.
 
+    def _rest(self):
+        """Leave the reactor a turn of its loop more before the next pass.
+
+        What Twisted writes in one turn it sends in the next: without this an answer would wait for
+        two passes, not one.
+        """
+        self.wake = self._reactor.callLater(0.0, self._pass)
+
     def _review(self):
         """Have the reactor call when there is something to do, and only then."""
         self.review()
@@ -331,7 +340,7 @@ cdef class DispatcherBase:
             return 0
         delay = max(0.0, when - self.now())
         if self.wake is None:
-            self.wake = self._reactor.callLater(delay, self._pass)
+            self.wake = self._reactor.callLater(delay, self._rest if self.exhausted else self._pass)
         else:
             self.wake.reset(delay)
         # The reactor's own sum may fall short of this by a rounding.

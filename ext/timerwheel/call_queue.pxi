@@ -109,7 +109,7 @@ cdef class CallQueue(TimerWheel):
         cdef DelayedCall own
         cdef AdoptedCall adopted
         cdef double now = read_clock(self.clock())
-        if self.wheel.count == 0 and not isnan(now):
+        if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
             wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
@@ -117,7 +117,6 @@ cdef class CallQueue(TimerWheel):
                 raise ValueError("the call is in a queue already")
             self.add(own, own._time + own._delayed_time)
             set_mark(own, DELAYED_NEW, False)
-            forget_functions(own)
         else:
             adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
             set_callback(adopted, call, NO_ARGUMENTS, None)
@@ -388,7 +387,7 @@ cdef inline DelayedCall schedule_by(
     when = now + seconds
     if isnan(when):
         raise ValueError("the clock says NaN")
-    if queue.wheel.count == 0:
+    if queue.wheel.count == 0 and queue.passes == 0:
         wheel_start(&queue.wheel, now)
     call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)
     call._time = when

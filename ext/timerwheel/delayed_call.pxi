@@ -267,16 +267,6 @@ cdef int set_own_attribute(DelayedCall call, str name, object value) except -1:
     return 0
 
 
-cdef int forget_functions(DelayedCall call) except -1:
-    """Forget what tell() tells: the call is in a queue."""
-    cdef dict attributes
-    if has_dict(call):
-        attributes = PyObject_GenericGetDict(call, NULL)
-        attributes.pop("canceller", None)
-        attributes.pop("resetter", None)
-    return 0
-
-
 cdef int tell(DelayedCall call, str name) except -1:
     """Tell the function that a call in no queue was given. There is none if its queue is gone."""
     cdef object function = own_attribute(call, name, None)
@@ -305,14 +295,14 @@ cdef inline double read_own_clock(DelayedCall call) except? -1.0:
 cdef inline void settle(DelayedCall call) noexcept:
     """Make the delay part of `time` if Twisted would have done so by now.
 
-    It does so when it first takes a new call into its heap, and when a pass finds that the
-    call's `time` has come. Only `time` and `delayed_time` can tell: the deadline is the same.
+    It does so when it first takes a new call into its heap, and when a pass finds that the `time`
+    of one in the heap has come. Only `time` and `delayed_time` can tell: the deadline is the same.
     """
     cdef CallQueue queue
     if call._delayed_time > 0.0 and call.owner != NULL:
         queue = <CallQueue>call.owner
-        if call._time <= queue.latest_pass or (
-                call.entry.mark & DELAYED_NEW and call.entry.sequence < queue.inserted):
+        if call.entry.sequence < queue.inserted and (
+                call.entry.mark & DELAYED_NEW or call._time <= queue.latest_pass):
             activate(call)
 
 

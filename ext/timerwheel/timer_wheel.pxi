@@ -144,6 +144,8 @@ cdef class TimerWheel:
     cdef int begin_pass(self, double now) except -1:
         self.passes += 1
         wheel_hold_new(&self.wheel)
+        if self.passes > 1 and self.wheel.count == 0:
+            return 0        # else it would stand at now, which may be before the pass around this one
         try:
             wheel_advance(&self.wheel, now)
         except BaseException:

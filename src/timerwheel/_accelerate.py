@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from heapq import heapify
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._core import CallQueue, DelayedCall
@@ -72,15 +73,21 @@ class Acceleration:
     def take_over(self) -> None:
         """Move the calls from Twisted's heap to the queue, and put its methods on the reactor."""
         stock = {name: getattr(self.reactor, name) for name in _HEAP}
+        calls = _in_order(stock["_pendingTimedCalls"], stock["_newTimedCalls"])
+        leave = Departure(self, calls, stock)
         try:
-            self._enter(*stock.values())
+            self._enter(calls)
         except BaseException:
-            self._leave(*stock.values())
+            leave()
             raise
 
     def give_back(self) -> None:
         """Undo take_over()."""
-        self._leave([], [], 0)
+        calls = self.queue.calls_in_order()
+        heap = list(calls)
+        heapify(heap)
+        leave = Departure(self, calls, dict(zip(_HEAP, (heap, [], 0), strict=True)))
+        leave()
         self.waker.detach()
 
     def claim(self) -> None:
@@ -88,10 +95,11 @@ class Acceleration:
         from twisted.python.runtime import seconds
 
         reactor_class = type(self.reactor)
-        for name, method in self.methods.items():
+        # (Not items(): where there is no memory for that, Python itself crashes.)
+        for name in self.methods:
             if _is_stock(reactor_class, name):
-                self.namespace.setdefault(name, method)
-            elif self.namespace.get(name) is method:
+                self.namespace.setdefault(name, self.methods[name])
+            elif self.namespace.get(name) is self.methods[name]:
                 del self.namespace[name]
         self.queue.claimed(reactor_class.seconds is seconds)
 
@@ -100,11 +108,11 @@ class Acceleration:
 
         ReactorBase.runUntilCurrent(self.reactor)
 
-    def _enter(self, pending: list[Any], new: list[Any], _: int) -> None:
-        """Take the calls of Twisted's lists over, and the reactor."""
+    def _enter(self, calls: list[Any]) -> None:
+        """Take over the calls, and the reactor."""
         from timerwheel._stock import BridgedHeap, NewCalls
 
-        for call in _in_order(pending, new):
+        for call in calls:
             self.queue.adopt(call)
         heap = BridgedHeap(self.reactor, self.queue)
         self.namespace.update(
@@ -123,28 +131,40 @@ class Acceleration:
         self.queue.hook = self.waker.hook
         self.waker.attach()
 
-    def _leave(self, pending: list[Any], new: list[Any], cancellations: int) -> None:
-        """Leave the reactor to Twisted's lists, which take what the queue has and they have not.
 
-        What may fail for want of memory comes first, before anything is changed that matters.
-        """
-        calls = self.queue.calls_in_order()
-        ids = {id(call) for call in (*pending, *new)}
-        pending = [*pending, *(call for call in calls if id(call) not in ids)]
-        heapify(pending)
-        stock = dict(zip(_HEAP, (pending, new, cancellations), strict=True))
-        canceller, resetter = self.reactor._cancelCallLater, self.reactor._moveCallLaterSooner
-        # Ours, which need memory for their functions, come before Twisted's, which have some.
-        calls.sort(key=lambda call: not isinstance(call, DelayedCall))
+class Departure:
+    """How a reactor and its calls are left to what it has in stock.
+
+    Making it takes all memory and changes nothing that shows. Calling it needs none,
+    and so cannot fail, however far the calls had been taken over.
+    """
+
+    def __init__(self, acceleration: Acceleration, calls: list[Any], stock: dict[str, Any]) -> None:
+        self._acceleration = acceleration
+        self._stock = stock
+        reactor = acceleration.reactor
+        self._functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
         for call in calls:
-            call.canceller, call.resetter = canceller, resetter
-        for name, method in self.methods.items():
-            if self.namespace.get(name) is method:
-                del self.namespace[name]
-        self.namespace.pop(KEY, None)
-        self.namespace.pop("_insertNewDelayedCalls", None)
-        self.namespace.update(stock)
-        self.queue.release_all()
+            if isinstance(call, DelayedCall):  # which asks them only when it is in no queue
+                call.canceller, call.resetter = self._functions
+        self._theirs = iter([call for call in calls if not isinstance(call, DelayedCall)])
+        self._methods = iter(list(acceleration.methods))
+
+    def __call__(self) -> None:
+        methods, namespace = self._acceleration.methods, self._acceleration.namespace
+        for call in self._theirs:
+            call.canceller, call.resetter = self._functions
+        for name in self._methods:
+            if namespace.get(name) is methods[name]:
+                del namespace[name]
+        namespace.pop(KEY, None)
+        namespace.pop("_insertNewDelayedCalls", None)
+        namespace.update(self._stock)
+        self._acceleration.queue.release_all()
+
+
+# (No lambda below: where there is no memory to make one, Python 3.12 and 3.13 crash.)
+_time = attrgetter("time")
 
 
 def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
@@ -153,7 +173,7 @@ def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
     for call in new:
         if not call.cancelled:
             call.activate_delay()
-    return sorted(calls, key=lambda call: call.time)
+    return sorted(calls, key=_time)
 
 
 # The modules whose reactors have a callLater(), a timeout(), a way to wait that is replaced here.

@@ -32,9 +32,10 @@ def add_parser(commands: Commands) -> None:
         help="measure the stock reactor's timers and ours, and compare",
         description="""\
 Measures what an operation on timers costs on Twisted's default reactor and on the same
-with the wheel, with few and with many timers pending. Takes about a minute. Both sides
-run in a process of their own, and take turns. After each run it is checked that no timer
-was lost, and that those which fired did so in order.
+with the wheel, with few and with many timers pending. Both sides run in a process of
+their own, and take turns. After each run it is checked that no timer was lost, and that
+those which fired did so in order. Takes about a minute on a machine that does nothing
+else; where it does, the ratios lie far apart.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
