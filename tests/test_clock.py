@@ -402,24 +402,6 @@ def test_a_looping_call_runs_on_it(either: Any, fired: list[str]) -> None:
     assert not either.calls
 
 
-def test_a_discarded_clock_is_collected(clock_class: Any) -> None:
-    class Owner:
-        def __init__(self) -> None:
-            self.clock = clock_class()
-            self.calls = self.clock.calls
-            self.call = self.clock.callLater(1, self.method, self)
-            self.clock.owner = self
-
-        def method(self, owner: Owner) -> None:
-            """What is called."""
-
-    owner = Owner()
-    gone = [weakref.ref(thing) for thing in (owner, owner.clock, owner.call)]
-    del owner
-    gc.collect()
-    assert [reference() for reference in gone] == [None] * 3
-
-
 def test_a_clock_without_calls_is_gone_at_once(clock_class: Any) -> None:
     clock = clock_class()
     clock.callLater(1, int)

@@ -7,7 +7,7 @@ second, and so on until it needs no more; that one alone, or all from there on.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -16,6 +16,8 @@ import pytest
 from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
 
 import timerwheel
+
+pytestmark = pytest.mark.usefixtures("quick_collections")
 
 TICK = 2.0**-10
 # In the heap, which they fill; in the levels, in no order; beyond. They are more than the handles
@@ -33,17 +35,6 @@ State = dict[int, object]
 def testcapi() -> Any:
     """Has allocations fail: those by PyMem_Malloc, PyObject_Malloc, PyMem_RawMalloc and kin."""
     return pytest.importorskip("_testcapi", reason="this Python has no _testcapi")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections() -> Iterator[None]:
-    """Only those that are asked for, and of nothing but what the tests made."""
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-    gc.enable()
 
 
 class World:

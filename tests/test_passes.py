@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import random
-import weakref
 from typing import Any
 
 import pytest
@@ -365,47 +363,6 @@ def test_a_clock_that_says_nan_fires_nothing(reactor: Any) -> None:
     reactor.seconds = good
     reactor.runUntilCurrent()
     assert fired == [1]
-
-
-def test_a_discarded_reactor_is_collected_with_its_calls(clock: FakeClock) -> None:
-    class Owner:
-        def __init__(self) -> None:
-            self.reactor = make_reactor(clock)
-            self.calls = [self.reactor.callLater(delay, self.method) for delay in (0, 5, 1e7)]
-
-        def method(self) -> None:
-            """Bound."""
-
-    owner = Owner()
-    gone = weakref.ref(owner)
-    del owner
-    gc.collect()
-    assert gone() is None
-
-
-def test_calls_of_the_installed_reactor_are_not_walked_but_collected_after(
-    reactor: Any, queue: CallQueue
-) -> None:
-    """The collector does not walk the pending, and finds cycles of those that are over."""
-    queue.make_immortal()
-
-    class Owner:
-        def __init__(self, delay: float) -> None:
-            self.call = reactor.callLater(delay, self.method)
-
-        def method(self) -> None:
-            """Bound: a cycle through the call."""
-
-    pending, fired, cancelled = Owner(50), Owner(0), Owner(50)
-    assert not gc.is_tracked(pending.call)
-    reactor.runUntilCurrent()
-    cancelled.call.cancel()
-    cancelled.call.own = cancelled
-    gone = [weakref.ref(owner) for owner in (pending, fired, cancelled)]
-    del pending, fired, cancelled
-    gc.collect()
-    assert [ref() is None for ref in gone] == [False, True, True]
-    reactor.getDelayedCalls()[0].cancel()
 
 
 def test_views_that_other_programs_look_into(reactor: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import weakref
 
 import pytest
 
@@ -98,19 +97,6 @@ def test_clear_lets_go_of_all() -> None:
     assert not any(entry.active for entry in entries)
     queue.push(1, "again")
     assert queue.pop() == "again"
-
-
-def test_a_queue_is_collected_with_its_items() -> None:
-    class Item:
-        def __init__(self) -> None:
-            self.queue = PriorityQueue()
-            self.queue.push(1, self)
-
-    item = Item()
-    gone = weakref.ref(item)
-    del item
-    gc.collect()
-    assert gone() is None
 
 
 def test_the_types_can_be_named_with_that_of_their_items() -> None:

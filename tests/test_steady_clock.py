@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -73,8 +74,10 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def step_under(shim: Path, tmp_path: Path, name: str, step: int, clock: str = "steady") -> Any:
     offset = tmp_path / "offset"
     offset.write_bytes(struct.pack("l", 0))
+    # After what is preloaded already: sanitizers have to be the first.
+    libraries = f"{os.environ.get('LD_PRELOAD', '')} {shim}"
     return run_python(
-        PROGRAM, name, clock, str(step), LD_PRELOAD=str(shim), WALL_CLOCK_OFFSET=str(offset)
+        PROGRAM, name, clock, str(step), LD_PRELOAD=libraries, WALL_CLOCK_OFFSET=str(offset)
     )
 
 

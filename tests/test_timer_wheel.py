@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
-import weakref
 from fractions import Fraction
 from typing import Any
 
@@ -371,25 +370,6 @@ def test_any_number_is_a_time() -> None:
 def test_handles_carry_what_is_called() -> None:
     timer = TimerWheel(0.0).schedule(1.5, dict, [("a", 1)], b=2)
     assert (timer.func, timer.args, timer.kw, timer.when) == (dict, ([("a", 1)],), {"b": 2}, 1.5)
-
-
-def test_a_wheel_is_collected_with_what_it_holds() -> None:
-    class Owner:
-        def __init__(self) -> None:
-            self.wheel = TimerWheel(0.0)
-            self.timers = [
-                self.wheel.schedule(when, self.callback)
-                for when in (-1.0, 0.5, 5.0, 5000.0, 1e9, float("inf"))
-            ]
-
-        def callback(self) -> None:
-            """Bound: the wheel holds its owner, which holds it."""
-
-    owner = Owner()
-    gone = weakref.ref(owner)
-    del owner
-    gc.collect()
-    assert gone() is None
 
 
 def test_dropping_the_wheel_in_a_callback_is_harmless() -> None:

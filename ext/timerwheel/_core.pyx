@@ -97,6 +97,15 @@ cdef extern from *:
     #else
       #define timerwheel_dict_version(dict) ((uint64_t)0)
     #endif
+    /* Whoever touches memory that is kept for the next handle is told by AddressSanitizer. */
+    #if defined(__SANITIZE_ADDRESS__)
+      #include <sanitizer/asan_interface.h>
+      #define timerwheel_forbid(memory, size) __asan_poison_memory_region((memory), (size))
+      #define timerwheel_allow(memory, size) __asan_unpoison_memory_region((memory), (size))
+    #else
+      #define timerwheel_forbid(memory, size) ((void)(memory))
+      #define timerwheel_allow(memory, size) ((void)(memory))
+    #endif
     /* Takes over a reference that is owned already. */
     #define timerwheel_owned(object) (object)
     """
@@ -113,6 +122,8 @@ cdef extern from *:
         destructor tp_dealloc
         freefunc tp_free
     uint64_t dict_version "timerwheel_dict_version"(dict) noexcept
+    void forbid "timerwheel_forbid"(void *memory, size_t size) noexcept
+    void allow "timerwheel_allow"(void *memory, size_t size) noexcept
     object owned "timerwheel_owned"(PyObject *object) noexcept
     unsigned type_tag "timerwheel_type_tag"(PyTypeObject *type) noexcept
 

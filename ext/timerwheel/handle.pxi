@@ -137,6 +137,7 @@ cdef inline object new_handle(PyTypeObject *type):
     cdef object handle
     if spare_count and type == <PyTypeObject *>DelayedCall:
         spare_count -= 1
+        allow(spares[spare_count], type.tp_basicsize)
         handle = PyObject_Init(spares[spare_count], type)
     else:
         handle = _PyObject_GC_New(type)
@@ -159,6 +160,7 @@ cdef void dealloc_handle(PyObject *handle) noexcept:
     if type == <PyTypeObject *>DelayedCall and spare_count < SPARES:
         spares[spare_count] = handle
         spare_count += 1
+        forbid(handle, type.tp_basicsize)
     else:
         PyObject_GC_Del(handle)
 

@@ -40,7 +40,9 @@ class WallClock:
 
     def environment(self) -> dict[str, str]:
         """The environment for a process that is to have this clock."""
-        return {**os.environ, "LD_PRELOAD": self._shim, "WALL_CLOCK_OFFSET": self.path}
+        # After what is preloaded already: sanitizers have to be the first.
+        libraries = f"{os.environ.get('LD_PRELOAD', '')} {self._shim}"
+        return {**os.environ, "LD_PRELOAD": libraries, "WALL_CLOCK_OFFSET": self.path}
 
     def step(self, seconds: int) -> None:
         """Step the clock, while the process runs."""
