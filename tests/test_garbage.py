@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, make_reactor, queue_of
+from helpers import CallQueue, FakeClock, make_reactor
 from twisted.internet import task
 
 import timerwheel

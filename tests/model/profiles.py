@@ -55,7 +55,7 @@ def on_clock(
 
 # In this ours and Twisted's do the same. There is no Look: a deadline may be the sum of another
 # `time` and `delayed_time` while a pass is on, and of a call that was overdue when it was delayed
-# (which in rounded sums would show, too). No callback asks timeout(): after that Twisted's pass goes
+# (which in rounded sums would show, too). No callback asks timeout(): after it Twisted's pass goes
 # on with calls that were made in it.
 COMMON = Vocabulary(
     without=(actions.Turn, actions.Look),
