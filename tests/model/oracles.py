@@ -28,7 +28,7 @@ class Call:
         self.oracle = oracle
         self.sequence = oracle.scheduled
         self.func, self.args = func, args
-        self.set_time, self.set_delay = time, 0.0  # as they are told, once they are settled
+        self.set_time, self.set_delay = time, 0.0  # what is told, once it is settled
         self.delayed_when_new = False
         self.called = self.cancelled = 0
 
@@ -112,7 +112,7 @@ class Oracle:
         self.report = report
         self.pending: list[Call] = []
         self.scheduled = 0  # how many calls were ever made: the sequence of the next
-        self.inserted = 0  # those from this sequence on are new: no pass has begun since
+        self.inserted = 0  # those from this sequence on are new: no pass, no timeout() since
         self.limit = 0  # those from this sequence on wait for the next pass
         self.latest_pass = -math.inf
         self.order: deque[int] = deque()

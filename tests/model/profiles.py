@@ -53,10 +53,10 @@ def on_clock(
     return lambda now: subject_class(clock_class(now))
 
 
-# In this ours and Twisted's do the same. There is no Look: a deadline may be the sum of another
-# `time` and `delayed_time` while a pass is on, and of a call that was overdue when it was delayed
-# (which in rounded sums would show, too). No callback asks timeout(): after it Twisted's pass goes
-# on with calls that were made in it.
+# In this ours and Twisted's do the same. There is no Look: while a pass is on, and for a call
+# that was overdue when it was delayed, a deadline may be the sum of another `time` and
+# `delayed_time` (which would show in rounded sums, too). No callback asks timeout(): Twisted's
+# pass would go on with calls that were made in it.
 COMMON = Vocabulary(
     without=(actions.Turn, actions.Look),
     without_in_scripts=(actions.Earliest,),
