@@ -30,6 +30,8 @@ KEPT, FOUND, LOG = BUILD / "kept", BUILD / "corpus", BUILD / "log"
 LONGEST = 256
 # An input that takes so many seconds hangs.
 HANGS = 20
+# How many lines are printed of what came before a failure.
+EXPLAINED = 60
 
 
 def main() -> int:
@@ -38,11 +40,10 @@ def main() -> int:
     FOUND.mkdir(parents=True, exist_ok=True)
     corpus.unpack(KEPT)
     program = build_program(BUILD)
-    fuzz(program, options.seconds)
+    status = fuzz(program, options.seconds)
     report()
-    crash = re.search(r"Test unit written to (.*)", LOG.read_text())
-    if crash is not None:
-        replay(program, crash[1])
+    if status:
+        explain(program)
         return 1
     if options.keep:
         keep(program)
@@ -64,8 +65,8 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fuzz(program: Path, seconds: int) -> None:
-    """Run libFuzzer. Its output goes into the log, but for a line now and then."""
+def fuzz(program: Path, seconds: int) -> int:
+    """Run libFuzzer, and return its exit status. Its output goes into the log; a few lines show."""
     command = [
         *(str(program), str(FOUND), str(KEPT)),
         *(f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={HANGS}"),
@@ -82,6 +83,7 @@ def fuzz(program: Path, seconds: int) -> None:
             log.write(line)
             if re.match(r"#\d+\s+(INITED|pulse|DONE)", line):
                 print(line, end="", flush=True)
+    return process.returncode
 
 
 def report() -> None:
@@ -96,7 +98,7 @@ def report() -> None:
         "new inputs": last(r"new_units_added: +(\d+)", log),
         "slowest input, s": last(r"slowest_unit_time_sec: (\d+)", log),
         "peak memory, MiB": last(r"peak_rss_mb: +(\d+)", log),
-        "crashes": log.count("Test unit written to"),
+        "crashes": len(failed_inputs(log)),
     }
     for name, figure in figures.items():
         print(f"{name:<22}{int(figure):>14,}")
@@ -108,13 +110,25 @@ def last(pattern: str, log: str) -> str:
     return found[-1] if found else "0"
 
 
-def replay(program: Path, crash: str) -> None:
-    """Run the input that failed again, with its operations shown."""
-    result = subprocess.run(
-        [str(program), crash], stderr=subprocess.PIPE, env={**os.environ, "FUZZ_STEPS": "1"}
-    )
-    print(*result.stderr.decode(errors="replace").splitlines()[-60:], sep="\n")
-    print(f"FAILED. To replay it: FUZZ_STEPS=1 {program} {crash}")
+def failed_inputs(log: str) -> list[str]:
+    """The files of the inputs that failed: libFuzzer ends at the first."""
+    return re.findall(r"Test unit written to (.*/(?:crash|leak|oom|timeout)-.*)", log)
+
+
+def explain(program: Path) -> None:
+    """Show the operations of the input that failed; if there is none, how libFuzzer ended."""
+    output = LOG.read_text()
+    failed = failed_inputs(output)
+    if failed:
+        output = subprocess.run(
+            [str(program), failed[0]],
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, "FUZZ_STEPS": "1"},
+        ).stderr
+    print(*output.splitlines()[-EXPLAINED:], sep="\n")
+    print("FAILED.", *(f"To replay it: FUZZ_STEPS=1 {program} {path}" for path in failed))
 
 
 def keep(program: Path) -> None:

@@ -13,13 +13,13 @@ cdef double[16] SPECIAL_TIMES = [
 
 cdef struct WheelProgram:
     Reader *reader
-    size_t budget               # for wheel_next; 0: as many as it takes
-    double now                  # the clock's time
+    size_t budget       # for wheel_next; 0: as many as it takes
+    double now          # the clock's time
     double passes[DEEPEST_PASS]     # the times of the passes that are running
-    int depth                   # how many they are
-    uint64_t elapsed            # the current tick
-    size_t limit                # the number of the first timer that is held
-    bint starved                # the last advance had no memory: until the next, what is due is not known
+    int depth           # how many they are
+    uint64_t elapsed    # the current tick
+    size_t limit        # the number of the first timer that is held
+    bint starved        # the last advance had no memory: until the next, what is due is not known
     Oracle oracle
     Wheel wheel
     Node nodes[2 * CAPACITY]
@@ -163,12 +163,12 @@ cdef double near_another(WheelProgram *program, unsigned detail) noexcept:
         return when
     if detail < 12:
         return nextafter(when, HUGE_VAL if detail & 1 else -HUGE_VAL)
-    # From a quarter of a tick to the breadth of a slot of level 3.
+    # From a quarter of a tick to a minute.
     return when + ldexp(1 if detail & 1 else -1, 2 * (detail >> 1) - 24)
 
 
 cdef int check_tick(double when) except -1:
-    """Whether the tick of a time starts at or before it, and the tick before does not reach it."""
+    """Whether a time lies in its tick, and a later one in no earlier tick."""
     cdef uint64_t tick = tick_of(when)
     assert tick == 0 or tick_start(tick) <= when, "a tick starts after a time in it"
     assert tick_of(tick_start(tick)) == tick, "the start of a tick is in another"
