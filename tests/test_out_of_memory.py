@@ -60,7 +60,8 @@ class World:
         """That each is as it was or as the operation makes it, and that the rest fires in order."""
         self.check_invariants()
         state = self.state()
-        assert initial.items() & done.items() <= state.items() <= initial.items() | done.items()
+        assert state.items() <= initial.items() | done.items()
+        assert state.keys() >= initial.keys() & done.keys()
         self.stir()
         pending, before = self.pending(), len(self.fired())
         self.run_to_the_end()
@@ -408,10 +409,13 @@ def test_no_memory(kind: type[World], name: str, failing: str, testcapi: Any) ->
     before = world.state()
     getattr(world, name)()
     done = world.state()
+    # How often in a row it had what it needs: Python itself passes over some failures.
+    fed = 0
     for start in count():
         world = kind()
         operation = getattr(world, name)
         hungry = starve(testcapi, operation, start, start + 1 if failing == "one" else 0)
         world.check(before, done)
-        if not hungry:
+        fed = 0 if hungry else fed + 1
+        if fed == 3:
             break

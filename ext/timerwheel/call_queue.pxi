@@ -226,7 +226,7 @@ cdef class CallQueue(TimerWheel):
 
     cdef int fire_adopted(self, AdoptedCall handle) except -1:
         """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
-        cdef object call = None if handle._func == NULL else <object>handle._func
+        cdef object kw, call = None if handle._func == NULL else <object>handle._func
         cdef double when = 0.0 if call is None else as_seconds(call.time + call.delayed_time)
         if when > handle.entry.when:
             wheel_move(&self.wheel, &handle.entry, when)
@@ -239,7 +239,8 @@ cdef class CallQueue(TimerWheel):
             return 0
         try:
             call.called = 1
-            call.func(*call.args, **call.kw)
+            kw = call.kw
+            invoke_with(call.func, tuple(call.args), <PyObject *>kw if kw else NULL)
         except BaseException:
             self.report(call.creator)
         return 0

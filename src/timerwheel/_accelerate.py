@@ -72,7 +72,7 @@ class Acceleration:
 
     def take_over(self) -> None:
         """Move the calls from Twisted's heap to the queue, and put its methods on the reactor."""
-        stock = {name: getattr(self.reactor, name) for name in _HEAP}
+        stock = dict(zip(_HEAP, attrgetter(*_HEAP)(self.reactor), strict=True))
         calls = _in_order(stock["_pendingTimedCalls"], stock["_newTimedCalls"])
         leave = Departure(self, calls, stock)
         try:
