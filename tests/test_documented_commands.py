@@ -1,0 +1,123 @@
+"""The commands that the README and the manual show work.
+
+One that is new in a page fails until it is entered here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+PROGRAMS = "python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy"
+COMMAND = rf"(?:[A-Z_]+=\S+ )?(?:{PROGRAMS})(?: [^`\n]*)?"
+SPAN = re.compile(rf"`({COMMAND})`")
+BLOCK = re.compile(r"^```(?:sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
+
+# How each begins, and what follows here to make it short. Of those that take minutes at their
+# smallest it is tried only that they start.
+TRIED = {
+    "bash .ci/coverage": "-n",
+    "bash .ci/matrix": "-n",
+    "bash .ci/wheels": "-n",
+    "python -m timerwheel bench": "--help",
+    "python -m timerwheel demo": "--seconds 1 --timers 1000 --connections 5 --churn 100",
+    "python -m timerwheel info": "",
+    "python -m timerwheel selftest": "--steps 1000",
+    "python bench/costs.py": "ours --timers 2000",
+    "python bench/end_to_end.py": "--help",
+    "python bench/lateness.py": "--reactor select --timers 5",
+    "python bench/million.py": "--timers 2000 --moves 100",
+    "python bench/report.py": "--help",
+    "python bench/round_trip.py": "--help",
+    "python tests/conformance": "--help",
+    "python tests/fuzz": "--help",
+    "python tests/model": "--steps 1000",
+    "python tests/soak": "--help",
+    "trial --reactor=timerwheel": "--version",
+    "twist --reactor=timerwheel": "--version",
+    "twistd --reactor=timerwheel": "--version",
+}
+
+# How the others begin, and why they are not tried.
+UNTRIED = {
+    "bash .ci/run": "runs this",
+    "bash .ci/test": "runs this",
+    "pytest": "is this; .ci/run runs the benchmarks",
+    "python bench/instructions.py": "is part of .ci/run",
+    "python3 -m venv .venv && .venv/bin/pip install": "is part of .ci/run",
+    "python3 -m venv .venv && . .venv/bin/activate": "makes the reader's environment",
+    "python setup.py build_ext --inplace": "is part of .ci/coverage",
+    "git clone": "makes the reader's copy",
+    "python -O": "an option",
+    "CROSSBAR_REACTOR=timerwheel-epoll crossbar": "another project's",
+    "py-spy": "another project's",
+}
+
+INSTALL = re.compile(
+    r"(?:python -m )?pip install(?: --editable)? \"?(?:timerwheel|\.)(?:\[(\w+)\])?\"?$"
+)
+
+
+def shown() -> list[str]:
+    """Each command that a page shows, without the remark after it."""
+    commands: set[str] = set()
+    for page in PAGES:
+        text = page.read_text()
+        commands.update(SPAN.findall(text))
+        for block in BLOCK.findall(text):
+            commands.update(re.sub(r"\s+#.*", "", line) for line in LINE.findall(block))
+    return sorted(commands)
+
+
+def beginning(command: str, beginnings: Iterable[str]) -> str | None:
+    """How it begins, of these."""
+    return next((one for one in beginnings if f"{command} ".startswith(f"{one} ")), None)
+
+
+@pytest.mark.parametrize("command", shown())
+def test_a_command_that_is_shown_is_known(command: str) -> None:
+    if install := INSTALL.match(command):
+        extras = metadata("timerwheel").get_all("Provides-Extra")
+        assert install[1] is None or install[1] in extras
+    else:
+        assert beginning(command, [*TRIED, *UNTRIED])
+
+
+@pytest.mark.parametrize("command", [*TRIED, *UNTRIED])
+def test_a_command_that_is_known_is_shown(command: str) -> None:
+    assert any(beginning(one, [command]) for one in shown())
+
+
+@pytest.mark.parametrize("command", TRIED)
+def test_a_command_works(command: str) -> None:
+    program, *arguments = shlex.split(command)
+    more = shlex.split(TRIED[command])
+    if program == "bash":
+        run = [program, *more, *arguments]
+    elif program == "python":
+        run = [sys.executable, *arguments, *more]
+    else:
+        run = [str(Path(sys.executable).parent / program), *arguments, *more]
+    result = subprocess.run(
+        run,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout or program == "bash"
