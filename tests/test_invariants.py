@@ -208,6 +208,29 @@ def test_the_earliest_entry(wheel: TimerWheel) -> None:
     assert_found("the earliest entry is not the earliest", wheel, entry, when=9.0)
 
 
+def test_the_earliest_entry_beyond_the_levels(wheel: TimerWheel) -> None:
+    wheel.schedule(1e12, int)
+    assert wheel.next_expiry() == 1e12
+    entry = handle_of(wheel.schedule(2e12, int)).entry
+    assert_found("the earliest entry is not the earliest", wheel, entry, when=1e11)
+
+
+def test_the_earliest_entry_is_no_longer_ahead(wheel: TimerWheel) -> None:
+    due = ctypes.addressof(handle_of(wheel.schedule(0.0, int)))
+    assert_found("the earliest entry is not ahead", wheel, wheel_of(wheel), earliest=due)
+
+
+def test_the_bound(wheel: TimerWheel) -> None:
+    wheel.schedule(1.0, int)
+    memory = wheel_of(wheel)
+    assert_found("an entry is before the bound", wheel, memory, credit=1, bound=2.0)
+
+
+def test_what_is_beyond_the_levels(wheel: TimerWheel) -> None:
+    entry = handle_of(wheel.schedule(1e12, int)).entry
+    assert_found("the overflow is broken", wheel, entry, place=0)
+
+
 def test_the_heap_of_what_is_due(wheel: TimerWheel) -> None:
     timers = [wheel.schedule(0.0, int) for _ in range(3)]
     memory = wheel_of(wheel)

@@ -7,6 +7,7 @@ second, and so on until it needs no more; that one alone, or all from there on.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -380,6 +381,8 @@ def starve(testcapi: Any, operation: Callable[[], None], start: int, stop: int) 
     Returns whether it ended with MemoryError.
     """
     gc.collect()
+    trace = sys.gettrace()
+    sys.settrace(None)  # what measures coverage would need memory, too
     testcapi.set_nomemory(start, stop)
     try:
         operation()
@@ -387,6 +390,7 @@ def starve(testcapi: Any, operation: Callable[[], None], start: int, stop: int) 
         return True
     finally:
         testcapi.remove_mem_hooks()
+        sys.settrace(trace)
     return False
 
 
