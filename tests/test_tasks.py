@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -399,10 +401,29 @@ def test_a_group_that_comes_and_goes_gets_no_more_than_its_share(
     scheduler.close(0)
 
 
-@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
-def test_a_weight_is_a_positive_number(scheduler: Scheduler, wrong: float) -> None:
+def test_a_weight_that_is_raised_forgives_the_turns_that_it_has_had(
+    clock: Any, scheduler: Scheduler, log: list[Any]
+) -> None:
+    light, other = scheduler.group("light", weight=0.001), scheduler.group("other")
+    scheduler.call(log.append, "light", group=light)
+    clock.advance(0)
+    light.weight = 1
+    for group in (light, other) * 10:
+        scheduler.call(lambda group: log.append(group.name), group, group=group)
+    clock.advance(0)
+    assert Counter(log[1:9])["light"] >= 3
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e-5, 1e5])
+def test_a_weight_is_a_positive_number_neither_tiny_nor_huge(
+    scheduler: Scheduler, wrong: float
+) -> None:
+    group = scheduler.group(weight=3)
     with pytest.raises(ValueError, match="weight"):
         scheduler.group(weight=wrong)
+    with pytest.raises(ValueError, match="weight"):
+        group.weight = wrong
+    assert group.weight == 3
 
 
 # Periodic tasks.
@@ -502,7 +523,7 @@ def test_cancelling_a_periodic_task_from_its_own_turn_ends_it(
     assert (log, clock.getDelayedCalls()) == (["turn"], [])
 
 
-@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 5e-324])
 def test_an_interval_is_positive(scheduler: Scheduler, wrong: float) -> None:
     with pytest.raises(ValueError, match="interval"):
         scheduler.call_every(wrong, print)
@@ -562,6 +583,129 @@ def test_cancelling_the_deferred_cancels_the_task(clock: Any, scheduler: Schedul
     deferred.cancel()
     assert task.state is TaskState.CANCELLED
     assert clock.getDelayedCalls() == []
+
+
+async def until_cancelled_and(cleaned_up: Deferred[Any]) -> None:
+    try:
+        await Deferred()
+    finally:
+        await cleaned_up
+
+
+def test_who_waits_no_longer_is_told_so_and_the_others_when_the_task_ends(
+    clock: Any, log: list[Any]
+) -> None:
+    scheduler, cleaned_up = Scheduler(clock, max_running=1), Deferred[Any]()
+    task = scheduler.call(until_cancelled_and, cleaned_up)
+    after = scheduler.call(lambda: "ran")
+    clock.advance(0)
+    task.deferred.addTimeout(5, clock).addErrback(lambda failure: log.append(failure.type))
+    clock.advance(5)
+    assert (log, task.state) == ([DeferredTimeout], TaskState.RUNNING)
+    task.deferred.addErrback(lambda failure: log.append(failure.type))
+    cleaned_up.callback(None)
+    assert (log[1:], task.state) == ([CancelledError], TaskState.CANCELLED)
+    clock.advance(0)
+    assert after.result == "ran"
+
+
+def test_a_coroutine_that_waits_for_a_task_can_be_cancelled(
+    clock: Any, scheduler: Scheduler, logged: list[Failure]
+) -> None:
+    cleaned_up: Deferred[Any] = Deferred()
+    task = scheduler.call(until_cancelled_and, cleaned_up)
+    clock.advance(0)
+
+    waiting = ensureDeferred(wait_for(task))
+    waiting.addErrback(lambda failure: failure.trap(CancelledError))
+    waiting.cancel()
+    told = closed(scheduler, None)
+    cleaned_up.errback(KeyError("clean-up"))
+    assert (task.state, told) == (TaskState.FAILED, ["closed"])
+    del task
+    gc.collect()
+    assert [failure.type for failure in logged] == [KeyError]
+
+
+def test_one_who_is_told_can_cancel_the_next(
+    clock: Any, scheduler: Scheduler, log: list[Any]
+) -> None:
+    task = scheduler.call(lambda: "result")
+    listeners = [ensureDeferred(wait_for(task)) for _ in range(3)]
+    for number, listener in enumerate(listeners):
+        listener.addBoth(lambda result, number: log.append((number, result)), number)
+    listeners[0].addCallback(lambda _: listeners[1].cancel())
+    clock.advance(0)
+    assert log[0] == (0, "result")
+    assert (log[1][0], log[1][1].type) == (1, CancelledError)
+    assert log[2] == (2, "result")
+
+
+async def wait_for(task: Task) -> Any:
+    return await task
+
+
+@pytest.mark.parametrize("before", ["at once", "later"])
+def test_a_coroutine_can_cancel_its_own_task(clock: Any, scheduler: Scheduler, before: str) -> None:
+    went_on: Deferred[Any] = Deferred()
+    cancelled: list[bool] = []
+
+    async def cancel_itself() -> None:
+        if before == "later":
+            await went_on
+        cancelled.append(task.cancel())
+        await Deferred()
+
+    task = scheduler.call(cancel_itself)
+    clock.advance(0)
+    went_on.callback(None)
+    clock.advance(0)
+    assert (cancelled, task.state, scheduler.running) == ([True], TaskState.CANCELLED, 0)
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_coroutine_can_wait_for_the_end_of_its_own_scheduler(
+    clock: Any, scheduler: Scheduler
+) -> None:
+    went_on: Deferred[Any] = Deferred()
+
+    async def close() -> None:
+        await went_on
+        await scheduler.close(0)
+
+    task = scheduler.call(close)
+    clock.advance(0)
+    went_on.callback(None)
+    clock.advance(0)
+    assert (task.state, closed(scheduler, None)) == (TaskState.CANCELLED, ["closed"])
+
+
+def test_a_cancelled_tasks_clean_up_has_no_time_limit(clock: Any, scheduler: Scheduler) -> None:
+    cleaned_up: Deferred[Any] = Deferred()
+    task = scheduler.call(until_cancelled_and, cleaned_up, timeout=5)
+    clock.advance(0)
+    task.cancel()
+    clock.advance(10)
+    assert task.state is TaskState.RUNNING
+    cleaned_up.callback(None)
+    assert task.state is TaskState.CANCELLED
+
+
+def test_a_future_of_asyncios_that_is_cancelled_is_a_cancelled_task(
+    clock: Any, scheduler: Scheduler, logged: list[Failure]
+) -> None:
+    def start() -> Deferred[Any]:
+        return Deferred(lambda deferred: deferred.errback(asyncio.CancelledError()))
+
+    task, late = scheduler.call(start), scheduler.call(start, timeout=1)
+    clock.advance(0)
+    task.cancel()
+    clock.advance(1)
+    assert task.state is TaskState.CANCELLED
+    assert isinstance(outcome(late), DeferredTimeout)
+    del task
+    gc.collect()
+    assert logged == []
 
 
 def test_a_cancelled_task_that_nobody_listens_to_is_not_logged(
@@ -637,6 +781,43 @@ def test_a_failure_that_is_asked_for_late_is_not_logged(
     del task
     gc.collect()
     assert logged == []
+
+
+def test_a_failure_that_result_has_raised_is_not_logged(
+    clock: Any, scheduler: Scheduler, logged: list[Failure]
+) -> None:
+    task = scheduler.call(fail_with, KeyError("key"))
+    clock.advance(0)
+    with pytest.raises(KeyError):
+        _ = task.result
+    del task
+    gc.collect()
+    assert logged == []
+
+
+def test_a_failure_that_is_returned_is_the_tasks(clock: Any, scheduler: Scheduler) -> None:
+    task = scheduler.call(lambda: Failure(KeyError("key")))
+    periodic = scheduler.call_every(1, lambda: Failure(KeyError("key")))
+    other = scheduler.call(lambda: Failure(KeyError("key")), fallback=lambda failure: "fallback")
+    clock.advance(0)
+    assert [type(outcome(failed)) for failed in (task, periodic)] == [KeyError] * 2
+    assert task.state is periodic.state is TaskState.FAILED
+    assert other.result == "fallback"
+
+
+def test_a_task_that_is_returned_is_waited_for(clock: Any, scheduler: Scheduler) -> None:
+    inner: list[Task] = []
+
+    def start() -> Task:
+        inner.append(scheduler.call(Deferred))
+        return inner[0]
+
+    task = scheduler.call(start)
+    clock.advance(0)
+    clock.advance(0)
+    assert task.state is inner[0].state is TaskState.RUNNING
+    task.cancel()
+    assert task.state is inner[0].state is TaskState.CANCELLED
 
 
 def test_there_is_no_result_before_the_end(clock: Any, scheduler: Scheduler) -> None:
@@ -778,6 +959,110 @@ def test_a_task_is_cancelled_while_it_backs_off_and_not_tried_again(
     assert (running.state, running.attempts) == (TaskState.CANCELLED, 1)
 
 
+@pytest.mark.parametrize("hook", ["before", "after", "before_sleep", "retry", "wait", "stop"])
+def test_a_policys_hooks_can_cancel_the_task(
+    clock: Any, scheduler: Scheduler, log: list[Any], hook: str
+) -> None:
+    def cancel(state: tenacity.RetryCallState) -> Any:
+        assert task.cancel()
+        return {"retry": True, "wait": 1.0, "stop": False}.get(hook)
+
+    def attempt() -> None:
+        log.append("attempt")
+        raise OSError
+
+    task = scheduler.call(attempt, retry=tenacity.Retrying(**{hook: cancel}))
+    clock.advance(0)
+    clock.advance(10)
+    assert log == ["attempt"] * (hook != "before")
+    assert (task.state, scheduler.running) == (TaskState.CANCELLED, 0)
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_policy_is_told_when_each_attempt_begins(
+    clock: Any, scheduler: Scheduler, log: list[Any]
+) -> None:
+    policy = tenacity.Retrying(
+        wait=tenacity.wait_fixed(10),
+        before=lambda state: log.append((state.attempt_number, clock.seconds())),
+    )
+    scheduler.call(failing(1), retry=policy)
+    clock.advance(0)
+    clock.advance(10)
+    assert log == [(1, 0), (2, 10)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"wait": lambda state: float("nan")}, {"before": lambda state: 1 / 0}],
+)
+def test_a_policy_that_fails_is_the_tasks_failure(
+    clock: Any, wrong: dict[str, Callable[[Any], Any]]
+) -> None:
+    scheduler = Scheduler(clock, max_running=1)
+    task = scheduler.call(failing(5), retry=tenacity.Retrying(**wrong))
+    after = scheduler.call(lambda: "ran")
+    clock.advance(0)
+    clock.advance(0)
+    assert isinstance(outcome(task), ValueError | ZeroDivisionError)
+    assert (after.result, scheduler.running) == ("ran", 0)
+
+
+@pytest.mark.parametrize("wrong", [3, tenacity.AsyncRetrying(), tenacity.retry])
+def test_what_is_no_policy_is_an_error_at_once(scheduler: Scheduler, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="Retrying"):
+        scheduler.call(print, retry=wrong)
+    assert scheduler.tasks == []
+
+
+def test_without_the_library_a_policy_is_an_error_at_once(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "timerwheel.tasks._retries", raising=False)
+    monkeypatch.setitem(sys.modules, "tenacity", None)
+    with pytest.raises(ImportError, match="tenacity"):
+        scheduler.call(print, retry=tenacity.Retrying())
+    assert scheduler.tasks == []
+
+
+def test_a_policy_that_is_disabled_tries_once(clock: Any, scheduler: Scheduler) -> None:
+    policy = tenacity.Retrying()
+    policy.enabled = False
+    task = scheduler.call(failing(1), retry=policy)
+    clock.advance(0)
+    assert (type(outcome(task)), task.attempts) == (OSError, 1)
+
+
+def test_what_a_policy_gives_when_it_gives_up_may_be_a_deferred(
+    clock: Any, scheduler: Scheduler
+) -> None:
+    given: Deferred[Any] = Deferred()
+    policy = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(1), retry_error_callback=lambda state: given
+    )
+    task = scheduler.call(failing(5), retry=policy)
+    clock.advance(0)
+    assert task.state is TaskState.RUNNING
+    given.callback("given")
+    assert task.result == "given"
+
+
+def test_a_policy_can_be_asked_by_one_task_while_it_tells_another(
+    clock: Any, scheduler: Scheduler
+) -> None:
+    jobs = Jobs()
+
+    def end_the_other(state: tenacity.RetryCallState) -> None:
+        if jobs.begun:
+            jobs.begun.popitem()[1].errback(OSError())
+
+    policy = tenacity.Retrying(after=end_the_other, wait=tenacity.wait_fixed(1))
+    tasks = [scheduler.call(jobs.start, name, retry=policy) for name in "ab"]
+    clock.advance(0)
+    jobs.begun.pop("a").errback(OSError())
+    assert [task.state for task in tasks] == [TaskState.SCHEDULED] * 2
+
+
 @pytest.mark.parametrize("wrap", [lambda value: value, succeed])
 def test_a_fallbacks_result_is_the_tasks(
     clock: Any, scheduler: Scheduler, wrap: Callable[[Any], Any]
@@ -804,6 +1089,22 @@ def test_a_task_whose_fallback_runs_counts_as_running_and_can_be_cancelled(clock
     assert (task.state, scheduler.running) == (TaskState.RUNNING, 1)
     task.cancel()
     assert (task.state, scheduler.running) == (TaskState.CANCELLED, 0)
+
+
+def test_a_fallback_can_cancel_the_task(clock: Any, scheduler: Scheduler) -> None:
+    def fall_back(failure: Failure) -> Deferred[Any]:
+        task.cancel()
+        return Deferred()
+
+    task = scheduler.call(fail_with, KeyError("key"), fallback=fall_back)
+    clock.advance(0)
+    assert (task.state, scheduler.running) == (TaskState.CANCELLED, 0)
+
+
+def test_a_fallback_that_cannot_be_called_is_an_error_at_once(scheduler: Scheduler) -> None:
+    with pytest.raises(TypeError, match="callable"):
+        scheduler.call(print, fallback="nothing")  # type: ignore[arg-type]
+    assert scheduler.tasks == []
 
 
 # The end.
@@ -874,6 +1175,52 @@ def test_closing_again_can_hurry_it(clock: Any, scheduler: Scheduler) -> None:
     assert clock.getDelayedCalls() == []
 
 
+def test_closing_again_without_a_deadline_keeps_the_first(clock: Any, scheduler: Scheduler) -> None:
+    scheduler.call(Deferred)
+    clock.advance(0)
+    told = closed(scheduler, 5)
+    scheduler.close()
+    clock.advance(5)
+    assert told == ["closed"]
+
+
+def test_who_waits_for_the_end_can_give_up(clock: Any, scheduler: Scheduler) -> None:
+    """On a task that will not be cancelled."""
+    cleaned_up: Deferred[Any] = Deferred()
+    scheduler.call(until_cancelled_and, cleaned_up)
+    clock.advance(0)
+    given_up: list[Failure] = []
+    scheduler.close(5).addTimeout(10, clock).addErrback(given_up.append)
+    clock.pump([1] * 10)
+    assert [failure.type for failure in given_up] == [DeferredTimeout]
+    cleaned_up.callback(None)
+    assert closed(scheduler, None) == ["closed"]
+
+
+@pytest.mark.parametrize("timeout", [0, 5])
+def test_closing_goes_on_where_one_cannot_be_cancelled(
+    clock: Any, scheduler: Scheduler, logged: list[Failure], timeout: float
+) -> None:
+    obstinate: Deferred[Any] = Deferred(lambda _: fail_with(KeyError("canceller")))
+    tasks = [scheduler.call(lambda: obstinate), scheduler.call(Deferred)]
+    clock.advance(0)
+    told = closed(scheduler, timeout)
+    clock.advance(timeout)
+    assert [failure.type for failure in logged] == [KeyError]
+    assert (tasks[1].state, told) == (TaskState.CANCELLED, [])
+    obstinate.callback(None)
+    assert told == ["closed"]
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan")])
+def test_a_wrong_deadline_closes_nothing(clock: Any, scheduler: Scheduler, wrong: float) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        scheduler.close(wrong)
+    task = scheduler.call(lambda: "ran")
+    clock.advance(0)
+    assert task.result == "ran"
+
+
 def test_closing_what_has_no_tasks_is_done_at_once(clock: Any, scheduler: Scheduler) -> None:
     assert closed(scheduler, None) == ["closed"]
     assert closed(scheduler, 5) == ["closed"]
@@ -914,6 +1261,110 @@ def test_a_scheduler_that_is_dropped_is_garbage(clock: Any) -> None:
     del call
     gc.collect()
     assert reference() is None
+
+
+class OnCollection:
+    """Calls a function when the collector finds it, which is some way into what is done then."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self.function = function
+        self.cycle = self
+
+    def __del__(self) -> None:
+        self.function()
+
+
+@pytest.fixture
+def collections() -> Iterator[Callable[[int], None]]:
+    """Sets after how many new objects the collector runs; not before it is set."""
+    threshold = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+
+    def collect_after(objects: int) -> None:
+        gc.set_threshold(objects, 1, 1)
+        gc.enable()
+
+    yield collect_after
+    gc.set_threshold(*threshold)
+    gc.enable()
+
+
+@pytest.mark.parametrize("objects", range(1, 40))
+def test_a_destructor_can_cancel_a_task_at_any_point(
+    clock: Any, scheduler: Scheduler, collections: Callable[[int], None], objects: int
+) -> None:
+    task = scheduler.call_every(1, lambda: None, now=False)
+    OnCollection(task.cancel)
+    collections(objects)
+    clock.advance(1)
+    gc.collect()
+    clock.advance(1)
+    assert (task.state, scheduler.tasks, scheduler.running) == (TaskState.CANCELLED, [], 0)
+    assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("objects", range(1, 40))
+def test_a_destructor_can_start_a_task_at_any_point(
+    clock: Any,
+    scheduler: Scheduler,
+    log: list[Any],
+    collections: Callable[[int], None],
+    objects: int,
+) -> None:
+    OnCollection(lambda: scheduler.call(log.append, "urgent"))
+    collections(objects)
+    scheduler.call_later(100, log.append, "far")
+    gc.collect()
+    clock.pump([0, 0, 1])
+    assert log == ["urgent"]
+    clock.advance(99)
+    assert log == ["urgent", "far"]
+    assert clock.getDelayedCalls() == []
+
+
+def test_it_goes_on_though_somebody_has_cancelled_its_call(
+    clock: Any, scheduler: Scheduler, log: list[Any]
+) -> None:
+    """As tests do that leave no call on a reactor behind."""
+    scheduler.call_later(5, log.append, "later")
+    for call in clock.getDelayedCalls():
+        call.cancel()
+    scheduler.call_later(6, log.append, "last")
+    clock.pump([5, 1])
+    assert log == ["later", "last"]
+
+
+def test_what_is_not_made_as_it_should_be_is_an_error_and_no_crash(clock: Any) -> None:
+    class Forgetful(Scheduler):
+        def __init__(self) -> None:
+            """It does not call that of the class above."""
+
+    scheduler = Scheduler(clock)
+    task = scheduler.call(print)
+    for wrong in (
+        lambda: Forgetful().call(print),
+        lambda: Task.__new__(Task).cancel(),
+        lambda: scheduler._make_ready(Task.__new__(Task)),
+    ):
+        with pytest.raises((AttributeError, TypeError)):
+            wrong()
+    with pytest.raises(RuntimeError, match="made once"):
+        task.__init__(scheduler, print, ())  # type: ignore[misc]
+    assert task.cancel()
+
+
+def test_a_group_that_is_dropped_is_freed_at_once(clock: Any, scheduler: Scheduler) -> None:
+    gc.disable()
+    try:
+        group = scheduler.group()
+        scheduler.call(lambda: None, group=group)
+        clock.advance(0)
+        reference = weakref.ref(group)
+        del group
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 def test_a_done_task_is_freed_at_once(clock: Any, scheduler: Scheduler) -> None:

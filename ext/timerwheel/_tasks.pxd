@@ -12,10 +12,11 @@ cdef class TaskBase:
     cdef public int _state
     cdef public bint _cancelled
     # Those that only timerwheel.tasks uses: what is followed, and who waits.
-    cdef public object _scheduler, _attempt, _retries, _listeners, _deferred, _unheard, _outcome
+    cdef public object _scheduler, _attempt, _coroutine, _time_limit, _retries
+    cdef public object _listeners, _deferred, _unheard, _outcome
     cdef double _priority
-    cdef PriorityEntry entry        # in the group's queue while READY, made when it first is
-    cdef Timer timer                # in the wheel while SCHEDULED, likewise
+    cdef PriorityEntry entry        # in the group's queue while READY
+    cdef Timer timer                # in the wheel while SCHEDULED, made when it first is
     cdef double _interval           # of a periodic task, seconds; else 0
     cdef double first               # the time of turn 0
     cdef double turn                # the number of the next turn, or of the one that runs
@@ -27,7 +28,7 @@ cdef class GroupBase:
     cdef PriorityQueue ready_tasks
     cdef PriorityEntry place        # among the groups, while a task of this one may run
     cdef double next_turn
-    cdef public double stride       # 1/weight
+    cdef readonly double stride     # 1/weight
     cdef readonly Py_ssize_t running
     cdef public Py_ssize_t _limit   # -1: none
 
@@ -47,6 +48,8 @@ cdef class DispatcherBase:
     cdef double present_turn
     cdef Py_ssize_t ready_count
     cdef unsigned passes
+    cdef bint reviewing             # the reactor is being asked
+    cdef bint review_again          # and has to be once more
     cdef bint exhausted             # the last pass ended because its budget was used up
     cdef object wake                # the reactor's call, or None
     cdef double wake_time           # when that is due; inf if there is none, -inf if at once
@@ -63,3 +66,4 @@ cdef class DispatcherBase:
     cdef double run(self, TaskBase task) except? -1.0
     cdef int succeed(self, TaskBase task, object outcome, double now) except -1
     cdef int review(self) except -1
+    cdef int ask(self) except -1

@@ -1,6 +1,6 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=python
 # cython: auto_pickle=False, freethreading_compatible=False
-# cython: cdivision=True
+# cython: cdivision=True, nonecheck=True
 """timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
 
 A dispatcher has a wheel, which says what is due, and the groups that may run in
@@ -24,11 +24,15 @@ from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 from types import CoroutineType
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 
 # A turn is due this part of its interval before its time: a clock that is advanced by the interval
 # again and again reaches each turn, although sums of floats stray.
 cdef double GRACE = 2.0**-30
+
+# The reactor's call may come before its time by a rounding of the reactor's sum, of no more seconds.
+cdef double ROUNDING = 2.0**-20
 
 cdef enum State:
     SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
@@ -41,8 +45,11 @@ cdef class TaskBase:
         self, DispatcherBase scheduler not None, func, tuple args not None, *,
         GroupBase group=None, priority=0, timeout=None, retry=None, fallback=None,
     ):
-        if not callable(func):
-            raise TypeError(f"{func!r} is not callable")
+        if self._scheduler is not None:
+            raise RuntimeError("a task is made once, by its scheduler")
+        require_callable(func)
+        if fallback is not None:
+            require_callable(fallback)
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
         if group is None:
@@ -57,6 +64,9 @@ cdef class TaskBase:
         self.timeout = timeout
         self.retry = retry
         self.fallback = fallback
+        # Now, since taking memory may run the collector, and with it what cancels the task.
+        self.entry = PriorityEntry.__new__(PriorityEntry)
+        self.entry.item = self
 
     @property
     def priority(self):
@@ -86,11 +96,21 @@ cdef class TaskBase:
         return int(self._missed)
 
 
+cdef int require_callable(object function) except -1:
+    if not callable(function):
+        raise TypeError(f"{function!r} is not callable")
+    return 0
+
+
 cdef double as_priority(object priority) except? -1.0:
     cdef double number = priority
     if isnan(number):
         raise ValueError("a priority cannot be NaN")
     return number
+
+
+# Of what an attempt may return, what is not its result yet, or is its failure.
+cdef tuple FOLLOWED = (Deferred, CoroutineType, Failure, TaskBase)
 
 
 cdef class GroupBase:
@@ -99,7 +119,6 @@ cdef class GroupBase:
     def __cinit__(self):
         self.ready_tasks = PriorityQueue()
         self.place = PriorityEntry.__new__(PriorityEntry)
-        self.place.item = self
         self.stride = 1.0
         self._limit = -1
 
@@ -115,13 +134,15 @@ cdef class GroupBase:
 cdef class DispatcherBase:
     """What is due, what is ready and what runs."""
 
-    def __init__(self, reactor):
-        self._reactor = reactor
+    def __cinit__(self):
         self._tasks = {}
-        self.wheel = TimerWheel(reactor.seconds())
         self.groups = PriorityQueue()
         self.wake_time = HUGE_VAL
         self._limit = -1
+
+    def __init__(self, reactor):
+        self._reactor = reactor
+        self.wheel = TimerWheel(reactor.seconds())
 
     cdef double now(self) except? -1.0:
         return self._reactor.seconds()
@@ -140,13 +161,22 @@ cdef class DispatcherBase:
         cdef bint has_place = group.place.owner != NULL
         if not group.may_run():
             if has_place:
-                self.groups.take(group.place)
+                self.groups.take(group.place).item = None
         elif has_place:
             self.groups.reprioritize(group.place, group.next_turn)
         else:
             group.next_turn = max(group.next_turn, self.present_turn)
             self.groups.insert(group.place, group.next_turn)
+            group.place.item = group
         return 0
+
+    def _set_stride(self, GroupBase group not None, double stride):
+        """Give a group another weight. By that it waits, too, for the turns that it has had."""
+        cdef double ahead = group.next_turn - self.present_turn
+        if ahead > 0.0:
+            group.next_turn = self.present_turn + ahead * stride / group.stride
+        group.stride = stride
+        self.review_group(group)
 
     cdef TaskBase take(self):
         """Take out the task whose turn it is. It counts as running."""
@@ -167,9 +197,6 @@ cdef class DispatcherBase:
         self.make_ready(task)
 
     cdef int make_ready(self, TaskBase task) except -1:
-        if task.entry is None:
-            task.entry = PriorityEntry.__new__(PriorityEntry)
-            task.entry.item = task
         task.group.ready_tasks.insert(task.entry, task._priority)
         task._state = READY
         self.ready_count += 1
@@ -238,6 +265,7 @@ cdef class DispatcherBase:
         task.timer = None
         task.entry = None
         task._deferred = None
+        task._retries = None
         if state == FAILED or task._listeners is not None:
             task._tell()
         if self._closing is not None and not self._tasks:
@@ -254,9 +282,11 @@ cdef class DispatcherBase:
         again cannot hold up all else, under a clock that stands still either.
         """
         cdef double start = self.now()
-        cdef double due = max(start, self.wake_time)
+        cdef double due = start
         cdef double spent = 0.0
         cdef Py_ssize_t left
+        if start < self.wake_time <= start + ROUNDING:
+            due = self.wake_time
         self.wake = None
         self.wake_time = HUGE_VAL
         self.passes += 1
@@ -277,16 +307,15 @@ cdef class DispatcherBase:
         cdef double now
         task._state = RUNNING
         task.attempts += 1
-        if task.retry is not None and task._retries is None:
-            self._begin_retries(task)
         try:
+            if task.retry is not None:
+                self._begin_attempt(task)
             outcome = task.func(*task.args)
         except BaseException:       # as maybeDeferred() does
             self._failed(task)
             return self.now()
         now = self.now()
-        if task.retry is None and (
-                outcome is None or not isinstance(outcome, (Deferred, CoroutineType))):
+        if task.retry is None and (outcome is None or not isinstance(outcome, FOLLOWED)):
             self.succeed(task, outcome, now)
         else:
             self._follow(task, outcome)
@@ -304,6 +333,8 @@ cdef class DispatcherBase:
             self._end_period(task)
         else:
             self.arm_next_turn(task, now)
+            if task._cancelled:     # by the collector, say, which may have run meanwhile
+                self._cancel(task)
         return 0
 
     # The reactor's call.
@@ -314,23 +345,46 @@ cdef class DispatcherBase:
         What Twisted writes in one turn it sends in the next: without this an answer would wait for
         two passes, not one.
         """
-        self.wake = self._reactor.callLater(0.0, self._pass)
+        self.reviewing = True       # what is made meanwhile, by the collector, that pass will find
+        try:
+            self.wake = self._reactor.callLater(0.0, self._pass)
+        finally:
+            self.reviewing = False
 
     def _review(self):
         """Have the reactor call when there is something to do, and only then."""
         self.review()
 
     cdef int review(self) except -1:
-        cdef double when, delay
         if self.passes:
             return 0        # the pass ends with this
+        if self.reviewing:
+            # Asking the reactor may run the collector, and with it what makes or cancels tasks.
+            self.review_again = True
+            return 0
+        self.reviewing = True
+        try:
+            self.review_again = True
+            while self.review_again:
+                self.review_again = False
+                self.ask()
+        finally:
+            self.reviewing = False
+        return 0
+
+    cdef int ask(self) except -1:
+        """Ask the reactor for the call, or to move it, or for none."""
+        cdef double when, delay
         if self.may_run():
             when = -HUGE_VAL
         elif self.wheel.wheel.count:
             when = self.wheel.next_expiry()
         else:
             when = HUGE_VAL
-        if when == self.wake_time:
+        if self.wake is not None and not self.wake.active():
+            # Somebody else has cancelled it, as tests do with all that is left on a reactor.
+            self.wake = None
+        elif when == self.wake_time:
             return 0
         if when == HUGE_VAL:
             wake, self.wake = self.wake, None
@@ -343,6 +397,5 @@ cdef class DispatcherBase:
             self.wake = self._reactor.callLater(delay, self._rest if self.exhausted else self._pass)
         else:
             self.wake.reset(delay)
-        # The reactor's own sum may fall short of this by a rounding.
         self.wake_time = when
         return 0

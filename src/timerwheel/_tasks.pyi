@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tenacity import BaseRetrying
+from tenacity import Retrying
 from twisted.python.failure import Failure
 from typing_extensions import disjoint_base
 
@@ -11,6 +11,8 @@ class TaskBase:
     _cancelled: bool
     _scheduler: Any
     _attempt: Any
+    _coroutine: Any
+    _time_limit: Any
     _retries: Any
     _listeners: Any
     _deferred: Any
@@ -26,7 +28,7 @@ class TaskBase:
         group: GroupBase | None = None,
         priority: float = 0,
         timeout: float | None = None,
-        retry: BaseRetrying | None = None,
+        retry: Retrying | None = None,
         fallback: Callable[[Failure], Any] | None = None,
     ) -> None: ...
     @property
@@ -54,7 +56,8 @@ class TaskBase:
 class GroupBase:
     _scheduler: Any
     _limit: int
-    stride: float
+    @property
+    def stride(self) -> float: ...
     @property
     def running(self) -> int: ...
     @property
@@ -83,3 +86,4 @@ class DispatcherBase:
     def _pass(self) -> None: ...
     def _review(self) -> None: ...
     def _review_group(self, group: GroupBase) -> None: ...
+    def _set_stride(self, group: GroupBase, stride: float) -> None: ...

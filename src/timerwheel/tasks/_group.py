@@ -16,29 +16,33 @@ class Group(GroupBase):
     `ready` and `running` tell how many of its tasks wait for their turn and run.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("__weakref__", "name")
 
     def __init__(
         self, scheduler: Scheduler, name: str, weight: float, max_running: int | None
     ) -> None:
         self.name = name
-        self.weight = weight
-        self._limit = as_limit(max_running)
         self._scheduler = scheduler
+        self._limit = as_limit(max_running)
+        self.weight = weight
 
     def __repr__(self) -> str:
         return f"<Group {self.name!r} ready={self.ready} running={self.running}>"
 
     @property
     def weight(self) -> float:
-        """The share of turns that the group gets while others wait too. May be changed."""
+        """The share of turns that the group gets while others wait too. May be changed.
+
+        Raises ValueError if it is not from 0.0001 to 10,000.
+        """
         return 1 / self.stride
 
     @weight.setter
     def weight(self, weight: float) -> None:
-        if not 0 < weight < float("inf"):
-            raise ValueError(f"a weight must be a positive number, not {weight!r}")
-        self.stride = 1 / weight
+        # (A turn of the heaviest has to show in the sum of very many of the lightest.)
+        if not 0.0001 <= weight <= 10_000:
+            raise ValueError(f"a weight must be from 0.0001 to 10,000, not {weight!r}")
+        self._scheduler._set_stride(self, 1 / weight)
 
     @property
     def max_running(self) -> int | None:

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from tenacity import DoSleep, RetryCallState
+from tenacity import DoSleep, RetryCallState, Retrying
 from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
-    from tenacity import BaseRetrying
-
     from timerwheel.tasks._task import Task
+
+
+def usable(policy: Any) -> Retrying | None:
+    """The policy, or None if it is disabled. Raises TypeError if it is none for functions."""
+    if not isinstance(policy, Retrying):
+        raise TypeError(f"retry must be a tenacity.Retrying, not {policy!r}")
+    # (tenacity before 9.1 has no `enabled`.)
+    return policy if getattr(policy, "enabled", True) else None
 
 
 class Retries:
     """Drives a `tenacity.Retrying` for one task, as its asyncio variant drives its own.
 
-    Times are those of the task's clock, so that `stop_after_delay` works on a fake one too.
+    A copy of it: what a policy notes of an attempt would be another task's, were that to end in one
+    of its hooks. Times are those of the task's clock, so that `stop_after_delay` works on a fake
+    one too.
     """
 
-    def __init__(self, policy: BaseRetrying, task: Task, now: float) -> None:
-        self.policy = policy
-        self.state = RetryCallState(policy, task.func, task.args, {})
+    def __init__(self, policy: Retrying, task: Task, now: float) -> None:
+        self.policy = policy.copy()
+        self.state = RetryCallState(self.policy, task.func, task.args, {})
         self.state.start_time = now
-        policy.begin()
-        policy.iter(self.state)  # calls the policy's `before`
+        self.policy.begin()
+
+    def begin_attempt(self) -> None:
+        """Call the policy's `before`."""
+        self.policy.iter(self.state)
 
     def next(self, outcome: Any, now: float) -> tuple[float | None, Any]:
         """After an attempt: (seconds to wait for the next, None), or (None, the outcome)."""
@@ -37,12 +48,15 @@ class Retries:
         state.outcome_timestamp = now
         try:
             action = self.policy.iter(state)
+            return (self._wait(action), None) if isinstance(action, DoSleep) else (None, action)
         except BaseException as error:
             if isinstance(outcome, Failure) and error is outcome.value:
                 return None, outcome  # with its own traceback
             return None, Failure()  # type: ignore[no-untyped-call]
-        if not isinstance(action, DoSleep):
-            return None, action
-        state.prepare_for_next_attempt()
-        self.policy.iter(state)
-        return float(action), None
+
+    def _wait(self, action: DoSleep) -> float:
+        delay = float(action)
+        if not delay >= 0:
+            raise ValueError(f"a policy must wait 0 seconds or more, not {delay!r}")
+        self.state.prepare_for_next_attempt()
+        return delay

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from math import inf
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from timerwheel._tasks import DispatcherBase
@@ -16,6 +18,9 @@ from timerwheel.tasks._task import CANCELLED, FAILED, READY, RUNNING, Options, T
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+_log = Logger()
 
 
 class SchedulerClosedError(RuntimeError):
@@ -87,10 +92,10 @@ class Scheduler(DispatcherBase):
         Turns keep to the grid of the first. Those whose time comes before the turn
         before them has ended are left out, and counted in `task.missed`. A turn
         that fails, its fallback too, ends the task, as LoopingCall does; else it
-        goes on until it is cancelled. Raises ValueError if interval is not positive.
+        goes on until it is cancelled. Raises ValueError if interval is below a nanosecond.
         """
-        if not 0 < interval < inf:
-            raise ValueError(f"an interval must be positive seconds, not {interval!r}")
+        if not 1e-9 <= interval < inf:
+            raise ValueError(f"an interval must be a nanosecond at least, not {interval!r} seconds")
         task = self._make(func, args, options)
         self._begin_period(task, interval, now)
         return self._enter(task)
@@ -107,6 +112,11 @@ class Scheduler(DispatcherBase):
     def _make(self, func: Callable[..., Any], args: tuple[Any, ...], options: Options) -> Task:
         if self._closing is not None:
             raise SchedulerClosedError(f"{self!r} takes no more tasks")
+        if options.get("retry") is not None:
+            # Here, since only who gives a policy needs the library.
+            from timerwheel.tasks._retries import usable
+
+            options["retry"] = usable(options["retry"])
         return Task(self, func, args, **options)
 
     def _enter(self, task: Task) -> Task:
@@ -138,11 +148,16 @@ class Scheduler(DispatcherBase):
 
     # What becomes of a task that does not succeed at once.
 
-    def _begin_retries(self, task: Task) -> None:
-        # Here, since only who gives a policy needs the library.
+    def _begin_attempt(self, task: Task) -> None:
+        """Tell the policy that an attempt begins."""
         from timerwheel.tasks._retries import Retries
 
-        task._retries = Retries(task.retry, task, self._reactor.seconds())
+        retries = task._retries or Retries(task.retry, task, self._reactor.seconds())
+        task._retries = None  # the policy says nothing of failures of its own
+        retries.begin_attempt()
+        if task._cancelled:
+            raise CancelledError
+        task._retries = retries
 
     def _failed(self, task: Task) -> None:
         """The exception that is being handled is that of an attempt."""
@@ -150,31 +165,52 @@ class Scheduler(DispatcherBase):
 
     def _follow(self, task: Task, outcome: Any) -> None:
         """See what becomes of what an attempt returned."""
-        if isinstance(outcome, CoroutineType):
+        if isinstance(outcome, Task):
+            outcome = outcome._listen()
+        elif isinstance(outcome, CoroutineType):
+            task._coroutine = outcome
             outcome = Deferred.fromCoroutine(outcome)
         if not isinstance(outcome, Deferred):
             self._attempt_ended(outcome, task)
             return
         if task.timeout is not None:
-            outcome.addTimeout(task.timeout, self._reactor)
-        task._attempt = outcome
-        outcome.addBoth(self._attempt_ended, task)
+            task._time_limit = self._reactor.callLater(task.timeout, self._cancel_attempt, task)
+        self._wait_for(outcome, self._attempt_ended, task)
+
+    def _wait_for(self, attempt: Deferred[Any], then: Callable[..., None], task: Task) -> None:
+        """Go on when this has fired, which cancelling the task cancels."""
+        task._attempt = attempt
+        attempt.addBoth(then, task)
         if task._cancelled:
-            outcome.cancel()
+            attempt.cancel()
 
     def _attempt_ended(self, outcome: Any, task: Task) -> None:
-        task._attempt = None
-        if task._retries is not None and not task._cancelled:
-            now = self._reactor.seconds()
-            delay, outcome = task._retries.next(outcome, now)
-            if delay is not None:
-                self._release(task)
-                self._arm(task, now + delay)
-                self._review()
-                return
+        if self._end_time_limit(task) and is_cancellation(outcome):
+            error = TimeoutError(task.timeout, "Deferred")  # as Deferred.addTimeout() has it
+            outcome = Failure(error)  # type: ignore[no-untyped-call]
+        task._attempt = task._coroutine = None
+        if task._retries is None or task._cancelled:
+            self._settle(outcome, task)
+            return
+        now = self._reactor.seconds()
+        delay, outcome = task._retries.next(outcome, now)
+        if delay is None:
+            # (What the policy gives when it gives up may be a Deferred, too.)
+            self._wait_for(maybeDeferred(lambda: outcome), self._settle, task)
+            return
+        if task._cancelled:  # by one of the policy's hooks
+            self._ended(Failure(CancelledError()), task)
+            return
+        self._release(task)
+        self._arm(task, now + delay)
+        if task._cancelled:  # by the collector, say, which may have run meanwhile
+            self._cancel(task)
+        self._review()
+
+    def _settle(self, outcome: Any, task: Task) -> None:
+        """There is no other attempt: have the fallback see to a failure."""
         if isinstance(outcome, Failure) and task.fallback is not None and not task._cancelled:
-            task._attempt = attempt = maybeDeferred(task.fallback, outcome)
-            attempt.addBoth(self._ended, task)
+            self._wait_for(maybeDeferred(task.fallback, outcome), self._ended, task)
         else:
             self._ended(outcome, task)
 
@@ -182,7 +218,7 @@ class Scheduler(DispatcherBase):
         """A task has run: its turn is over, or it is done."""
         task._attempt = task._retries = None
         if isinstance(outcome, Failure):
-            is_cancelled = task._cancelled and isinstance(outcome.value, CancelledError)
+            is_cancelled = task._cancelled and is_cancellation(outcome)
             self._release(task)
             self._finish(task, CANCELLED if is_cancelled else FAILED, outcome)
         else:
@@ -198,13 +234,31 @@ class Scheduler(DispatcherBase):
             return False
         if task._state == RUNNING:
             task._cancelled = True
-            if task._attempt is not None:
-                task._attempt.cancel()
+            self._end_time_limit(task)
+            self._cancel_attempt(task)
             return True
         self._withdraw(task)
         self._finish(task, CANCELLED, Failure(CancelledError()))  # type: ignore[no-untyped-call]
         self._review()
         return True
+
+    def _end_time_limit(self, task: Task) -> bool:
+        """An attempt has no time limit any more. Returns whether it had come."""
+        limit, task._time_limit = task._time_limit, None
+        if limit is None or not limit.active():
+            return limit is not None
+        limit.cancel()
+        return False
+
+    def _cancel_attempt(self, task: Task) -> None:
+        """Cancel what a task waits for; nothing if it has not returned that yet."""
+        if task._attempt is None:
+            return
+        if task._coroutine is not None and task._coroutine.cr_running:
+            # It cancels itself. It can be told only where it waits: Twisted would forget it.
+            self._reactor.callLater(0, task._attempt.cancel)
+        else:
+            task._attempt.cancel()
 
     # The end.
 
@@ -214,18 +268,20 @@ class Scheduler(DispatcherBase):
         Tasks that have begun or are ready are left to end, for timeout seconds at
         most if it is given, and are then cancelled; 0 cancels them at once. Tasks
         whose time has not come are cancelled, periodic ones after the turn that
-        runs. May be called again, with another timeout.
+        runs. May be called again, with another timeout. Raises ValueError if
+        timeout is negative or NaN.
         """
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
         if self._closing is None:
             self._closing = []
-            for task in self.tasks:
-                if not has_begun(task):
-                    task.cancel()
-        self._forget_deadline()
-        if timeout is not None and timeout > 0 and self._tasks:
-            self._deadline = self._reactor.callLater(timeout, self._cancel_all)
-        elif timeout is not None:
-            self._cancel_all()
+            self._cancel_each([task for task in self.tasks if not has_begun(task)])
+        if timeout is not None:
+            self._forget_deadline()
+            if timeout > 0 and self._tasks:
+                self._deadline = self._reactor.callLater(timeout, self._cancel_all)
+            else:
+                self._cancel_all()
         closed: Deferred[None] = Deferred()
         self._closing.append(closed)
         if not self._tasks:
@@ -234,8 +290,14 @@ class Scheduler(DispatcherBase):
 
     def _cancel_all(self) -> None:
         self._deadline = None
-        for task in self.tasks:
-            task.cancel()
+        self._cancel_each(self.tasks)
+
+    def _cancel_each(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            try:
+                task.cancel()
+            except Exception:
+                _log.failure("while cancelling {task}", task=task)
 
     def _closed(self) -> None:
         """All tasks of a scheduler that takes no more are done."""
@@ -255,3 +317,10 @@ def has_begun(task: Task) -> bool:
     if task.interval is not None:
         return task._state == RUNNING
     return task.attempts > 0 or task._state == READY
+
+
+def is_cancellation(outcome: Any) -> bool:
+    """Whether an attempt has failed because it was cancelled. (asyncio has an error of its own.)"""
+    return isinstance(outcome, Failure) and bool(
+        outcome.check(CancelledError, asyncio.CancelledError)  # type: ignore[no-untyped-call]
+    )

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from timerwheel._tasks import TaskBase
 
 if TYPE_CHECKING:
-    from tenacity import BaseRetrying
+    from tenacity import Retrying
 
     from timerwheel.tasks._group import Group
 
@@ -50,11 +50,11 @@ class Options(TypedDict, total=False):
     """The lowest runs first; equal ones in the order in which they became ready. 0 if not given."""
     group: Group
     """The group with whose tasks it takes its turns, of `Scheduler.group()`."""
-    timeout: float
+    timeout: float | None
     """So many seconds after an attempt began it is cancelled, and fails with TimeoutError."""
-    retry: BaseRetrying
+    retry: Retrying | None
     """A `tenacity.Retrying`, which says what is tried again, how often and after how long."""
-    fallback: Callable[[Failure], Any]
+    fallback: Callable[[Failure], Any] | None
     """Called with the Failure when the task would fail; its result is the task's."""
 
 
@@ -90,12 +90,17 @@ class Task(TaskBase):
         if not self.done:
             raise RuntimeError(f"{self!r} is not done")
         if isinstance(self._outcome, Failure):
+            self._heard()
             self._outcome.raiseException()
         return self._outcome
 
     @property
     def deferred(self) -> Deferred[Any]:
-        """A Deferred of the result, the same one until it fires. Its cancel() is the task's."""
+        """A Deferred of the result, the same one until it fires.
+
+        Its cancel() is the task's, whoever else waits, and fires it at once, as a
+        timeout of its own does: the task may take longer to end.
+        """
         if self.done:
             return self._listen()
         if self._deferred is None:
@@ -118,11 +123,8 @@ class Task(TaskBase):
 
     def _listen(self) -> Deferred[Any]:
         """A new Deferred of the result."""
-        if self._unheard is not None:
-            heard: Deferred[Any] = self._unheard
-            self._unheard = None
-            return heard
         if self.done:
+            self._heard()
             return succeed(self._outcome) if self._state == SUCCEEDED else fail(self._outcome)
         listener: Deferred[Any] = Deferred(self._cancelled_by)
         if self._listeners is None:
@@ -131,13 +133,24 @@ class Task(TaskBase):
         return listener
 
     def _cancelled_by(self, listener: Deferred[Any]) -> None:
+        """One who waits has been cancelled: it is told so when this returns, if not by this."""
         self.cancel()
+        if not listener.called and self._listeners is not None:
+            self._listeners.remove(listener)
+            if self._deferred is listener:
+                self._deferred = None
 
     def _tell(self) -> None:
         """Tell all who wait that the task is done. A failure that nobody waits for is kept."""
         listeners, self._listeners = self._listeners, None
-        if listeners is None:
+        if not listeners and self._state == FAILED:
             self._unheard = fail(self._outcome)
-            return
-        for listener in listeners:
-            listener.callback(self._outcome)  # or errback: callback() takes a Failure
+        for listener in listeners or ():
+            if not listener.called:  # one before it may have cancelled it
+                listener.callback(self._outcome)  # or errback: callback() takes a Failure
+
+    def _heard(self) -> None:
+        """Somebody has asked for the failure: it is not to be logged."""
+        unheard, self._unheard = self._unheard, None
+        if unheard is not None:
+            unheard.addErrback(lambda failure: None)
