@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor, require, run_python
+from helpers import FakeClock, StockReactor, make_reactor, require, run_python
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
@@ -230,3 +231,38 @@ def test_a_running_reactor(name: str) -> None:
     result = run_python(RUNNING, name)
     assert result.pop("earliest") >= 0
     assert result == {"fired": 1500, "distinct": 1500, "ordered": True, "class": True, "left": []}
+
+
+def test_methods_that_were_kept_work_when_the_wheel_has_gone(clock: FakeClock) -> None:
+    """In a variable, and in a wrapper on the reactor; and when it has come again."""
+    reactor: Any = make_reactor(clock)
+    log: list[str] = []
+    call_later, timeout, get_calls = reactor.callLater, reactor.timeout, reactor.getDelayedCalls
+    run = reactor.runUntilCurrent
+    reactor.callLater = lambda delay, *args: call_later(delay + 1, *args)
+    reactor.runUntilCurrent = lambda: run()
+    for change in (lambda reactor: None, restore, accelerate, restore):
+        change(reactor)
+        call_later(1, log.append, "kept")
+        reactor.callLater(1, log.append, "wrapped")
+        assert timeout() == 1
+        assert len(get_calls()) == len(reactor.getDelayedCalls()) == 2
+        clock.advance(2)
+        reactor.runUntilCurrent()
+        assert log == ["kept", "wrapped"]
+        log.clear()
+        assert get_calls() == []
+
+
+def test_a_patch_that_ends_when_the_wheel_has_gone_leaves_a_reactor_that_works(
+    clock: FakeClock,
+) -> None:
+    """It puts back what stood on the reactor before."""
+    reactor: Any = make_reactor(clock)
+    log: list[str] = []
+    with mock.patch.object(reactor, "callLater"), mock.patch.object(reactor, "runUntilCurrent"):
+        restore(reactor)
+    reactor.callLater(1, log.append, "made")
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert log == ["made"]

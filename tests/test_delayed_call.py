@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
+from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of, run_python
 from twisted.internet import error
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.internet.interfaces import IDelayedCall
@@ -422,3 +422,42 @@ def test_a_weak_reference_dies_with_its_call(reactor: Any) -> None:
     del call
     calls.clear()
     assert not any(reference() for reference in references)
+
+
+@pytest.mark.parametrize("travelling", ["in C", "before the import"])
+def test_tests_that_travel_in_time_do(travelling: str) -> None:
+    """They put a function of theirs into time.time as time-machine does, or in its place."""
+    result = run_python(
+        """
+        import ctypes, json, sys, time
+        if sys.argv[1] == "before the import":
+            real, time.time = time.time, lambda: real() + shift
+            shift = 0.0
+        import timerwheel
+        timerwheel.install("select")
+        from twisted.internet import reactor
+        call = reactor.callLater(3600, print, "made")
+        before = reactor.timeout() > 3000
+        if sys.argv[1] == "before the import":
+            shift = 7200.0
+        else:
+            # What Python calls for time.time(): a pointer to its PyMethodDef, which has it second.
+            def method(function):
+                table = ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
+                return ctypes.c_void_p.from_address(table + ctypes.sizeof(ctypes.c_void_p))
+            @ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p)
+            def travelled(module, unused):
+                return 4e9
+            genuine = method(time.time).value
+            method(time.time).value = ctypes.cast(travelled, ctypes.c_void_p).value
+        after = reactor.timeout()
+        call.reset(1800)
+        left = call.getTime() - reactor.seconds()
+        call.cancel()
+        if sys.argv[1] == "in C":
+            method(time.time).value = genuine
+        print(json.dumps([before, after, round(left)]))
+        """,
+        travelling,
+    )
+    assert result == [True, 0, 1800]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from helpers import require, run_python
 from twisted.application.reactors import NoSuchReactor, getReactorTypes
@@ -115,3 +117,50 @@ def test_the_queue_and_the_wheel_by_themselves_import_no_twisted() -> None:
         """
     )
     assert result == ["item", []]
+
+
+def test_what_pending_calls_hold_is_destroyed_when_python_ends(tmp_path: Path) -> None:
+    """A file is flushed, say. The call refers to the reactor, as that of a LoopingCall does."""
+    path = tmp_path / "journal"
+    run_python(
+        """
+        import json, sys
+        import timerwheel
+        timerwheel.install()
+        from twisted.internet import reactor, task
+        class Journal:
+            def __init__(self):
+                self.file = open(sys.argv[1], "w")
+                task.LoopingCall(self.flush).start(3600, now=False)
+            def flush(self):
+                self.file.flush()
+            def __del__(self):
+                self.file.close()
+        def write():
+            Journal().file.write("the last entry")
+            print(json.dumps(len(reactor.getDelayedCalls())))
+        write()
+        """,
+        str(path),
+    )
+    assert path.read_text() == "the last entry"
+
+
+def test_a_reactor_that_another_has_replaced_is_garbage() -> None:
+    """As test suites do that take it out of sys.modules."""
+    gone = run_python(
+        """
+        import gc, json, sys, weakref
+        import timerwheel
+        timerwheel.install("select")
+        from twisted.internet import reactor
+        gone = weakref.ref(reactor.callLater(3600, reactor.stop))
+        del reactor, sys.modules["twisted.internet.reactor"]
+        import twisted.internet
+        del twisted.internet.reactor
+        timerwheel.install("select")
+        gc.collect()
+        print(json.dumps(gone() is None))
+        """
+    )
+    assert gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor, queue_of
+from helpers import FakeClock, StockReactor, make_reactor, queue_of, run_python
 from twisted.internet.base import ReactorBase
 from twisted.internet.epollreactor import EPollReactor as StockEPollReactor
 
@@ -234,3 +234,48 @@ def test_seconds_put_on_the_instance_and_taken_off_again_and_again() -> None:
         assert reactor.callLater(1, int).getTime() == time + 2
         del reactor.seconds
         assert reactor.callLater(1, int).getTime() > 1e9
+
+
+PATCHED_BELOW = """
+    import importlib, json, sys
+    from unittest import mock
+    import timerwheel
+    how, name = sys.argv[1:]
+    module = importlib.import_module(f"twisted.internet.{name}reactor")
+    if how == "install":
+        timerwheel.install(name)
+        from twisted.internet import reactor
+    else:
+        module.install()
+        from twisted.internet import reactor
+        timerwheel.accelerate(reactor)
+    classes = [base for base in type(reactor).__mro__ if base.__module__.startswith("twisted.")]
+    calls = {"callLater": (1, int), "timeout": (), "runUntilCurrent": (), "getDelayedCalls": ()}
+    missed = []
+    from twisted.internet.base import ReactorBase
+    for owner in {ReactorBase, classes[0], *ReactorBase.__subclasses__()} & set(classes):
+        for method, arguments in calls.items():
+            original, seen = getattr(owner, method), []
+            def patched(self, *args):
+                seen.append(method)
+                return original(self, *args)
+            with mock.patch.object(owner, method, patched):
+                getattr(reactor, method)(*arguments)
+            if seen != [method]:
+                missed.append((owner.__name__, method))
+            getattr(reactor, method)(*arguments)
+            if len(seen) != 1:
+                missed.append((owner.__name__, method, "stays"))
+    on_the_wheel = type(reactor.callLater(1, int)) is timerwheel.DelayedCall
+    print(json.dumps([missed, on_the_wheel, len(reactor.getDelayedCalls())]))
+"""
+
+
+@pytest.mark.parametrize("how", ["install", "accelerate"])
+@pytest.mark.parametrize("name", ["epoll", "select", "asyncio"])
+def test_what_is_patched_on_any_of_twisteds_classes_is_called(how: str, name: str) -> None:
+    """As tracers do, and tests: of the reactor's own class, and of those below it."""
+    missed, on_the_wheel, pending = run_python(PATCHED_BELOW, how, name)
+    assert missed == []
+    assert on_the_wheel
+    assert pending % 2 == 1

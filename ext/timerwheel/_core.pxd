@@ -75,11 +75,13 @@ cdef class CallQueue(TimerWheel):
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
+    cdef bint departed          # the reactor no longer has this queue
     cdef unsigned class_tag
     cdef bint wall_clock        # the reactor's class has Twisted's own seconds()
 
     cdef bint class_changed(self) noexcept
     cdef bint redirected(self, str name) except -1
+    cdef object method_of_class(self, str name)
     cdef object clock(self)
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1

@@ -154,6 +154,9 @@ cdef extern from "Python.h":
         const char *ml_doc
     int METH_NOARGS, METH_FASTCALL, METH_KEYWORDS
     object PyCFunction_New(PyMethodDef *method, object self)
+    bint PyCFunction_CheckExact(object)
+    ctypedef struct PyCFunctionObject:
+        PyMethodDef *m_ml
 
 
 # At most so many entries are looked at to find the next deadline anew: beyond that

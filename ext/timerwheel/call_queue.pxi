@@ -87,6 +87,11 @@ cdef class CallQueue(TimerWheel):
         self.immortal = True
         wheel_each(&self.wheel, untrack_handle, NULL)
 
+    def make_mortal(self):
+        """Have it walk them again: the reactor is to go, with all that they hold."""
+        self.immortal = False
+        wheel_each(&self.wheel, track_handle, NULL)
+
     def methods(self):
         """The methods of the reactor that are done in C, by name, bound to this queue."""
         return {
@@ -125,7 +130,9 @@ cdef class CallQueue(TimerWheel):
             call.resetter = adopted.resetter
 
     def release_all(self):
-        """Let go of all pending calls. This cannot fail."""
+        """Let go of all pending calls, for good: the reactor leaves the queue. This cannot fail."""
+        self.departed = True
+        self.class_tag = 0      # so that each method comes to redirected()
         self.detach_all()
 
     def run_timers(self):
@@ -155,16 +162,30 @@ cdef class CallQueue(TimerWheel):
                 if (<DelayedCall>call).entry.when != call.getTime():
                     raise AssertionError("a call and its entry disagree about the time")
 
+    def is_claimed(self):
+        """Whether claim() has been called for the reactor's class as it is now."""
+        return not self.class_changed()
+
     cdef bint class_changed(self) noexcept:
         """Whether the reactor's class, or a base of it, has changed since claim() was last called."""
         cdef unsigned tag = type_tag(Py_TYPE(self.reactor))
         return tag == 0 or tag != self.class_tag
 
     cdef bint redirected(self, str name) except -1:
-        """After a change of the class: put the methods right, and tell if the program has its own now."""
+        """Put the methods right after a change of the class; tell if another than ours is to be called.
+
+        That is one of the program's own, or what a reactor has that has left the
+        queue, and whose method was kept or wrapped before.
+        """
         cdef bint stood = name in self.namespace    # else its own has called ours
+        if self.departed:
+            return True
         self.claim()
         return stood and name not in self.namespace
+
+    cdef object method_of_class(self, str name):
+        """What the reactor's class has: not what stands on the reactor, which may have called ours."""
+        return getattr(type(self.reactor), name)
 
     cdef object clock(self):
         """The reactor's clock as it is now, or None for the wall clock."""
@@ -322,6 +343,11 @@ cdef int untrack_handle(Entry *entry, void *argument) noexcept:
     return 0
 
 
+cdef int track_handle(Entry *entry, void *argument) noexcept:
+    track(handle_of(entry))
+    return 0
+
+
 cdef int append_call(Entry *entry, void *calls) noexcept:
     """Append what an entry stands for to a list. That runs no Python code: the wheel stays as it is."""
     cdef PyObject *handle = handle_of(entry)
@@ -406,7 +432,7 @@ cdef object call_later(object self, PyObject **args, Py_ssize_t nargs, PyObject 
     cdef CallQueue queue = <CallQueue>self
     if queue.class_changed() and queue.redirected("callLater"):
         given, keywords = arguments_from(args, 0, nargs), keywords_from(args, nargs, names)
-        return queue.reactor.callLater(*given, **keywords)
+        return queue.method_of_class("callLater")(queue.reactor, *given, **keywords)
     cdef dict keywords_given
     if names != NULL and nargs >= 2:
         keywords_given = keywords_from(args, nargs, names)
@@ -424,7 +450,7 @@ cdef object call_later(object self, PyObject **args, Py_ssize_t nargs, PyObject 
 cdef object timeout(object self, object unused):
     cdef CallQueue queue = <CallQueue>self
     if queue.class_changed() and queue.redirected("timeout"):
-        return queue.reactor.timeout()
+        return queue.method_of_class("timeout")(queue.reactor)
     return queue.next_timeout()
 
 
@@ -432,7 +458,7 @@ cdef object run_until_current(object self, object unused):
     cdef CallQueue queue = <CallQueue>self
     cdef PyObject *value
     if queue.class_changed() and queue.redirected("runUntilCurrent"):
-        return queue.reactor.runUntilCurrent()
+        return queue.method_of_class("runUntilCurrent")(queue.reactor)
     value = look_up(queue, &queue.thread_calls, "threadCallQueue")
     if value != NULL and <object>value:
         queue.stock_pass()
@@ -447,7 +473,7 @@ cdef object run_until_current(object self, object unused):
 cdef object get_delayed_calls(object self, object unused):
     cdef CallQueue queue = <CallQueue>self
     if queue.class_changed() and queue.redirected("getDelayedCalls"):
-        return queue.reactor.getDelayedCalls()
+        return queue.method_of_class("getDelayedCalls")(queue.reactor)
     return queue.pending()
 
 

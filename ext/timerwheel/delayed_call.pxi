@@ -2,6 +2,8 @@
 
 cdef object stock_call = None           # twisted.internet.base.DelayedCall
 cdef object stock_seconds = None        # twisted.python.runtime.seconds, which is time.time
+cdef PyMethodDef *time_function = NULL  # how Python calls that, if it is time.time in truth
+cdef PyCFunction genuine_time = NULL    # and what it came to when this was imported
 cdef object already_called = None
 cdef object already_cancelled = None
 cdef unsigned stock_call_tag = 0
@@ -10,7 +12,7 @@ cdef bint stock_call_debug = False
 
 cdef int import_twisted() except -1:
     """Import what is needed of Twisted. Not done before: TimerWheel and PriorityQueue do without."""
-    global stock_call, stock_seconds, already_called, already_cancelled
+    global stock_call, stock_seconds, already_called, already_cancelled, time_function, genuine_time
     if stock_call is None:
         from twisted.internet import error
         from twisted.internet.base import DelayedCall
@@ -19,6 +21,9 @@ cdef int import_twisted() except -1:
         already_called = error.AlreadyCalled
         already_cancelled = error.AlreadyCancelled
         stock_seconds = seconds
+        if PyCFunction_CheckExact(seconds) and seconds.__module__ == "time":
+            time_function = (<PyCFunctionObject *>seconds).m_ml
+            genuine_time = time_function.ml_meth
         stock_call = DelayedCall
     return 0
 
@@ -51,9 +56,20 @@ cdef class SteadyClock:
         return self.offset + monotonic_seconds()
 
 
+cdef inline double read_wall_clock() except? -1.0:
+    """What Twisted's own seconds() says.
+
+    Libraries with which tests travel in time put a function of theirs into Python's time.time
+    (time-machine), or had put one in its place before Twisted was imported (freezegun).
+    """
+    if time_function != NULL and time_function.ml_meth == genuine_time:
+        return wall_seconds()
+    return as_seconds(stock_seconds())
+
+
 cdef inline double read_clock(object seconds) except? -1.0:
     """What a clock says, a callable or None for the wall clock. It may run any Python code."""
-    return wall_seconds() if seconds is None else read_other_clock(seconds)
+    return read_wall_clock() if seconds is None else read_other_clock(seconds)
 
 
 cdef double read_other_clock(object seconds) except? -1.0:
@@ -289,7 +305,7 @@ cdef inline int require_active(DelayedCall call) except -1:
 
 
 cdef inline double read_own_clock(DelayedCall call) except? -1.0:
-    return wall_seconds() if call._seconds == NULL else read_other_clock(<object>call._seconds)
+    return read_wall_clock() if call._seconds == NULL else read_other_clock(<object>call._seconds)
 
 
 cdef inline void settle(DelayedCall call) noexcept:

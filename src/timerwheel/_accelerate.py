@@ -8,8 +8,10 @@ the class or on the instance, before or after, wins.
 
 from __future__ import annotations
 
+import atexit
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
 from heapq import heapify
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,7 @@ class Acceleration:
         self.namespace: dict[str, Any] = vars(reactor)
         self.queue = CallQueue(reactor, report, self._stock_pass, self.claim)
         self.waker = waker_for(reactor)
+        self._covered: dict[str, bool] = {}
         self.methods: dict[str, Callable[..., Any]] = {
             **self.queue.methods(),
             **self.waker.methods(),
@@ -95,13 +98,23 @@ class Acceleration:
         from twisted.python.runtime import seconds
 
         reactor_class = type(self.reactor)
+        self._covered.clear()
         # (Not items(): where there is no memory for that, Python itself crashes.)
         for name in self.methods:
-            if _is_stock(reactor_class, name):
+            if _is_stock(reactor_class.__mro__, name):
                 self.namespace.setdefault(name, self.methods[name])
             elif self.namespace.get(name) is self.methods[name]:
                 del self.namespace[name]
         self.queue.claimed(reactor_class.seconds is seconds)
+
+    def covers(self, name: str) -> bool:
+        """Whether our mixin, in a reactor's classes, stands before Twisted's own method alone."""
+        if not self.queue.is_claimed():
+            self.claim()
+        covered = self._covered.get(name)
+        if covered is None:
+            covered = self._covered[name] = _is_stock(_below_the_mixin(type(self.reactor)), name)
+        return covered
 
     def _stock_pass(self) -> None:
         from twisted.internet.base import ReactorBase
@@ -127,7 +140,7 @@ class Acceleration:
         self.claim()
         installed: object = sys.modules.get("twisted.internet.reactor")
         if installed is self.reactor:
-            self.queue.make_immortal()
+            make_immortal(self.queue)
         self.queue.hook = self.waker.hook
         self.waker.attach()
 
@@ -176,10 +189,36 @@ def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
     return sorted(calls, key=_time)
 
 
+# The queue whose calls the collector does not walk, if there is one.
+_immortal: list[weakref.ref[CallQueue]] = []
+
+
+def make_immortal(queue: CallQueue) -> None:
+    """Have the collector not walk a queue's calls: its reactor is the installed one, for good."""
+    end_immortality()
+    _immortal.append(weakref.ref(queue))
+    queue.make_immortal()
+
+
+@atexit.register
+def end_immortality() -> None:
+    """Have it walk them again: another reactor is installed, or Python ends.
+
+    Then what only pending calls hold is to be destroyed, as it is with a stock reactor: a file may
+    have to be flushed.
+    """
+    while _immortal:
+        queue = _immortal.pop()()
+        if queue is not None:
+            queue.make_mortal()
+
+
+_MIXIN = "timerwheel.reactors._wheel"
+
 # The modules whose reactors have a callLater(), a timeout(), a way to wait that is replaced here.
 _STOCK_MODULES = frozenset(
     {
-        "timerwheel.reactors._wheel",
+        _MIXIN,
         "twisted.internet._glibbase",
         "twisted.internet._threadedselect",
         "twisted.internet.asyncioreactor",
@@ -193,14 +232,28 @@ _STOCK_MODULES = frozenset(
 )
 
 
-def _is_stock(reactor_class: type, name: str) -> bool:
-    """Whether the method of a class is Twisted's own (or ours), not one that the program put there.
+def _is_stock(classes: Iterable[type], name: str) -> bool:
+    """Whether a method is Twisted's own (or ours) in all classes that have it.
 
-    Told by the module in which the function was compiled, which a wrapper cannot
-    copy as it can copy its name.
+    One that is not may be called by those before it, with super() or by name, as
+    `AsyncioSelectorReactor.callLater` calls that of the class below. Told by the
+    module in which the function was compiled, which a wrapper cannot copy as it
+    can copy its name.
     """
-    for base in reactor_class.__mro__:
+    found = False
+    for base in classes:
         if name in vars(base):
             module = getattr(vars(base)[name], "__globals__", {})
-            return module.get("__name__") in _STOCK_MODULES
-    return False
+            if module.get("__name__") not in _STOCK_MODULES:
+                return False
+            found = True
+    return found
+
+
+def _below_the_mixin(reactor_class: type) -> tuple[type, ...]:
+    """The classes that come after our mixin, if it is one of a reactor's."""
+    classes = reactor_class.__mro__
+    for number, base in enumerate(classes, 1):
+        if base.__module__ == _MIXIN:
+            return classes[number:]
+    return ()

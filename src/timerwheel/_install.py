@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from timerwheel._accelerate import KEY
+from timerwheel._accelerate import KEY, make_immortal
 from timerwheel._core import SteadyClock
 
 # Twisted's short names, and the module in timerwheel.reactors of each.
@@ -63,7 +63,7 @@ def install_reactor(make: Callable[[], Any]) -> Any:
         )
     reactor = make()
     installReactor(reactor)  # type: ignore[no-untyped-call]
-    vars(reactor)[KEY].queue.make_immortal()
+    make_immortal(vars(reactor)[KEY].queue)
     return reactor
 
 

@@ -21,7 +21,7 @@ def _on_the_wheel(name: str) -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **kw: Any) -> Any:
         acceleration = vars(self).get(KEY)
-        if acceleration is None:
+        if acceleration is None or not acceleration.covers(name):
             return getattr(super(WheelReactor, self), name)(*args, **kw)
         return acceleration.methods[name](*args, **kw)
 
