@@ -25,8 +25,8 @@ def as_plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines:
 
 
 def without_self(
-    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
-) -> tuple[str | None, str | None]:
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: Any, returns: Any
+) -> tuple[Any, Any]:
     """Methods of the extension have signatures that begin with self."""
     return signature and re.sub(r"^\(self(, )?", "(", signature), returns
 

@@ -80,8 +80,8 @@ def test_version() -> None:
 def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
-    defaults = re.findall(r"\(default:\s+(\S+)\)", capsys.readouterr().out)
-    assert defaults == ["10.0", "200", "300,000", "30,000", "default"]
+    defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
+    assert defaults == ["10.0", "200", "300,000", "30,000", "Twisted's choice here"]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -54,12 +54,8 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
     add_number("--timers", "N", count, 300_000, "how many extra timers")
     churn = "timer operations a second in the background: arm, push back, cancel in equal parts"
     add_number("--churn", "N", count, 30_000, churn)
-    parser.add_argument(
-        "--reactor",
-        default="default",
-        metavar="NAME",
-        help="short name of the reactor (default: default)",
-    )
+    reactor = "short name of the reactor (default: Twisted's choice here)"
+    parser.add_argument("--reactor", default="default", metavar="NAME", help=reactor)
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     parser.set_defaults(run=run)
 
