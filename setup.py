@@ -1,4 +1,4 @@
-"""Lists the extensions; all else is in pyproject.toml.
+"""Lists the extensions, and makes the package's description; all else is in pyproject.toml.
 
 Switches, in the environment, for gcc and clang: TIMERWHEEL_DEBUG=1 builds for a
 debugger, TIMERWHEEL_SANITIZE=address,undefined with these sanitizers,
@@ -6,8 +6,10 @@ TIMERWHEEL_COVERAGE=1 so that gcov counts how often each line runs (.ci/coverage
 """
 
 import os
+import re
 import sys
 from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -65,8 +67,20 @@ class BuildExtension(build_ext):
             ) from None
 
 
+def description() -> str:
+    """README.md without images of the tree, and with the text alone of links into it.
+
+    A package index shows it by itself, where they would lead nowhere.
+    """
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^!\[[^]]*\]\((?!https?:)[^)]*\)\n+", "", text, flags=re.MULTILINE)
+    return re.sub(r"\[([^]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 setup(
     cmdclass={"build_ext": BuildExtension},
+    long_description=description(),
+    long_description_content_type="text/markdown",
     ext_modules=cythonize(
         [
             Extension(

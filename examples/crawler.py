@@ -5,7 +5,7 @@
 follows links within the sites named, and prints the status of each page and how
 often it was asked for. A page whose server is unwell or too slow is tried again,
 after twice the time at each attempt, with some jitter. While it waits, its place
-is another page's. Needs `pip install timerwheel[retry]`.
+is another page's. Needs `pip install ".[retry]"`.
 """
 
 from __future__ import annotations

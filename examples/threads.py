@@ -2,10 +2,10 @@
 
     python examples/threads.py --port 8008 --threads 2
 
-Then `telnet localhost 8008`: each line is hashed, which takes a thread a while. What
-the thread tells as it goes on comes by callFromThread, the result by
-deferToThread. A tick comes every --tick seconds, however busy the threads are.
-On SIGTERM or control-C, what has been asked for is answered yet.
+Then `telnet localhost 8008`: each line is hashed, which takes a thread a while. The
+thread reports progress by callFromThread, its result comes by deferToThread. A
+tick comes every --tick seconds, however busy the threads are. On SIGTERM or
+control-C, what has been asked for is still answered.
 """
 
 from __future__ import annotations

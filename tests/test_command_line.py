@@ -71,6 +71,37 @@ def test_help_has_examples_and_exit_codes_and_needs_no_twisted(command: list[str
     assert not twisted_imported
 
 
+def test_version() -> None:
+    result = run("--version")
+    assert result.returncode == 0
+    assert result.stdout == f"timerwheel {versions()['timerwheel']}\n"
+
+
+def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
+    assert defaults == ["10.0", "200", "300,000", "30,000", "Twisted's choice here"]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
+    """As in `selftest | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        result = subprocess.run(
+            [sys.executable, "-m", "timerwheel", "selftest", "--steps", "100"],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert result.returncode == 141
+    assert result.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -132,6 +163,7 @@ def test_info_as_json() -> None:
 def test_info_of_one_reactor() -> None:
     result = run("info", "--reactor", "select")
     assert result.returncode == 0, result.stderr
+    assert "\nbefore install()  wheel not active; twisted.internet." in result.stdout
     (line,) = (line for line in result.stdout.splitlines() if line.startswith("  "))
     assert re.fullmatch(
         r"  select +wheel active; timerwheel\.reactors\.selectreactor\.SelectReactor; "

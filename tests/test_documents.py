@@ -12,6 +12,7 @@ from helpers import WARNINGS
 
 import timerwheel
 import timerwheel.tasks
+from timerwheel.tasks._task import Options
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -70,4 +71,9 @@ def test_the_changelog_names_what_is_public(name: str) -> None:
 )
 def test_the_reference_has_each_public_name(name: str) -> None:
     reference = (ROOT / "docs/reference.md").read_text()
-    assert re.search(rf"^\.\. auto\w+:: {re.escape(name)}$", reference, re.MULTILINE)
+    assert re.search(rf"^\.\. auto\w+:: {re.escape(name)}(?:\(.*\))?$", reference, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", Options.__annotations__)
+def test_the_reference_has_each_option_of_a_task(option: str) -> None:
+    assert f"\n| `{option}=" in (ROOT / "docs/reference.md").read_text()

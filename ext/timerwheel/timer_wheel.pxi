@@ -53,9 +53,9 @@ cdef class TimerWheel:
     """TimerWheel(now): a hierarchical timer wheel that calls back in exact order.
 
     Times are floats, seconds of any clock that the caller keeps; now is that
-    clock's time. Scheduling, cancelling and moving cost the same however many
-    timers there are. Timers fire in order of (deadline, order of scheduling),
-    never before their deadline.
+    clock's time. Scheduling, cancelling and moving take the same few steps
+    however many timers there are. Timers fire in order of (deadline, order of
+    scheduling), never before their deadline.
 
     A wheel is not safe to use from several threads at once without a lock, but
     such use does not corrupt memory.

@@ -3,9 +3,9 @@
 
 An entry that lies ahead is kept in the level of the highest bit in which its
 tick differs from the current one, in the slot which that level's six bits of its
-tick name (tokio's and the Linux kernel's wheels choose levels so; Varghese and
-Lauck 1987 is the origin). Lists of slots keep the order of scheduling, through
-cascades too. What no level reaches is in the overflow list.
+tick name (tokio's wheel chooses levels so; Varghese and Lauck 1987 is the
+origin). Lists of slots keep the order of scheduling, through cascades too. What
+no level reaches is in the overflow list.
 
 `elapsed` is the current tick. Between calls no slot holds an entry at or before
 it (but after a MemoryError, until the next advance): those are in the run, the

@@ -6,12 +6,13 @@ to a function that takes the parsed arguments and returns the exit code. To add 
 such a module and name it in `COMMANDS`.
 
 Exit codes: 0 all went well, 1 the command ran and found something wrong, 2 it could not run (wrong
-arguments, something not installed), 130 interrupted.
+arguments, something not installed), 130 interrupted, 141 nobody reads what it prints.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -19,6 +20,7 @@ from typing import cast
 from timerwheel.commands.bench import command as bench
 from timerwheel.commands.info import command as info
 from timerwheel.commands.selftest import command as selftest
+from timerwheel.commands.versions import package_version
 from timerwheel.demo import command as demo
 
 COMMANDS = (info, bench, selftest, demo)
@@ -41,9 +43,11 @@ examples:
   python -m timerwheel COMMAND --help    what else there is to know of a command
 
 exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,
-something is not installed), 130 interrupted""",
+something is not installed), 130 interrupted, 141 nobody reads what it prints""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    version = f"timerwheel {package_version('timerwheel')}"
+    parser.add_argument("--version", action="version", version=version)
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for module in COMMANDS:
@@ -66,9 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # As in `selftest | head`. Python flushes once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ def versions() -> dict[str, str]:
     @return: what there is, and its version.
     """
     return {
-        "timerwheel": _package("timerwheel"),
+        "timerwheel": package_version("timerwheel"),
         "build": BUILD_SWITCHES or "release",
         "cython": CYTHON_VERSION,
         "python": f"{platform.python_version()}, {platform.python_implementation()}",
-        "twisted": _package("twisted"),
+        "twisted": package_version("twisted"),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "libc": " ".join(platform.libc_ver()).strip() or "not known",
     }
@@ -32,7 +32,10 @@ def versions_in_a_line() -> str:
     return "; ".join(f"{name} {what}" for name, what in versions().items())
 
 
-def _package(name: str) -> str:
+def package_version(name: str) -> str:
+    """
+    @return: the version of a package that is installed, or a remark that it is not known.
+    """
     try:
         return version(name)
     except PackageNotFoundError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,6 @@ from timerwheel.demo.runner import DemoError, NotStartedError, run_side
 
 if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """
-    Shows defaults, and leaves the lines of examples as they are.
-    """
 
 
 def add_parser(commands: Commands) -> None:
@@ -40,21 +35,28 @@ examples:
   python -m timerwheel demo --reactor asyncio --seconds 30 --timers 1,000,000
 
 exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
-        formatter_class=_HelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--seconds", type=_seconds, default=10.0, metavar="S", help="how long to measure a side")
-    add("--connections", type=count, default=200, metavar="N", help="how many clients")
-    add("--timers", type=count, default=300_000, metavar="N", help="how many extra timers")
-    add(
-        "--churn",
-        type=count,
-        default=30_000,
-        metavar="N",
-        help="timer operations a second in the background: arm, push back, cancel in equal parts",
-    )
-    add("--reactor", default="default", metavar="NAME", help="short name of the reactor")
-    add("--json", action="store_true", help="print JSON in place of the table")
+
+    def add_number(
+        option: str, letter: str, kind: Callable[[str], float], default: float, what: str
+    ) -> None:
+        parser.add_argument(
+            option,
+            type=kind,
+            default=default,
+            metavar=letter,
+            help=f"{what} (default: {default:,})",
+        )
+
+    add_number("--seconds", "S", _seconds, 10.0, "how long to measure a side")
+    add_number("--connections", "N", count, 200, "how many clients")
+    add_number("--timers", "N", count, 300_000, "how many extra timers")
+    churn = "timer operations a second in the background: arm, push back, cancel in equal parts"
+    add_number("--churn", "N", count, 30_000, churn)
+    reactor = "short name of the reactor (default: Twisted's choice here)"
+    parser.add_argument("--reactor", default="default", metavar="NAME", help=reactor)
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     parser.set_defaults(run=run)
 
 

@@ -83,9 +83,11 @@ def progress_bar(plan: Plan) -> Iterator[Callable[[str, float], None]]:
 def print_report(plan: Plan, results: dict[str, SideResult]) -> None:
     """Print the table, and below it how each figure was measured."""
     console = Console()
-    console.print(_table(results["stock"].server, results["ours"].server))
-    for line in _notes(plan, results):
-        console.print(line, highlight=False, markup=False)
+    with console.capture() as printed:
+        console.print(_table(results["stock"].server, results["ours"].server))
+        for line in _notes(plan, results):
+            console.print(line, highlight=False, markup=False)
+    print(printed.get(), end="")
 
 
 def _table(stock: ServerResult, ours: ServerResult) -> Table:

@@ -34,8 +34,8 @@ def add_parser(commands: Commands) -> None:
 Measures what an operation on timers costs on Twisted's default reactor and on the same
 with the wheel, with few and with many timers pending. Both sides run in a process of
 their own, and take turns. After each run it is checked that no timer was lost, and that
-those which fired did so in order. Takes about a minute on a machine that does nothing
-else; where it does, the ratios lie far apart.
+those which fired did so in order. Takes about a minute; on a busy machine the ratios
+scatter.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:

@@ -40,9 +40,11 @@ def progress_bar(steps: int) -> Iterator[Callable[[str], None]]:
 def print_report(comparison: Comparison) -> None:
     """Print the table, and below it what its figures are."""
     console = Console()
-    console.print(_table(comparison), "")
-    for line in _notes(comparison):
-        console.print(line, highlight=False, markup=False)
+    with console.capture() as printed:
+        console.print(_table(comparison), "")
+        for line in _notes(comparison):
+            console.print(line, highlight=False, markup=False)
+    print(printed.get(), end="")
 
 
 def _table(comparison: Comparison) -> Table:

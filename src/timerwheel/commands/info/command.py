@@ -112,7 +112,7 @@ def _print_lines(facts: dict[str, Any]) -> None:
             f"{name} clock",
             f"{clock['implementation']}, resolution {clock['resolution'] * 1e6:.3g} us, {stepped}",
         )
-    _print_line("Twisted's default", _sentence(facts["without_install"]))
+    _print_line("before install()", _sentence(facts["without_install"]))
     print("After timerwheel.install(NAME):")
     for name, finding in facts["reactors"].items():
         _print_line(f"  {name}", _sentence(finding))

@@ -24,7 +24,7 @@ def add_parser(commands: Commands) -> None:
         "selftest",
         help="check here that the wheel does what Twisted's own reactor does",
         description="""\
-Does the same random things to a reactor of Twisted's own and to one with the wheel,
+Runs the same random operations on a reactor of Twisted's own and on one with the wheel,
 and compares them at each step: which calls are made, in what order, when the others are
 due, and how long the reactor may sleep; checks the inner structure of the wheel at each
 step too, the order of calls for the same instant, the priority queue, and that the
@@ -43,14 +43,14 @@ exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
         "--seed",
         type=int,
         metavar="N",
-        help="where the random numbers start (default: elsewhere each time, and printed)",
+        help="where the random numbers start (default: a new one each time; it is printed)",
     )
     parser.add_argument(
         "--steps",
         type=count,
         default=STEPS,
         metavar="N",
-        help=f"how many things to do (default: {STEPS:,})",
+        help=f"how many operations (default: {STEPS:,})",
     )
     parser.set_defaults(run=run)
 
