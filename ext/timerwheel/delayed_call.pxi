@@ -57,14 +57,16 @@ cdef class SteadyClock:
 
 
 cdef inline double read_wall_clock() except? -1.0:
-    """What Twisted's own seconds() says.
+    """What Twisted's own seconds() says, which is time.time.
 
     Libraries with which tests travel in time put a function of theirs into Python's time.time
     (time-machine), or had put one in its place before Twisted was imported (freezegun).
     """
-    if time_function != NULL and time_function.ml_meth == genuine_time:
-        return wall_seconds()
-    return as_seconds(stock_seconds())
+    cdef int64_t ns
+    if (time_function != NULL and time_function.ml_meth == genuine_time
+            and HAS_CLOCK_GETTIME and read_clock_ns(False, &ns) == 0):
+        return <double>ns / 1e9
+    return read_other_clock(stock_seconds)
 
 
 cdef inline double read_clock(object seconds) except? -1.0:
