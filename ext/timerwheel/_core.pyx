@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=python
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=False
 # cython: cdivision=True
 """timerwheel._core: the wheel, the queue of a reactor, the priority queue.

@@ -104,9 +104,9 @@ cdef class CallsInOrder:
         """The place of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""
         return in_order(self.queue).index(*args)
 
-    def count(self, call):
+    def count(self, value, /):
         """1 if the call is pending, else 0."""
-        return in_order(self.queue).count(call)
+        return in_order(self.queue).count(value)
 
 
 cdef int make(DelayedCall call) except -1:

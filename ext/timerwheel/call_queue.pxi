@@ -453,7 +453,7 @@ cdef object get_delayed_calls(object self, object unused):
 
 cdef PyMethodDef call_later_method = PyMethodDef(
     "callLater", <PyCFunction>call_later, METH_FASTCALL | METH_KEYWORDS,
-    "callLater($self, delay, callable, /, *args, **kw)\n--\n\n"
+    "callLater($self, delay, callable, *args, **kw)\n--\n\n"
     "Have callable(*args, **kw) called when delay seconds have passed. Returns a DelayedCall.\n\n"
     "Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable\n"
     "cannot be called. See twisted.internet.interfaces.IReactorTime.callLater.")
