@@ -20,6 +20,13 @@ cdef class CallClock:
         """The pending calls in the order in which they will be made: a sequence, always up to date."""
         return CallsInOrder.__new__(CallsInOrder, self.queue)
 
+    @calls.setter
+    def calls(self, calls):
+        # Twisted's Clock.__init__() sets it, which a class with another base besides may call.
+        if len(calls):
+            raise AttributeError("calls can be set to an empty list alone: callLater() adds to them")
+        self.queue.release_all()
+
     def seconds(self):
         """The time of the clock."""
         return self.rightNow
@@ -27,10 +34,10 @@ cdef class CallClock:
     def callLater(self, delay, callable, *args, **kw):
         """Have callable(*args, **kw) called when the clock is delay seconds on. Returns a DelayedCall.
 
-        Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable
-        cannot be called.
+        If delay is negative, by the next advance() at the latest, even one by 0. Raises ValueError
+        if it is NaN, TypeError if it is no number or callable cannot be called.
         """
-        return schedule_by(self.queue, self.seconds, delay, callable, args, kw)
+        return schedule_by(self.queue, self.seconds, as_time(delay), callable, args, kw)
 
     def getDelayedCalls(self):
         """A list of the pending calls, in the order in which they will be made."""
@@ -97,8 +104,18 @@ cdef class CallsInOrder:
     def __eq__(self, other):
         return in_order(self.queue) == (list(other) if isinstance(other, CallsInOrder) else other)
 
+    def __add__(self, other):
+        return in_order(self.queue) + (list(other) if isinstance(other, CallsInOrder) else other)
+
+    def __radd__(self, other):
+        return other + in_order(self.queue)
+
     def __repr__(self):
         return repr(in_order(self.queue))
+
+    def copy(self):
+        """A list of the calls that are pending now."""
+        return in_order(self.queue)
 
     def index(self, *args):
         """The place of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""

@@ -372,16 +372,17 @@ cdef tuple bind_arguments(tuple given, dict keywords):
 
 
 cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, tuple args, dict kw):
-    return schedule_by(queue, queue.clock(), delay, func, args, kw)
+    cdef double seconds = as_seconds(delay)
+    if not seconds >= 0.0:      # NaN too
+        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
+    return schedule_by(queue, queue.clock(), seconds, func, args, kw)
 
 
 cdef inline DelayedCall schedule_by(
-        CallQueue queue, object clock, object delay, object func, tuple args, dict kw):
-    cdef double seconds = as_seconds(delay)
+        CallQueue queue, object clock, double seconds, object func, tuple args, dict kw):
+    """Schedule a call for so many seconds, not NaN, from what the clock says."""
     cdef double now, when
     cdef DelayedCall call
-    if not seconds >= 0.0:      # NaN too
-        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
     now = read_clock(clock)
