@@ -139,31 +139,3 @@ cdef DelayedCall first(CallQueue queue):
     """
     wheel_advance(&queue.wheel, wheel_next(&queue.wheel, 2 * queue.wheel.count))
     return <DelayedCall>handle_of(wheel_first_due(&queue.wheel).entry)
-
-
-cdef list in_order(CallQueue queue):
-    """All calls in the order in which they will be made. This changes nothing."""
-    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
-    cdef size_t index, size = queue.wheel.count
-    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
-    cdef Node *end = nodes
-    cdef Node *ordered
-    if nodes == NULL:
-        raise MemoryError("no memory to sort the delayed calls")
-    wheel_each(&queue.wheel, copy_node, &end)
-    ordered = merge_sort(nodes, end, size)
-    try:
-        for index in range(size):
-            checked(append_call(ordered[index].entry, <PyObject *>calls))
-    finally:
-        PyMem_RawFree(nodes)
-    return calls
-
-
-cdef int copy_node(Entry *entry, void *end) noexcept:
-    cdef Node *node = (<Node **>end)[0]
-    node.when = entry.when
-    node.sequence = entry.sequence
-    node.entry = entry
-    (<Node **>end)[0] = node + 1
-    return 0

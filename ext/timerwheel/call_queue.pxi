@@ -138,7 +138,7 @@ cdef class CallQueue(TimerWheel):
         return wheel_next(&self.wheel, SEARCH_BUDGET) if self.wheel.count else None
 
     def pending_calls(self):
-        """A list of all pending calls, in no order."""
+        """A list of all pending calls, in the order in which they were scheduled."""
         return self.pending()
 
     def calls_in_order(self):
@@ -297,9 +297,7 @@ cdef class CallQueue(TimerWheel):
         return when - now
 
     cdef list pending(self):
-        cdef list calls = []
-        checked(wheel_each(&self.wheel, append_call, <PyObject *>calls))
-        return calls
+        return listed(self, without_time)
 
 
 # Cython's function for the attributes of a subclass calls that which it made for the base, not
@@ -329,6 +327,48 @@ cdef int append_call(Entry *entry, void *calls) noexcept:
         handle = (<Handle>handle)._func
     # NULL: the collector has cleared it.
     return 0 if handle == NULL else PyList_Append(<PyObject *>calls, handle)
+
+
+cdef list in_order(CallQueue queue):
+    """All calls in the order in which they will be made."""
+    return listed(queue, with_time)
+
+
+cdef list listed(CallQueue queue, Visitor copy_node):
+    """All calls in the order of the keys that copy_node gives their nodes. This changes nothing."""
+    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    cdef size_t index, size = queue.wheel.count
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
+    cdef Node *end = nodes
+    cdef Node *ordered
+    if nodes == NULL:
+        raise MemoryError("no memory to sort the delayed calls")
+    wheel_each(&queue.wheel, copy_node, &end)
+    # Timeouts of one length, that are due soon, lie in the order in which they were made.
+    ordered = nodes if are_sorted(nodes, size) else merge_sort(nodes, end, size)
+    try:
+        for index in range(size):
+            checked(append_call(ordered[index].entry, <PyObject *>calls))
+    finally:
+        PyMem_RawFree(nodes)
+    return calls
+
+
+cdef int with_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls will be made."""
+    without_time(entry, end)
+    (<Node **>end)[0][-1].when = entry.when
+    return 0
+
+
+cdef int without_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls were scheduled: that of all for one time."""
+    cdef Node *node = (<Node **>end)[0]
+    node.when = 0.0
+    node.sequence = entry.sequence
+    node.entry = entry
+    (<Node **>end)[0] = node + 1
+    return 0
 
 
 # The methods that stand on the reactor. They are plain C functions, not methods of CallQueue, so
@@ -472,4 +512,4 @@ cdef PyMethodDef run_until_current_method = PyMethodDef(
 cdef PyMethodDef get_delayed_calls_method = PyMethodDef(
     "getDelayedCalls", <PyCFunction>get_delayed_calls, METH_NOARGS,
     "getDelayedCalls($self)\n--\n\n"
-    "A list of the delayed calls that are pending, in no order.")
+    "A list of the delayed calls that are pending, in the order in which they were scheduled.")
