@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import error, task
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.testing import MemoryReactor, MemoryReactorClock
 from zope.interface.verify import verifyObject
 
 import timerwheel
@@ -103,10 +104,28 @@ def test_calls_for_the_same_time_are_made_in_the_order_of_scheduling(
     assert fired == ["a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("delay", [-1, -1e-9, float("-inf"), float("nan")])
-def test_a_delay_that_cannot_be(clock: timerwheel.Clock, delay: float) -> None:
-    with pytest.raises(AssertionError, match="not greater than or equal to 0"):
-        clock.callLater(delay, int)
+@pytest.mark.parametrize("delay", [-1, -1e-9, -100, -INFINITY])
+def test_a_negative_delay_is_due_at_once(either: Any, fired: list[str], delay: float) -> None:
+    """Programs count on it that the clock, unlike the reactor, takes one."""
+    either.advance(50)
+    either.callLater(0, fired.append, "now")
+    call = either.callLater(delay, fired.append, "before")
+    assert (call.getTime(), fired) == (50 + delay, [])
+    assert either.calls[0] is call
+    either.advance(0)
+    assert fired == ["before", "now"]
+
+
+def test_a_callback_can_schedule_for_the_past(either: Any, fired: list[str]) -> None:
+    either.callLater(2, either.callLater, -1, fired.append, "past")
+    either.callLater(3, fired.append, "later")
+    either.advance(3)
+    assert fired == ["past", "later"]
+
+
+def test_a_delay_that_cannot_be(clock: timerwheel.Clock) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        clock.callLater(float("nan"), int)
     assert not clock.calls
 
 
@@ -335,11 +354,72 @@ def test_calls_can_be_cancelled_while_they_are_iterated(clock: timerwheel.Clock)
     assert not clock.calls
 
 
+def test_calls_can_be_joined_and_copied(either: Any) -> None:
+    late, early = either.callLater(3, int), either.callLater(1, int)
+    others = [None]
+    assert either.calls + others == [early, late, None]
+    assert others + either.calls == [None, early, late]
+    assert either.calls + either.calls == [early, late, early, late]
+    copy = either.calls.copy()
+    early.cancel()
+    assert copy == [early, late]
+    assert type(copy) is list
+    with pytest.raises(TypeError):
+        either.calls + 1
+    with pytest.raises(TypeError):
+        1 + either.calls
+
+
+def test_calls_can_be_emptied(either: Any, fired: list[str]) -> None:
+    either.callLater(1, fired.append, "gone")
+    either.callLater(1, setattr, either, "calls", [])
+    either.callLater(2, fired.append, "gone while it was due")
+    either.calls = either.calls[1:1]
+    either.callLater(2, fired.append, "new")
+    either.callLater(1, setattr, either, "calls", [])
+    either.advance(3)
+    assert (fired, list(either.calls)) == ([], [])
+    either.callLater(2, fired.append, "new")
+    either.advance(2)
+    assert fired == ["new"]
+
+
+def test_a_call_that_was_let_go_of_can_be_cancelled(clock: timerwheel.Clock) -> None:
+    call = clock.callLater(1, int)
+    clock.calls = []
+    call.cancel()
+    assert call.cancelled
+
+
 def test_calls_cannot_be_replaced(clock: timerwheel.Clock) -> None:
-    with pytest.raises(AttributeError):
-        clock.calls = []  # type: ignore[misc, assignment]
+    call = clock.callLater(1, int)
+    for other in ([call], clock.calls, [None]):
+        with pytest.raises(AttributeError, match="callLater"):
+            clock.calls = other  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        clock.calls = None  # type: ignore[assignment]
+    assert clock.calls == [call]
     with pytest.raises(TypeError):
         type(clock.calls)()
+
+
+def test_twisteds_initializer_may_be_called(clock_class: Any, fired: list[str]) -> None:
+    """As its own MemoryReactorClock does, and classes of programs that have another base, too."""
+
+    class FakeReactor(MemoryReactor, clock_class):  # type: ignore[misc]
+        def __init__(self) -> None:
+            MemoryReactor.__init__(self)
+            task.Clock.__init__(self)
+
+    class OfBoth(MemoryReactorClock, clock_class):  # type: ignore[misc]
+        pass
+
+    for fake_reactor in (FakeReactor(), OfBoth()):
+        fake_reactor.callLater(1, fired.append, "called")
+        fake_reactor.advance(1)
+        assert type(fake_reactor).callLater is clock_class.callLater
+        assert fake_reactor.tcpServers == []
+    assert fired == ["called"] * 2
 
 
 def test_methods_of_a_subclass_win(clock_class: Any, fired: list[str]) -> None:
@@ -469,7 +549,7 @@ DELAYS = st.integers(0, 12).map(lambda quarters: quarters / 4) | st.floats(0, 1e
 MOVES = DELAYS | DELAYS.map(lambda delay: -delay)
 WHICH = st.integers(0, 30)
 OPERATIONS = st.one_of(
-    st.tuples(st.just("callLater"), DELAYS, st.none() | DELAYS),
+    st.tuples(st.just("callLater"), MOVES, st.none() | MOVES),
     st.tuples(st.just("cancel"), WHICH),
     st.tuples(st.sampled_from(["reset", "delay"]), WHICH, MOVES),
     st.tuples(st.just("advance"), MOVES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import re
 import weakref
 from decimal import Decimal
@@ -375,6 +376,33 @@ def test_a_call_of_its_own_tells_its_functions() -> None:
     assert told == [("reset", call), ("reset", call), ("cancel", call)]
     with pytest.raises(error.AlreadyCancelled):
         call.cancel()
+
+
+def test_the_newest_call_is_listed_last(either: Any) -> None:
+    for delay in (5, 1, 300, 0.5, 1e7, float("inf"), 0, 0.5):
+        call = either.callLater(delay, function)
+        assert either.getDelayedCalls()[-1] is call
+        either.timeout()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 1000])
+def test_calls_are_listed_in_the_order_in_which_they_were_scheduled(
+    reactor: Any, clock: FakeClock, count: int
+) -> None:
+    chance = random.Random(count)
+    calls: list[Any] = []
+    for _ in range(count):
+        calls.append(reactor.callLater(10 ** chance.uniform(-6, 12), function))
+        clock.advance(chance.random() / 100)
+        assert reactor.getDelayedCalls()[-1] is calls[-1]
+        moved = chance.choice(calls)
+        moved.reset(10 ** chance.uniform(-6, 12))
+        if chance.random() < 0.3:
+            moved.cancel()
+        elif chance.random() < 0.1:
+            reactor.runUntilCurrent()
+        calls = [call for call in calls if call.active()]
+        assert reactor.getDelayedCalls() == calls
 
 
 def test_the_arguments_can_be_replaced_before_the_call(either: Any) -> None:

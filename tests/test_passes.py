@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 import random
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, StockReactor, make_reactor
+from helpers import CallQueue, FakeClock, StockReactor, make_reactor, run_python
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -21,6 +24,12 @@ def events() -> Any:
     globalLogPublisher.addObserver(events.append)
     yield events
     globalLogPublisher.removeObserver(events.append)
+
+
+def failures_in(events: list[LogEvent]) -> list[Any]:
+    """The failures that are logged, by whichever of its ways the installed Twisted does."""
+    failures = [event.get("log_failure", event.get("failure")) for event in events]
+    return [failure for failure in failures if failure is not None]
 
 
 def test_never_early_however_little_is_missing(reactor: Any, clock: FakeClock) -> None:
@@ -161,6 +170,104 @@ def test_failures_are_logged_as_twisted_logs_them(
     assert described(ours) == described(stock)
     monkeypatch.setattr(StockDelayedCall, "debug", True)
     assert described(ours) == described(stock)
+
+
+def fails(*args: Any, **kw: Any) -> None:
+    fails_within()
+
+
+def fails_within() -> None:
+    raise ValueError("within")
+
+
+def takes_one(argument: Any) -> None:
+    """Not called."""
+
+
+FAILING: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
+    (fails, (), {}),
+    (fails, (1,), {}),
+    (fails, (), {"key": 2}),
+    (takes_one, (), {}),  # it fails before there is a frame of its own
+    (len, (), {}),
+    (int, ("x",), {}),
+]
+
+
+@pytest.mark.parametrize("kind", ["ours", "adopted"])
+@pytest.mark.parametrize("failing", FAILING, ids=lambda failing: failing[0].__name__)
+def test_a_traceback_is_as_long_as_twisteds_and_can_be_read(
+    clock: FakeClock, events: list[LogEvent], failing: Any, kind: str
+) -> None:
+    """It begins where the pass has called the function, and leads from there to the main loop."""
+    func, args, kw = failing
+
+    def fail(reactor: Any, accelerated: bool = False) -> list[Any]:
+        events.clear()
+        reactor.seconds = clock
+        reactor.callLater(0, func, *args, **kw)
+        if accelerated:
+            accelerate(reactor)
+        reactor.runUntilCurrent()
+        [failure] = failures_in(events)
+        assert failure.value.__context__ is None
+        entries = list(traceback.walk_tb(failure.getTracebackObject()))
+        for frame, line in entries:
+            assert linecache.getline(frame.f_code.co_filename, line).strip()
+        caller = entries[0][0].f_back
+        while caller is not None and caller.f_code is not fail.__code__:
+            caller = caller.f_back
+        assert caller is not None
+        return [(frame.f_code.co_name, line) for frame, line in entries[1:]]
+
+    ours = fail(StockReactor(), True) if kind == "adopted" else fail(make_reactor(clock))
+    assert ours == fail(StockReactor())
+
+
+def test_a_method_of_the_extension_that_fails_is_in_the_traceback(
+    reactor: Any, events: list[LogEvent]
+) -> None:
+    call = reactor.callLater(1, int)
+    call.cancel()
+    reactor.callLater(0, call.cancel)
+    reactor.runUntilCurrent()
+    [failure] = failures_in(events)
+    assert [name.rpartition(".")[2] for name, *_ in failure.frames][:2] == ["report", "cancel"]
+
+
+def test_a_failure_that_was_logged_is_gone_without_a_collection() -> None:
+    left = run_python(
+        """
+        import gc, json, weakref
+        from twisted.internet import reactor
+        from twisted.internet.base import DelayedCall
+        from twisted.logger import globalLogBeginner
+        from timerwheel import accelerate
+
+        failures = []
+
+        def observe(event):
+            failure = event.get("log_failure", event.get("failure"))
+            if failure is not None:
+                failures.append(weakref.ref(failure.value))
+
+        class Failing(Exception): pass
+
+        def fail():
+            raise Failing
+
+        globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)
+        accelerate(reactor)
+        gc.disable()
+        for DelayedCall.debug in (False, True):
+            for _ in range(3):
+                reactor.callLater(0, fail)
+        reactor.runUntilCurrent()
+        print(json.dumps([len(failures), sum(failure() is not None for failure in failures)]))
+        """
+    )
+    assert left[0] == 6
+    assert left[1] <= 1  # Twisted's own handler may have the last
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit])

@@ -1,4 +1,4 @@
-# cython: language_level=3, embedsignature=True, embedsignature.format=python
+# cython: language_level=3, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=False
 """timerwheel._alarm: a Linux timerfd that wakes a poll or an epoll to the microsecond.
 

@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=python
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=False
 # cython: cdivision=True
 """timerwheel._core: the wheel, the queue of a reactor, the priority queue.
@@ -76,10 +76,11 @@ from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
 )
-from timerwheel.run cimport merge_sort
+from timerwheel.run cimport are_sorted, merge_sort
 from timerwheel.wheel cimport (
-    wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due, wheel_free,
-    wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start, wheel_take,
+    Visitor, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
+    wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove,
+    wheel_start, wheel_take,
 )
 
 cdef extern from *:

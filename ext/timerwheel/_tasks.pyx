@@ -1,4 +1,4 @@
-# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=python
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=False
 # cython: cdivision=True, nonecheck=True
 """timerwheel._tasks: what timerwheel.tasks does for each task and each turn.

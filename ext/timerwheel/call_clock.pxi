@@ -20,6 +20,13 @@ cdef class CallClock:
         """The pending calls in the order in which they will be made: a sequence, always up to date."""
         return CallsInOrder.__new__(CallsInOrder, self.queue)
 
+    @calls.setter
+    def calls(self, calls):
+        # Twisted's Clock.__init__() sets it, which a class with another base besides may call.
+        if len(calls):
+            raise AttributeError("calls can be set to an empty list alone: callLater() adds to them")
+        self.queue.release_all()
+
     def seconds(self):
         """The time of the clock."""
         return self.rightNow
@@ -27,10 +34,10 @@ cdef class CallClock:
     def callLater(self, delay, callable, *args, **kw):
         """Have callable(*args, **kw) called when the clock is delay seconds on. Returns a DelayedCall.
 
-        Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable
-        cannot be called.
+        If delay is negative, by the next advance() at the latest, even one by 0. Raises ValueError
+        if it is NaN, TypeError if it is no number or callable cannot be called.
         """
-        return schedule_by(self.queue, self.seconds, delay, callable, args, kw)
+        return schedule_by(self.queue, self.seconds, as_time(delay), callable, args, kw)
 
     def getDelayedCalls(self):
         """A list of the pending calls, in the order in which they will be made."""
@@ -97,16 +104,26 @@ cdef class CallsInOrder:
     def __eq__(self, other):
         return in_order(self.queue) == (list(other) if isinstance(other, CallsInOrder) else other)
 
+    def __add__(self, other):
+        return in_order(self.queue) + (list(other) if isinstance(other, CallsInOrder) else other)
+
+    def __radd__(self, other):
+        return other + in_order(self.queue)
+
     def __repr__(self):
         return repr(in_order(self.queue))
+
+    def copy(self):
+        """A list of the calls that are pending now."""
+        return in_order(self.queue)
 
     def index(self, *args):
         """The place of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""
         return in_order(self.queue).index(*args)
 
-    def count(self, call):
+    def count(self, value, /):
         """1 if the call is pending, else 0."""
-        return in_order(self.queue).count(call)
+        return in_order(self.queue).count(value)
 
 
 cdef int make(DelayedCall call) except -1:
@@ -122,31 +139,3 @@ cdef DelayedCall first(CallQueue queue):
     """
     wheel_advance(&queue.wheel, wheel_next(&queue.wheel, 2 * queue.wheel.count))
     return <DelayedCall>handle_of(wheel_first_due(&queue.wheel).entry)
-
-
-cdef list in_order(CallQueue queue):
-    """All calls in the order in which they will be made. This changes nothing."""
-    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
-    cdef size_t index, size = queue.wheel.count
-    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
-    cdef Node *end = nodes
-    cdef Node *ordered
-    if nodes == NULL:
-        raise MemoryError("no memory to sort the delayed calls")
-    wheel_each(&queue.wheel, copy_node, &end)
-    ordered = merge_sort(nodes, end, size)
-    try:
-        for index in range(size):
-            checked(append_call(ordered[index].entry, <PyObject *>calls))
-    finally:
-        PyMem_RawFree(nodes)
-    return calls
-
-
-cdef int copy_node(Entry *entry, void *end) noexcept:
-    cdef Node *node = (<Node **>end)[0]
-    node.when = entry.when
-    node.sequence = entry.sequence
-    node.entry = entry
-    (<Node **>end)[0] = node + 1
-    return 0

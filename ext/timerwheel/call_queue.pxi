@@ -145,7 +145,7 @@ cdef class CallQueue(TimerWheel):
         return wheel_next(&self.wheel, SEARCH_BUDGET) if self.wheel.count else None
 
     def pending_calls(self):
-        """A list of all pending calls, in no order."""
+        """A list of all pending calls, in the order in which they were scheduled."""
         return self.pending()
 
     def calls_in_order(self):
@@ -318,9 +318,7 @@ cdef class CallQueue(TimerWheel):
         return when - now
 
     cdef list pending(self):
-        cdef list calls = []
-        checked(wheel_each(&self.wheel, append_call, <PyObject *>calls))
-        return calls
+        return listed(self, without_time)
 
 
 # Cython's function for the attributes of a subclass calls that which it made for the base, not
@@ -355,6 +353,48 @@ cdef int append_call(Entry *entry, void *calls) noexcept:
         handle = (<Handle>handle)._func
     # NULL: the collector has cleared it.
     return 0 if handle == NULL else PyList_Append(<PyObject *>calls, handle)
+
+
+cdef list in_order(CallQueue queue):
+    """All calls in the order in which they will be made."""
+    return listed(queue, with_time)
+
+
+cdef list listed(CallQueue queue, Visitor copy_node):
+    """All calls in the order of the keys that copy_node gives their nodes. This changes nothing."""
+    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    cdef size_t index, size = queue.wheel.count
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
+    cdef Node *end = nodes
+    cdef Node *ordered
+    if nodes == NULL:
+        raise MemoryError("no memory to sort the delayed calls")
+    wheel_each(&queue.wheel, copy_node, &end)
+    # Timeouts of one length, that are due soon, lie in the order in which they were made.
+    ordered = nodes if are_sorted(nodes, size) else merge_sort(nodes, end, size)
+    try:
+        for index in range(size):
+            checked(append_call(ordered[index].entry, <PyObject *>calls))
+    finally:
+        PyMem_RawFree(nodes)
+    return calls
+
+
+cdef int with_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls will be made."""
+    without_time(entry, end)
+    (<Node **>end)[0][-1].when = entry.when
+    return 0
+
+
+cdef int without_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls were scheduled: that of all for one time."""
+    cdef Node *node = (<Node **>end)[0]
+    node.when = 0.0
+    node.sequence = entry.sequence
+    node.entry = entry
+    (<Node **>end)[0] = node + 1
+    return 0
 
 
 # The methods that stand on the reactor. They are plain C functions, not methods of CallQueue, so
@@ -398,16 +438,17 @@ cdef tuple bind_arguments(tuple given, dict keywords):
 
 
 cdef DelayedCall schedule_call(CallQueue queue, object delay, object func, tuple args, dict kw):
-    return schedule_by(queue, queue.clock(), delay, func, args, kw)
+    cdef double seconds = as_seconds(delay)
+    if not seconds >= 0.0:      # NaN too
+        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
+    return schedule_by(queue, queue.clock(), seconds, func, args, kw)
 
 
 cdef inline DelayedCall schedule_by(
-        CallQueue queue, object clock, object delay, object func, tuple args, dict kw):
-    cdef double seconds = as_seconds(delay)
+        CallQueue queue, object clock, double seconds, object func, tuple args, dict kw):
+    """Schedule a call for so many seconds, not NaN, from what the clock says."""
     cdef double now, when
     cdef DelayedCall call
-    if not seconds >= 0.0:      # NaN too
-        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
     now = read_clock(clock)
@@ -479,7 +520,7 @@ cdef object get_delayed_calls(object self, object unused):
 
 cdef PyMethodDef call_later_method = PyMethodDef(
     "callLater", <PyCFunction>call_later, METH_FASTCALL | METH_KEYWORDS,
-    "callLater($self, delay, callable, /, *args, **kw)\n--\n\n"
+    "callLater($self, delay, callable, *args, **kw)\n--\n\n"
     "Have callable(*args, **kw) called when delay seconds have passed. Returns a DelayedCall.\n\n"
     "Raises AssertionError if delay is negative or NaN, TypeError if it is no number or callable\n"
     "cannot be called. See twisted.internet.interfaces.IReactorTime.callLater.")
@@ -497,4 +538,4 @@ cdef PyMethodDef run_until_current_method = PyMethodDef(
 cdef PyMethodDef get_delayed_calls_method = PyMethodDef(
     "getDelayedCalls", <PyCFunction>get_delayed_calls, METH_NOARGS,
     "getDelayedCalls($self)\n--\n\n"
-    "A list of the delayed calls that are pending, in no order.")
+    "A list of the delayed calls that are pending, in the order in which they were scheduled.")

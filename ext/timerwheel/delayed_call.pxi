@@ -97,7 +97,8 @@ cdef enum Mark:
 
 @cython.final
 cdef class DelayedCall(Handle):
-    """A call that is to be made later: what reactor.callLater() returns. Provides IDelayedCall.
+    """DelayedCall(time, func, args, kw, cancel, reset, seconds=None)\n--\n\n\
+    A call that is to be made later: what reactor.callLater() returns. Provides IDelayedCall.
 
     It does all that twisted.internet.base.DelayedCall does, and isinstance()
     takes it for one. Its constructor is that class's too: such a call is in no

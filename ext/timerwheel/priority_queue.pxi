@@ -46,7 +46,8 @@ cdef inline PyObject *priority_entry_of(Entry *entry) noexcept:
 
 
 cdef class PriorityQueue:
-    """A priority queue whose items can be removed, and given another priority, while they wait.
+    """PriorityQueue()\n--\n\n\
+    A priority queue whose items can be removed, and given another priority, while they wait.
 
     The lowest priority comes first; equal ones in the order in which they were
     pushed, which an item keeps when its priority changes. Priorities are

@@ -71,13 +71,17 @@ cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
     return True
 
 
-cdef inline bint run_is_sorted(const Run *run, size_t start) noexcept nogil:
-    """Whether the nodes from start on are in order."""
+cdef inline bint are_sorted(const Node *nodes, size_t size) noexcept nogil:
     cdef size_t index
-    for index in range(start + 1, run.tail):
-        if node_precedes(&run.nodes[index], &run.nodes[index - 1]):
+    for index in range(1, size):
+        if node_precedes(&nodes[index], &nodes[index - 1]):
             return False
     return True
+
+
+cdef inline bint run_is_sorted(const Run *run, size_t start) noexcept nogil:
+    """Whether the nodes from start on are in order."""
+    return are_sorted(&run.nodes[start], run.tail - start)
 
 
 cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
@@ -94,8 +98,11 @@ cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
 
 cdef inline void merge(
         Node *target, const Node *left, size_t lefts, const Node *right, size_t rights) noexcept nogil:
-    """Merge two sorted sequences that are adjacent or apart; left wins no ties, there are none."""
+    """Merge two sorted sequences, the right one behind the left; left wins no ties, there are none."""
     cdef size_t index
+    if rights == 0 or node_precedes(right - 1, right):      # parts are often in order already
+        memcpy(target, left, (lefts + rights) * sizeof(Node))
+        return
     for index in range(lefts + rights):
         if rights == 0 or (lefts and node_precedes(left, right)):
             target[index] = left[0]

@@ -50,7 +50,8 @@ manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
 
 
 cdef class TimerWheel:
-    """TimerWheel(now): a hierarchical timer wheel that calls back in exact order.
+    """TimerWheel(now)\n--\n\n\
+    A hierarchical timer wheel that calls back in exact order.
 
     Times are floats, seconds of any clock that the caller keeps; now is that
     clock's time. Scheduling, cancelling and moving take the same few steps

@@ -18,7 +18,8 @@ class Clock(CallClock, task.Clock):  # type: ignore[misc]
     """A drop-in for `twisted.internet.task.Clock`, with its calls on a timer wheel.
 
     Calls for the same time are made in the order in which they were scheduled.
-    `calls` can be read, not changed: cancel a call to take it out.
+    `calls` can be read, not changed: cancel a call to take it out. To set it to an
+    empty list lets go of all of them.
 
     With max_calls_at_once, `advance()` raises RuntimeError when it has made so
     many calls without the time moving on and the next is due at that time too:

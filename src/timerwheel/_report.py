@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
 from twisted.internet import base
@@ -13,8 +14,36 @@ from twisted.python import log
 _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
 
 
+# What calls the function, in the extension: nobody has the source at hand.
+_CALLING = frozenset(
+    f"timerwheel._core.{name}"
+    for name in ("CallQueue.fire", "CallQueue.fire_adopted", "invoke", "invoke_with")
+)
+
+
 def report(creator: Sequence[str] | None) -> None:
-    """Log the exception being handled. creator: the stack where the call was made, or None."""
+    """Log the exception being handled. creator: the stack where the call was made, or None.
+
+    It is raised anew here: its traceback then begins, as it does in Twisted, with one
+    frame that can be read and that leads to the main loop. The frames of C do neither.
+    """
+    try:
+        raise _without_our_frames(*sys.exc_info())
+    except BaseException:
+        _log(creator)
+
+
+def _without_our_frames(
+    _: object, raised: BaseException | None, traceback: TracebackType | None
+) -> BaseException:
+    """The exception, with a traceback that begins with the function that was called."""
+    assert raised is not None
+    while traceback is not None and traceback.tb_frame.f_code.co_name in _CALLING:
+        traceback = traceback.tb_next
+    return raised.with_traceback(traceback)
+
+
+def _log(creator: Sequence[str] | None) -> None:
     if _handler is None:
         _report_before_handlers(creator)
     elif creator is None:
