@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from helpers import CallQueue, FakeClock
 
 from timerwheel._alarm import Alarm
 from timerwheel._wakers import corefoundation, milliseconds, waker_for
@@ -45,7 +46,7 @@ def test_the_waker_for_whole_milliseconds() -> None:
     assert reactor.waits == [None, 0, 0.0, up_to_whole_milliseconds(0.0004)]
 
 
-def test_the_waker_for_core_foundation() -> None:
+def test_the_waker_for_core_foundation(queue: CallQueue) -> None:
     set_anew: list[int] = []
 
     class Reactor:
@@ -54,10 +55,25 @@ def test_the_waker_for_core_foundation() -> None:
 
     waker = corefoundation.make(Reactor())
     assert waker.hook is not None
-    waker.attach()
+    waker.attach(queue)
     waker.hook()
     waker.detach()
     assert len(set_anew) == 3
+
+
+def test_a_pass_that_fails_does_not_silence_the_hook(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """Its owner, armed for at once, never comes to ask timeout() then: stock hears callLater()."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    reactor.callLater(0, int)
+    reactor.seconds = lambda: {}["a clock that fails once"]
+    with pytest.raises(KeyError):
+        reactor.runUntilCurrent()
+    reactor.seconds = clock
+    reactor.callLater(5, int)
+    assert heard == [0, 0]
 
 
 def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:

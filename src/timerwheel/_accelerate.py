@@ -129,7 +129,7 @@ class Acceleration:
         if installed is self.reactor:
             self.queue.make_immortal()
         self.queue.hook = self.waker.hook
-        self.waker.attach()
+        self.waker.attach(self.queue)
 
 
 class Departure:

@@ -7,6 +7,7 @@ from math import ceil
 from time import monotonic
 from typing import Any
 
+from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
 
@@ -37,9 +38,15 @@ class AsyncioWaker(Waker):
             reactor._scheduledAt = reactor._timerHandle = None
         else:
             reactor._scheduledAt = self._time_after(timeout)
-            reactor._timerHandle = self._loop.call_at(reactor._scheduledAt, reactor._onTimer)
+            reactor._timerHandle = self._loop.call_at(reactor._scheduledAt, self._fire)
 
-    def attach(self) -> None:
+    def _fire(self) -> None:
+        """What the loop calls: `_onTimer`, which may fail before it arms the loop anew."""
+        self._queue.disarmed()
+        self.reactor._onTimer()
+
+    def attach(self, queue: CallQueue) -> None:
+        self._queue = queue
         self.reactor._reschedule()
 
     def detach(self) -> None:
