@@ -89,15 +89,44 @@ def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
         def call_at(self, when: float, callback: object) -> None:
             armed.append(when - self.time())
 
-    class Reactor(Waits):
-        _asyncioEventloop = Loop()
-        _timerHandle = _onTimer = None
-
-        def timeout(self) -> float:
-            return 0
-
-    AsyncioWaker(Reactor()).reschedule()
+    reactor = DrivenByALoop(Loop())
+    AsyncioWaker(reactor).reschedule()
     assert armed[0] <= 0
+
+
+class DrivenByALoop:
+    """Stands for an asyncio reactor, with a call due at once."""
+
+    _timerHandle = None
+
+    def __init__(self, loop: object) -> None:
+        self._asyncioEventloop = loop
+
+    def timeout(self) -> float:
+        return 0
+
+
+def test_an_event_loop_that_is_put_on_the_reactor_later_is_armed() -> None:
+    """As Twisted does, and as that kind of loop wants it."""
+    armed: list[tuple[object, float]] = []
+
+    class Loop:
+        def time(self) -> float:
+            return 7.0
+
+        def call_at(self, when: float, callback: object) -> None:
+            armed.append((self, when))
+
+    class Uvloop(Loop):
+        __module__ = "uvloop"
+
+    first, second, third = Loop(), Uvloop(), Loop()
+    reactor = DrivenByALoop(first)
+    waker = AsyncioWaker(reactor)
+    for loop in (first, second, third):
+        reactor._asyncioEventloop = loop
+        waker.reschedule()
+    assert armed == [(first, 7.0), (second, 0.0), (third, 7.0)]
 
 
 def test_chosen_by_twisteds_module_also_for_subclasses() -> None:
