@@ -14,7 +14,7 @@ import pytest
 from helpers import CallQueue, FakeClock
 
 from timerwheel._alarm import Alarm
-from timerwheel._wakers import corefoundation, milliseconds, waker_for
+from timerwheel._wakers import asyncio, corefoundation, glib, milliseconds, waker_for
 from timerwheel._wakers.alarm import AlarmWaker
 from timerwheel._wakers.asyncio import AsyncioWaker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
@@ -104,6 +104,30 @@ class DrivenByALoop:
 
     def timeout(self) -> float:
         return 0
+
+
+class IsArmed:
+    """Stands for a reactor that another event loop drives."""
+
+    _asyncioEventloop = None
+
+    def __init__(self) -> None:
+        self.armed = 0
+
+    def _reschedule(self) -> None:
+        self.armed += 1
+
+
+@pytest.mark.parametrize("module", [asyncio, glib])
+def test_a_reactor_without_calls_is_not_armed(module: Any, reactor: Any, queue: CallQueue) -> None:
+    """It is made just now, it may be, and what timeout() of a subclass needs is not there."""
+    driven = IsArmed()
+    waker = module.make(driven)
+    waker.attach(queue)
+    assert driven.armed == 0
+    reactor.callLater(1, int)
+    waker.attach(queue)
+    assert driven.armed == 1
 
 
 def test_an_event_loop_that_is_put_on_the_reactor_later_is_armed() -> None:

@@ -48,7 +48,8 @@ class AsyncioWaker(Waker):
 
     def attach(self, queue: CallQueue) -> None:
         self._queue = queue
-        self.reactor._reschedule()
+        if len(queue):  # else the reactor may be half made, and a subclass's timeout() not ready
+            self.reactor._reschedule()
 
     def detach(self) -> None:
         self.reactor._reschedule()
