@@ -79,6 +79,39 @@ BUSY = """
     }))
 """
 
+# Fails once, before or after a pass. Then the event loop, as I/O would, has a call made later.
+FAILS = """
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if loop is None:
+        from gi.repository import GLib
+        soon, later = GLib.idle_add, lambda seconds, f: GLib.timeout_add(seconds * 1000, f)
+    else:
+        soon, later = loop.call_soon, loop.call_later
+        loop.set_exception_handler(lambda loop, context: None)
+    run, failed, made = reactor.runUntilCurrent, [], []
+    def fail():
+        failed.append(1)
+        soon(lambda: reactor.callLater(0.01, finish) and None)
+        raise {exception}("once")
+    def once():
+        if {before} and not failed:
+            fail()
+        run()
+        if not failed:
+            fail()
+    def finish():
+        made.append(1)
+        reactor.stop()
+    reactor.runUntilCurrent = once
+    reactor.callLater(0, int)
+    later(10, reactor.crash)
+    try:
+        reactor.run(installSignalHandlers=False)
+    except KeyboardInterrupt:
+        loop.run_forever()
+    print(json.dumps(made))
+"""
+
 
 @pytest.mark.parametrize("name", REAL)
 def test_one_pass_a_timer_and_never_early(name: str) -> None:
@@ -97,6 +130,20 @@ def test_one_pass_a_timer_and_never_early(name: str) -> None:
 def test_busy_with_timers_threads_and_connections(name: str) -> None:
     result = run_on(name, BUSY)
     assert result == {"thread": "thread", "ordered": True, "last": "sooner", "echoes": True}
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("name", "exception"),
+    [
+        ("asyncio", "RuntimeError"),
+        ("asyncio", "KeyboardInterrupt"),
+        ("uvloop", "RuntimeError"),
+        ("gi", "RuntimeError"),
+    ],
+)
+def test_a_pass_that_fails_stops_no_later_timer(name: str, exception: str, before: bool) -> None:
+    assert run_on(name, FAILS.format(exception=exception, before=before)) == [1]
 
 
 @pytest.mark.parametrize("name", ["epoll", "select", "asyncio"])

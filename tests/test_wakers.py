@@ -11,9 +11,10 @@ import time
 from typing import Any
 
 import pytest
+from helpers import CallQueue, FakeClock
 
 from timerwheel._alarm import Alarm
-from timerwheel._wakers import corefoundation, milliseconds, waker_for
+from timerwheel._wakers import asyncio, corefoundation, glib, milliseconds, waker_for
 from timerwheel._wakers.alarm import AlarmWaker
 from timerwheel._wakers.asyncio import AsyncioWaker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
@@ -45,7 +46,7 @@ def test_the_waker_for_whole_milliseconds() -> None:
     assert reactor.waits == [None, 0, 0.0, up_to_whole_milliseconds(0.0004)]
 
 
-def test_the_waker_for_core_foundation() -> None:
+def test_the_waker_for_core_foundation(queue: CallQueue) -> None:
     set_anew: list[int] = []
 
     class Reactor:
@@ -54,10 +55,25 @@ def test_the_waker_for_core_foundation() -> None:
 
     waker = corefoundation.make(Reactor())
     assert waker.hook is not None
-    waker.attach()
+    waker.attach(queue)
     waker.hook()
     waker.detach()
     assert len(set_anew) == 3
+
+
+def test_a_pass_that_fails_does_not_silence_the_hook(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """Its owner, armed for at once, never comes to ask timeout() then: stock hears callLater()."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    reactor.callLater(0, int)
+    reactor.seconds = lambda: {}["a clock that fails once"]
+    with pytest.raises(KeyError):
+        reactor.runUntilCurrent()
+    reactor.seconds = clock
+    reactor.callLater(5, int)
+    assert heard == [0, 0]
 
 
 def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
@@ -73,15 +89,68 @@ def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
         def call_at(self, when: float, callback: object) -> None:
             armed.append(when - self.time())
 
-    class Reactor(Waits):
-        _asyncioEventloop = Loop()
-        _timerHandle = _onTimer = None
-
-        def timeout(self) -> float:
-            return 0
-
-    AsyncioWaker(Reactor()).reschedule()
+    reactor = DrivenByALoop(Loop())
+    AsyncioWaker(reactor).reschedule()
     assert armed[0] <= 0
+
+
+class DrivenByALoop:
+    """Stands for an asyncio reactor, with a call due at once."""
+
+    _timerHandle = None
+
+    def __init__(self, loop: object) -> None:
+        self._asyncioEventloop = loop
+
+    def timeout(self) -> float:
+        return 0
+
+
+class IsArmed:
+    """Stands for a reactor that another event loop drives."""
+
+    _asyncioEventloop = None
+
+    def __init__(self) -> None:
+        self.armed = 0
+
+    def _reschedule(self) -> None:
+        self.armed += 1
+
+
+@pytest.mark.parametrize("module", [asyncio, glib])
+def test_a_reactor_without_calls_is_not_armed(module: Any, reactor: Any, queue: CallQueue) -> None:
+    """It is made just now, it may be, and what timeout() of a subclass needs is not there."""
+    driven = IsArmed()
+    waker = module.make(driven)
+    waker.attach(queue)
+    assert driven.armed == 0
+    reactor.callLater(1, int)
+    waker.attach(queue)
+    assert driven.armed == 1
+
+
+def test_an_event_loop_that_is_put_on_the_reactor_later_is_armed() -> None:
+    """As Twisted does, and as that kind of loop wants it."""
+    armed: list[tuple[object, float]] = []
+
+    class Loop:
+        def time(self) -> float:
+            return 7.0
+
+        def call_at(self, when: float, callback: object) -> None:
+            armed.append((self, when))
+
+    class Uvloop(Loop):
+        __module__ = "uvloop"
+
+    first, second, third = Loop(), Uvloop(), Loop()
+    reactor = DrivenByALoop(first)
+    waker = AsyncioWaker(reactor)
+    for loop in (first, second, third):
+        reactor._asyncioEventloop = loop
+        waker.reschedule()
+    assert armed == [(first, 7.0), (second, 0.0), (third, 7.0)]
 
 
 def test_chosen_by_twisteds_module_also_for_subclasses() -> None:

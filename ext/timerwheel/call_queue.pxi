@@ -79,8 +79,12 @@ cdef class CallQueue(TimerWheel):
     @hook.setter
     def hook(self, hook):
         self._hook = hook
-        # Nothing is armed yet; without a hook no deadline is before the alarm.
-        self.alarm = -HUGE_VAL if hook is None else HUGE_VAL
+        self.disarmed()
+
+    def disarmed(self):
+        """Note that nothing is armed: what was has gone off, and may fail before timeout() is asked."""
+        # Without a hook no deadline is before the alarm.
+        self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
 
     def make_immortal(self):
         """Have the garbage collector no longer walk the pending calls: the reactor is the installed one."""
@@ -268,10 +272,14 @@ cdef class CallQueue(TimerWheel):
 
     cdef int run_pass(self) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
-        cdef double now = read_clock(self.clock())
-        cdef double alarm = self.alarm
+        cdef double now, alarm
+        if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
+            # What was armed for at once was this, it may be; and it may fail before timeout() is asked.
+            self.alarm = HUGE_VAL
+        now = read_clock(self.clock())
         if isnan(now):
             return 0        # no time is at or before NaN
+        alarm = self.alarm
         self.latest_pass = now
         self.inserted = self.wheel.sequence
         # Who runs a pass asks timeout() after it: the hook need not hear before.

@@ -142,7 +142,7 @@ class Acceleration:
         if installed is self.reactor:
             make_immortal(self.queue)
         self.queue.hook = self.waker.hook
-        self.waker.attach()
+        self.waker.attach(self.queue)
 
 
 class Departure:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from timerwheel._core import CallQueue
+
 
 class Waker:
     """Wakes one reactor.
@@ -24,8 +26,8 @@ class Waker:
         """The methods that are to stand on the reactor, by name."""
         return {}
 
-    def attach(self) -> None:
-        """Begin, on a reactor that may be running."""
+    def attach(self, queue: CallQueue) -> None:
+        """Begin, on a reactor that may be running, whose calls are in queue."""
 
     def detach(self) -> None:
         """Leave the reactor to Twisted's own ways. Its methods stand again."""

@@ -7,6 +7,7 @@ from math import ceil
 from time import monotonic
 from typing import Any
 
+from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
 
@@ -17,9 +18,7 @@ class AsyncioWaker(Waker):
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self._loop = reactor._asyncioEventloop
-        uvloop = type(self._loop).__module__.partition(".")[0] == "uvloop"
-        self._time_after = _whole_milliseconds_after if uvloop else self._loop_time_after
+        self._use(reactor._asyncioEventloop)
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"_reschedule": self.reschedule}
@@ -36,14 +35,29 @@ class AsyncioWaker(Waker):
         if timeout is None:
             reactor._scheduledAt = reactor._timerHandle = None
         else:
+            loop = reactor._asyncioEventloop
+            if loop is not self._loop:  # programs and tests put another one on the reactor
+                self._use(loop)
             reactor._scheduledAt = self._time_after(timeout)
-            reactor._timerHandle = self._loop.call_at(reactor._scheduledAt, reactor._onTimer)
+            reactor._timerHandle = loop.call_at(reactor._scheduledAt, self._fire)
 
-    def attach(self) -> None:
-        self.reactor._reschedule()
+    def _fire(self) -> None:
+        """What the loop calls: `_onTimer`, which may fail before it arms the loop anew."""
+        self._queue.disarmed()
+        self.reactor._onTimer()
+
+    def attach(self, queue: CallQueue) -> None:
+        self._queue = queue
+        if len(queue):  # else the reactor may be half made, and a subclass's timeout() not ready
+            self.reactor._reschedule()
 
     def detach(self) -> None:
         self.reactor._reschedule()
+
+    def _use(self, loop: Any) -> None:
+        self._loop = loop
+        uvloop = type(loop).__module__.partition(".")[0] == "uvloop"
+        self._time_after = _whole_milliseconds_after if uvloop else self._loop_time_after
 
     def _loop_time_after(self, timeout: float) -> float:
         time: float = self._loop.time()

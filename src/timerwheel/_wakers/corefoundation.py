@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
 
@@ -15,7 +16,7 @@ class CoreFoundationWaker(Waker):
     def hook(self) -> None:
         self.reactor._scheduleSimulate()
 
-    def attach(self) -> None:
+    def attach(self, queue: CallQueue) -> None:
         self.reactor._scheduleSimulate()
 
     def detach(self) -> None:

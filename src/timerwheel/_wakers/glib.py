@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
+from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
 
@@ -30,12 +31,20 @@ class GLibWaker(Waker):
         if timeout is not None:
             reactor._simtag = reactor._timeout_add(
                 ceil(timeout * 1000),
-                reactor._simulate,
+                self._fire,
                 priority=reactor._glib.PRIORITY_DEFAULT_IDLE,
             )
 
-    def attach(self) -> None:
-        self.reactor._reschedule()
+    def _fire(self) -> None:
+        """What GLib calls, and then removes: `_simulate`, which may fail before it arms it anew."""
+        self._queue.disarmed()
+        self.reactor._simtag = None
+        self.reactor._simulate()
+
+    def attach(self, queue: CallQueue) -> None:
+        self._queue = queue
+        if len(queue):  # else the reactor may be half made, and a subclass's timeout() not ready
+            self.reactor._reschedule()
 
     def detach(self) -> None:
         self.reactor._reschedule()
