@@ -25,7 +25,7 @@ cdef class CallClock:
         # Twisted's Clock.__init__() sets it, which a class with another base besides may call.
         if len(calls):
             raise AttributeError("calls can be set to an empty list alone: callLater() adds to them")
-        self.queue.release_all()
+        self.queue.detach_all()
 
     def seconds(self):
         """The time of the clock."""
