@@ -253,8 +253,8 @@ class OnAClock:
         self.clock.callLater(5, Function(), []).cancel()
 
     def refused(self) -> None:
-        for delay in (-1, [], 10**400):
-            with suppress(AssertionError, TypeError, OverflowError):
+        for delay in (float("nan"), [], 10**400):
+            with suppress(ValueError, TypeError, OverflowError):
                 self.clock.callLater(delay, Function())  # type: ignore[arg-type]
         with suppress(TypeError):
             self.clock.callLater(1, [])  # type: ignore[arg-type]
