@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import random
 import re
@@ -9,6 +10,7 @@ import weakref
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from unittest.mock import Mock, create_autospec
 
 import pytest
 from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of, run_python
@@ -55,6 +57,35 @@ def test_attributes(either: Any, clock: FakeClock) -> None:
     call.own = "attribute"
     assert call.own == "attribute"
     assert weakref.ref(call)() is call
+
+
+def test_attributes_are_listed(either: Any) -> None:
+    """dir() is what Mock(spec=call) goes by."""
+    call = either.callLater(5, function)
+    call.own = "attribute"
+    names = dir(call)
+    for name in (
+        *("time", "delayed_time", "func", "args", "kw", "called", "cancelled", "seconds", "own"),
+        *("active", "cancel", "reset", "delay", "getTime", "creator", "debug"),
+    ):
+        assert name in names
+        assert hasattr(Mock(spec=call), name)
+    assert create_autospec(call, instance=True).cancel() is not None
+
+
+def test_a_call_tells_its_module(reactor: Any) -> None:
+    call = reactor.callLater(5, function)
+    assert call.__module__ == timerwheel.DelayedCall.__module__ == "timerwheel._core"
+
+
+def test_what_its_methods_change_cannot_be_set(reactor: Any) -> None:
+    call = reactor.callLater(5, function)
+    for name in ("time", "delayed_time", "cancelled", "seconds"):
+        with pytest.raises(AttributeError):
+            setattr(call, name, 1)
+    with pytest.raises(TypeError):
+        copy.copy(call)
+    assert (call.getTime(), call.active()) == (105.0, True)
 
 
 def test_after_firing_the_function_and_arguments_stay(either: Any, clock: FakeClock) -> None:

@@ -224,17 +224,6 @@ def test_a_traceback_is_as_long_as_twisteds_and_can_be_read(
     assert ours == fail(StockReactor())
 
 
-def test_a_method_of_the_extension_that_fails_is_in_the_traceback(
-    reactor: Any, events: list[LogEvent]
-) -> None:
-    call = reactor.callLater(1, int)
-    call.cancel()
-    reactor.callLater(0, call.cancel)
-    reactor.runUntilCurrent()
-    [failure] = failures_in(events)
-    assert [name.rpartition(".")[2] for name, *_ in failure.frames][:2] == ["report", "cancel"]
-
-
 def test_a_failure_that_was_logged_is_gone_without_a_collection() -> None:
     left = run_python(
         """

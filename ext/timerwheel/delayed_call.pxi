@@ -105,6 +105,8 @@ cdef class DelayedCall(Handle):
     queue, and tells the functions cancel and reset, as the stock one does.
     """
 
+    __module__ = __name__   # for the instances: that of an extension type has none to give them
+
     def __cinit__(self):
         import_twisted()
 
@@ -269,6 +271,10 @@ cdef class DelayedCall(Handle):
 
     def __hash__(self):
         return object.__hash__(self)
+
+    def __dir__(self):
+        # That of object looks at __class__, which is Twisted's.
+        return {*object.__dir__(self), *dir(DelayedCall)}
 
     def __repr__(self):
         return stock_call.__repr__(self)

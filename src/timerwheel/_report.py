@@ -10,22 +10,17 @@ from typing import Any
 from twisted.internet import base
 from twisted.python import log
 
+from timerwheel import _core
+
 # Twisted 24.10 and later log with this handler; older ones with log.err().
 _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
-
-
-# What calls the function, in the extension: nobody has the source at hand.
-_CALLING = frozenset(
-    f"timerwheel._core.{name}"
-    for name in ("CallQueue.fire", "CallQueue.fire_adopted", "invoke", "invoke_with")
-)
 
 
 def report(creator: Sequence[str] | None) -> None:
     """Log the exception being handled. creator: the stack where the call was made, or None.
 
     It is raised anew here: its traceback then begins, as it does in Twisted, with one
-    frame that can be read and that leads to the main loop. The frames of C do neither.
+    frame that can be read and that leads to the main loop. Those of the extension do neither.
     """
     try:
         raise _without_our_frames(*sys.exc_info())
@@ -36,9 +31,13 @@ def report(creator: Sequence[str] | None) -> None:
 def _without_our_frames(
     _: object, raised: BaseException | None, traceback: TracebackType | None
 ) -> BaseException:
-    """The exception, with a traceback that begins with the function that was called."""
+    """The exception, with a traceback that begins with the function that was called.
+
+    (Nothing but their globals tells the frames of the extension: functions of it that
+    stand at the same line of different files may share a name in tracebacks.)
+    """
     assert raised is not None
-    while traceback is not None and traceback.tb_frame.f_code.co_name in _CALLING:
+    while traceback is not None and traceback.tb_frame.f_globals is vars(_core):
         traceback = traceback.tb_next
     return raised.with_traceback(traceback)
 

@@ -119,12 +119,16 @@ class Oracle:
         self.from_threads: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
 
     def callLater(self, delay: float, func: Callable[..., object], *args: Any) -> Call:
-        if not delay >= 0:
-            raise AssertionError(delay)
+        self.require_delay(delay)
         call = Call(self, self.seconds() + delay, func, args)
         self.scheduled += 1
         self.pending.append(call)
         return call
+
+    def require_delay(self, delay: float) -> None:
+        """That a call can be scheduled for then."""
+        if not delay >= 0:
+            raise AssertionError(delay)
 
     def getDelayedCalls(self) -> list[Call]:
         return list(self.pending)
@@ -264,6 +268,11 @@ class ClockOracle(Oracle):
     def __init__(self) -> None:
         super().__init__(lambda: self.rightNow, lambda error: None)
         self.rightNow = 0.0
+
+    def require_delay(self, delay: float) -> None:
+        """A negative one is due at once."""
+        if math.isnan(delay):
+            raise ValueError(delay)
 
     @property
     def calls(self) -> list[Call]:
