@@ -259,6 +259,19 @@ def test_a_closed_alarm_is_found_out_though_nothing_changes(change: str) -> None
     alarm.forget()
 
 
+def test_a_closed_alarm_is_no_descriptor_any_more() -> None:
+    alarm = Alarm()
+    number = alarm.fileno()
+    alarm.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+    assert alarm.fileno() == -1
+    alarm.close()
+    for change in (alarm.clear, lambda: alarm.set(1)):
+        with pytest.raises(OSError, match="timerfd_settime"):
+            change()
+
+
 FORKS = """
     import json, os, select, sys
     from timerwheel._wakers.alarm import AlarmWaker
