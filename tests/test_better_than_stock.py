@@ -147,7 +147,8 @@ class Poller:
         if timeout is None or timeout < 0:
             self.clock.now = self.deadline
         else:
-            self.clock.advance(self.seconds(timeout) or 1e-6)
+            end = self.clock.now + (self.seconds(timeout) or 1e-6)
+            self.clock.now = min(self.deadline, end) if self.deadline > self.clock.now else end
         return []
 
     def seconds(self, timeout: float) -> float:

@@ -146,6 +146,34 @@ def test_a_pass_that_fails_stops_no_later_timer(name: str, exception: str, befor
     assert run_on(name, FAILS.format(exception=exception, before=before)) == [1]
 
 
+LEAVES = """
+    call = reactor.callLater(60, int)
+    reactor.doIteration(0.001)
+    reactor._poller.close()
+    timerwheel.restore(reactor)
+    print(json.dumps([reactor.getDelayedCalls() == [call], "timeout" in vars(reactor)]))
+"""
+
+LEAVES_A_LOOP = """
+    import asyncio
+    calls = [reactor.callLater(60, int)]
+    reactor._asyncioEventloop.close()
+    timerwheel.restore(reactor)
+    reactor._asyncioEventloop = asyncio.new_event_loop()
+    calls.append(reactor.callLater(90, int))
+    armed = reactor._timerHandle.when() - reactor._asyncioEventloop.time()
+    assert 50 < armed <= 60, armed
+    assert not vars(reactor).get("_timerwheel")
+    reactor._asyncioEventloop.close()
+    print(json.dumps([reactor.getDelayedCalls() == calls, "timeout" in vars(reactor)]))
+"""
+
+
+@pytest.mark.parametrize(("name", "program"), [("epoll", LEAVES), ("asyncio", LEAVES_A_LOOP)])
+def test_a_reactor_is_left_also_when_what_it_waits_with_is_closed(name: str, program: str) -> None:
+    assert run_on(name, program) == [True, False]
+
+
 @pytest.mark.parametrize("name", ["epoll", "select", "asyncio"])
 def test_with_the_steady_clock(name: str) -> None:
     assert run_on(name, BUSY, "steady")["ordered"]

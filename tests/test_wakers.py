@@ -8,10 +8,11 @@ import os
 import resource
 import select
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock
+from helpers import CallQueue, FakeClock, run_python
 
 from timerwheel._alarm import Alarm
 from timerwheel._wakers import asyncio, corefoundation, glib, milliseconds, waker_for
@@ -174,6 +175,148 @@ def test_without_a_descriptor_for_the_alarm_the_wait_is_rounded_up(
     reactor = Reactor()
     AlarmWaker(reactor).methods()["doIteration"](0.0004)
     assert reactor.waits == [up_to_whole_milliseconds(0.0004)]
+
+
+class Watches(Waits):
+    """Stands for a poll or an epoll reactor."""
+
+    def __init__(self, poller: Any) -> None:
+        super().__init__()
+        self._poller = poller
+        self._selectables: dict[int, object] = {}
+
+
+def alarm_of(waker: AlarmWaker) -> Alarm:
+    assert waker._alarm is not None
+    return waker._alarm
+
+
+POLLERS = [select.poll, select.epoll]
+
+
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_a_wait_ends_also_if_the_alarm_is_not_heard(make_poller: Any) -> None:
+    """Closed in the middle of the wait; or told to another process that has the same epoll."""
+    reactor = Watches(make_poller())
+    waker = AlarmWaker(reactor)
+    waker.wait(0.5)
+    (wait,) = reactor.waits
+    assert wait is not None
+    assert 0.501 < wait < 0.51
+
+
+@pytest.mark.parametrize("timeout", [2.0, None])
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_an_alarm_that_somebody_has_closed_is_replaced(
+    make_poller: Any, timeout: float | None
+) -> None:
+    """As what makes a daemon closes all descriptors that it does not know."""
+    reactor = Watches(make_poller())
+    waker = AlarmWaker(reactor)
+    waker.wait(1)
+    os.close(alarm_of(waker).fileno())
+    waker.wait(timeout)
+    assert reactor.waits[-1] == (timeout and up_to_whole_milliseconds(timeout))
+    assert reactor._poller.poll(0) == []
+    waker.wait(0.0001)
+    assert reactor._poller.poll(10_000) == [(alarm_of(waker).fileno(), select.POLLIN)]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_a_file_that_has_the_number_of_an_alarm_is_let_be(make_poller: Any, watched: bool) -> None:
+    reactor = Watches(make_poller())
+    waker = AlarmWaker(reactor)
+    waker.wait(1)
+    number = alarm_of(waker).fileno()
+    with os.fdopen(os.eventfd(1)) as file:
+        os.dup2(file.fileno(), number)
+        if watched:
+            with suppress(FileNotFoundError):
+                reactor._poller.unregister(number)
+            reactor._poller.register(number, select.POLLIN)
+            reactor._selectables[number] = file
+        waker.wait(2)
+        assert reactor._poller.poll(0) == ([(number, select.POLLIN)] if watched else [])
+        waker.detach()
+        os.close(number)
+
+
+@pytest.mark.parametrize("change", ["set", "clear"])
+def test_a_closed_alarm_is_found_out_though_nothing_changes(change: str) -> None:
+    alarm = Alarm()
+    if change == "set":
+        alarm.set(3600)
+    os.close(alarm.fileno())
+    deadline = time.monotonic() + 3600
+
+    def change_nothing() -> None:
+        for _ in range(10_000):
+            alarm.set(deadline - time.monotonic()) if change == "set" else alarm.clear()
+
+    with pytest.raises(OSError, match="timerfd_settime"):
+        change_nothing()
+    alarm.forget()
+
+
+def test_a_closed_alarm_is_no_descriptor_any_more() -> None:
+    alarm = Alarm()
+    number = alarm.fileno()
+    alarm.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+    assert alarm.fileno() == -1
+    alarm.close()
+    for change in (alarm.clear, lambda: alarm.set(1)):
+        with pytest.raises(OSError, match="timerfd_settime"):
+            change()
+
+
+FORKS = """
+    import json, os, select, sys
+    from timerwheel._wakers.alarm import AlarmWaker
+    poller = getattr(select, sys.argv[1])()
+    class Reactor:
+        _poller, _selectables, waits = poller, {}, []
+        def doIteration(self, timeout):
+            self.waits.append(timeout)
+    reactor = Reactor()
+    waker = AlarmWaker(reactor)
+    waker.wait(0.2)
+    child = os.fork()
+    if not child:
+        # The first loses the parent's alarm, the second has one of its own.
+        waker.wait(json.loads(sys.argv[2]))
+        if sys.argv[1] == "poll":
+            assert poller.poll(0) == []
+        waker.wait(3600)
+        assert 3600.001 < reactor.waits[-1] < 3601, reactor.waits
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    print(json.dumps(poller.poll(10 if sys.argv[1] == "epoll" else 10_000)))
+"""
+
+
+@pytest.mark.parametrize("first", ["3600", "null"])
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_a_child_that_is_forked_sets_no_alarm_of_its_parent(make_poller: Any, first: str) -> None:
+    ((_, events),) = run_python(FORKS, make_poller.__name__, first)
+    assert events == select.POLLIN
+
+
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_the_alarm_is_left_also_if_nobody_watches_it_any_more(make_poller: Any) -> None:
+    """By then the reactor is Twisted's again: restore() has nothing to say about it."""
+    reactor = Watches(make_poller())
+    waker = AlarmWaker(reactor)
+    waker.wait(1)
+    reactor._poller.unregister(alarm_of(waker).fileno())
+    waker.detach()
+    waker.wait(1)
+    if make_poller is select.epoll:
+        reactor._poller.close()
+    waker.detach()
+    waker.detach()
 
 
 def test_an_alarm_that_cannot_be_made_or_set_says_so() -> None:

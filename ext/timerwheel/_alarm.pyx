@@ -22,12 +22,18 @@ cdef extern from "<sys/timerfd.h>" nogil:
 cdef long long MARGIN = 500
 cdef long long TOLERANCE = 2000
 
+# Each so manieth time no system call is spared: else a descriptor that somebody has closed, which
+# poll() reports at once for ever, might go unnoticed until the deadline.
+cdef unsigned TRUST = 1024
+
 
 cdef class Alarm:
     """A timerfd on the monotonic clock. Raises OSError if there can be none (no descriptors left)."""
 
-    cdef int fd
+    cdef int fd                 # -1: there is none any more
     cdef long long deadline     # ns of the monotonic clock for which it is set; 0 if it is not
+    cdef unsigned spared        # system calls
+    cdef object __weakref__
 
     def __cinit__(self):
         self.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
@@ -45,18 +51,35 @@ cdef class Alarm:
     def set(self, double delay):
         """Have the alarm go off in delay seconds, at least and at most 68 years.
 
-        There is no system call if it is set for that time already.
+        There is no system call if it is set for that time already. Raises OSError if the descriptor
+        has been closed.
         """
         cdef long long now = monotonic_ns()
         cdef long long deadline = now + <long long>(min(max(delay, 0.0), 2147483648.0) * 1e9)
-        if self.deadline > now and deadline <= self.deadline <= deadline + TOLERANCE:
+        if self.deadline > now and deadline <= self.deadline <= deadline + TOLERANCE and self.spare():
             return
         self.settle(deadline + MARGIN)
 
     def clear(self):
-        """Have the alarm not go off."""
-        if self.deadline:
+        """Have the alarm not go off. Raises OSError if the descriptor has been closed."""
+        if self.deadline or self.fd < 0 or not self.spare():
             self.settle(0)
+
+    def close(self):
+        """Close the descriptor."""
+        if self.fd >= 0:
+            close(self.fd)
+        self.forget()
+
+    def forget(self):
+        """Leave the descriptor, which somebody else has closed: its number may be another file's."""
+        self.fd = -1
+        self.deadline = 0
+
+    cdef bint spare(self) noexcept:
+        """Whether a system call that has nothing to change is spared."""
+        self.spared += 1
+        return self.spared % TRUST != 0
 
     cdef int settle(self, long long deadline) except -1:
         cdef itimerspec spec

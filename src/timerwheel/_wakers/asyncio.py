@@ -52,7 +52,11 @@ class AsyncioWaker(Waker):
             self.reactor._reschedule()
 
     def detach(self) -> None:
-        self.reactor._reschedule()
+        if self.reactor._asyncioEventloop.is_closed():
+            # Another may take its place: there the next callLater() is to arm, whatever its time.
+            self.reactor._scheduledAt = self.reactor._timerHandle = None
+        else:
+            self.reactor._reschedule()
 
     def _use(self, loop: Any) -> None:
         self._loop = loop
