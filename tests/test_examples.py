@@ -350,12 +350,14 @@ XMPP = """
         for intruder in intruders:
             await intruder.until("end")
         mute = Mute(reactor, "mute.example")
-        await ann.until("mute.example unavailable")
+        for other in ann, bob:
+            await other.until("mute.example unavailable")
         await mute.until("end")
         await ann.until("ping", 3)
         await bob.until("ping", 3)
         bob.stream.sendFooter()
         await ann.until("bob.example unavailable")
+        await bob.until("end")
         print(json.dumps({"ann": [event for event in ann.heard if event != "ping"],
                           "bob": [event for event in bob.heard if event != "ping"],
                           "mute": mute.heard,
