@@ -340,8 +340,17 @@ cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcep
     return result if result else traverse_queue_attributes(self, visit, argument)
 
 
+cdef int clear_queue(PyObject *self) noexcept:
+    cdef CallQueue queue = <CallQueue>self
+    if not queue.departed and queue.namespace is not None:
+        # The dict, which has what leads here, is garbage too, and to be cleared. But Python 3.13 takes
+        # it from the reactor, to clear that, when it has been cleared itself, and fills it anew.
+        queue.namespace.clear()
+    return clear_wheel(self)
+
+
 (<PyTypeObject *>CallQueue).tp_traverse = traverse_queue
-(<PyTypeObject *>CallQueue).tp_clear = clear_wheel
+(<PyTypeObject *>CallQueue).tp_clear = clear_queue
 
 
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
