@@ -1290,17 +1290,18 @@ def collections() -> Iterator[Callable[[int], None]]:
     gc.enable()
 
 
+@pytest.mark.parametrize("now", [True, False])
 @pytest.mark.parametrize("objects", range(1, 40))
 def test_a_destructor_can_cancel_a_task_at_any_point(
-    collections: Callable[[int], None], objects: int
+    collections: Callable[[int], None], objects: int, now: bool
 ) -> None:
     """(On Twisted's Clock not while that has taken its call out and not yet begun to make it.)"""
     clock = timerwheel.Clock()
     scheduler = Scheduler(clock)
-    task = scheduler.call_every(1, lambda: None, now=False)
+    task = scheduler.call_every(1, lambda: None, now=now)
     OnCollection(task.cancel)
     collections(objects)
-    clock.advance(1)
+    clock.advance(0 if now else 1)
     gc.collect()
     clock.advance(1)
     assert (task.state, scheduler.tasks, scheduler.running) == (TaskState.CANCELLED, [], 0)
@@ -1324,6 +1325,43 @@ def test_a_destructor_can_start_a_task_at_any_point(
     clock.advance(99)
     assert log == ["urgent", "far"]
     assert clock.getDelayedCalls() == []
+
+
+def test_what_is_started_while_the_reactor_is_asked_is_asked_for_too(log: list[Any]) -> None:
+    """By a destructor, say, that the collector comes to."""
+
+    class Interrupted(twisted_task.Clock):
+        def callLater(self, *args: Any, **kw: Any) -> Any:
+            while interruptions:
+                interruptions.pop()()
+            return super().callLater(*args, **kw)  # type: ignore[no-untyped-call]
+
+    interruptions: list[Callable[[], object]] = []
+    clock = Interrupted()
+    scheduler = Scheduler(clock)
+    interruptions.append(lambda: scheduler.call(log.append, "urgent"))
+    scheduler.call_later(100, log.append, "far")
+    clock.pump([0, 0])
+    assert log == ["urgent"]
+    assert [call.getTime() for call in clock.getDelayedCalls()] == [100]
+
+
+def test_a_call_that_comes_early_by_a_rounding_is_on_time(log: list[Any]) -> None:
+    """The reactor's, that was moved later: its time is then a sum of floats."""
+    when = 432.1915141803824
+    clock = FakeClock(-0.0817821981683177)
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    scheduler = Scheduler(reactor)
+    before = scheduler.call_at(142.30499791898833, log.append, "before")
+    scheduler.call_at(when, log.append, "ran")
+    before.cancel()
+    (call,) = reactor.getDelayedCalls()
+    clock.now = call.getTime()
+    assert clock.now < when
+    reactor.runUntilCurrent()
+    assert log == ["ran"]
+    assert reactor.getDelayedCalls() == []
 
 
 def test_it_goes_on_though_somebody_has_cancelled_its_call(
