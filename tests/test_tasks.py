@@ -1276,13 +1276,13 @@ class OnCollection:
 
 @pytest.fixture
 def collections() -> Iterator[Callable[[int], None]]:
-    """Sets after how many new objects the collector runs; not before it is set."""
+    """Sets after how many more objects the collector runs; it does not before."""
     threshold = gc.get_threshold()
     gc.collect()
     gc.disable()
 
     def collect_after(objects: int) -> None:
-        gc.set_threshold(objects, 1, 1)
+        gc.set_threshold(gc.get_count()[0] + objects, 1, 1)
         gc.enable()
 
     yield collect_after
