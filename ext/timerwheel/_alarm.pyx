@@ -22,8 +22,8 @@ cdef extern from "<sys/timerfd.h>" nogil:
 cdef long long MARGIN = 500
 cdef long long TOLERANCE = 2000
 
-# Each so manieth time no system call is spared: else a descriptor that somebody has closed, which
-# poll() reports at once for ever, might go unnoticed until the deadline.
+# After so many system calls that were spared one is made that changes nothing: else a descriptor
+# that somebody has closed, which poll() reports at once for ever, might go unnoticed.
 cdef unsigned TRUST = 1024
 
 

@@ -274,7 +274,7 @@ cdef class CallQueue(TimerWheel):
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
         cdef double now, alarm
         if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
-            # What was armed for at once was this, it may be; and it may fail before timeout() is asked.
+            # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
             self.alarm = HUGE_VAL
         now = read_clock(self.clock())
         if isnan(now):

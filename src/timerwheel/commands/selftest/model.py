@@ -8,6 +8,7 @@ stream of its own that starts at the same seed: as long as they do the same, the
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from itertools import zip_longest
 from random import Random
 from typing import Any
@@ -60,7 +61,7 @@ class IdleReactor(ReactorBase):
         return []
 
 
-class Side:
+class Side(ABC):
     """
     A reactor on a clock that is moved by hand, and a random program that uses it.
 
@@ -93,9 +94,9 @@ class Side:
         )
         return [*self._events, ("timeout", self.timeout()), *(("pending", *call) for call in calls)]
 
+    @abstractmethod
     def timeout(self) -> float | None:
         """What the reactor says it may sleep."""
-        raise NotImplementedError
 
     def _act(self) -> None:
         """Do one thing to one call."""
