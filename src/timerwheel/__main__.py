@@ -1,5 +1,4 @@
-"""
-The command line: `python -m timerwheel COMMAND`.
+"""The command line: `python -m timerwheel COMMAND`.
 
 Each command is a module with `add_parser(commands)`, which declares its arguments and sets `run`
 to a function that takes the parsed arguments and returns the exit code. To add a command, write
@@ -27,8 +26,7 @@ COMMANDS = (info, bench, selftest, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """
-    Make the parser of the whole command line.
+    """Make the parser of the whole command line.
 
     @return: the parser; what it parses has `run`, which is `None` when no command was named.
     """
@@ -56,8 +54,7 @@ something is not installed), 130 interrupted, 141 nobody reads what it prints"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run one command.
+    """Run one command.
 
     @param arguments: the words after the program's name; those of the process when left out.
 

@@ -1,6 +1,4 @@
-"""
-What the commands share.
-"""
+"""What the commands share."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ if TYPE_CHECKING:
 
 
 def count(text: str) -> int:
-    """
-    @raise argparse.ArgumentTypeError: `text` is not a whole number above zero.
-    """
+    """@raise argparse.ArgumentTypeError: `text` is not a whole number above zero."""
     try:
         number = int(text.replace("_", "").replace(",", ""))
     except ValueError:

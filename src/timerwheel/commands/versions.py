@@ -1,6 +1,4 @@
-"""
-The versions of all that has a part in how timers work here.
-"""
+"""The versions of all that has a part in how timers work here."""
 
 from __future__ import annotations
 
@@ -11,9 +9,7 @@ from timerwheel._core import BUILD_SWITCHES, CYTHON_VERSION
 
 
 def versions() -> dict[str, str]:
-    """
-    @return: what there is, and its version.
-    """
+    """@return: what there is, and its version."""
     return {
         "timerwheel": package_version("timerwheel"),
         "build": BUILD_SWITCHES or "release",
@@ -26,16 +22,12 @@ def versions() -> dict[str, str]:
 
 
 def versions_in_a_line() -> str:
-    """
-    @return: the same, for people who read from left to right.
-    """
+    """@return: the same, for people who read from left to right."""
     return "; ".join(f"{name} {what}" for name, what in versions().items())
 
 
 def package_version(name: str) -> str:
-    """
-    @return: the version of a package that is installed, or a remark that it is not known.
-    """
+    """@return: the version of a package that is installed, or a remark that it is not known."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,6 +1,4 @@
-"""
-The `demo` command.
-"""
+"""The `demo` command."""
 
 from __future__ import annotations
 
@@ -61,8 +59,7 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
 
 
 def run(options: argparse.Namespace) -> int:
-    """
-    Run both sides and print what they found.
+    """Run both sides and print what they found.
 
     @return: the exit code.
     """
@@ -110,9 +107,7 @@ def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool)
 
 
 def _seconds(text: str) -> float:
-    """
-    @raise argparse.ArgumentTypeError: `text` is not a number of seconds from 1 to a day.
-    """
+    """@raise argparse.ArgumentTypeError: `text` is not a number of seconds from 1 to a day."""
     try:
         number = float(text)
     except ValueError:

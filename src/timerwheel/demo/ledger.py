@@ -1,6 +1,4 @@
-"""
-The record of every timer that the server armed, by which early and lost ones are found.
-"""
+"""The record of every timer that the server armed, by which early and lost ones are found."""
 
 from __future__ import annotations
 
@@ -18,8 +16,7 @@ class State(IntEnum):
 
 
 class Ledger:
-    """
-    Two bounds for each timer's deadline, and what became of it.
+    """Two bounds for each timer's deadline, and what became of it.
 
     The bounds are the clock just before and just after the timer was armed or moved, plus the
     delay: they do not rest on what the timer says of itself.
@@ -55,17 +52,14 @@ class Ledger:
         self._state[number] = State.CANCELLED
 
     def lost(self, now: float) -> int:
-        """
-        @return: how many timers are still pending though due before `now`.
-        """
+        """@return: how many timers are still pending though due before `now`."""
         return sum(
             state == State.PENDING and latest < now
             for state, latest in zip(self._state, self._latest, strict=True)
         )
 
     def problems(self, now: float) -> list[str]:
-        """
-        @param now: the deadline of the timer that asks: what was due before it must have fired.
+        """@param now: the deadline of the timer that asks: what was due before it must have fired.
 
         @return: one sentence for each kind of fault found; none when all is well.
         """

@@ -1,5 +1,4 @@
-"""
-The clients: as many connections as asked for, each sending one message and waiting for its echo.
+"""The clients: as many connections as asked for, each sending one message and waiting for its echo.
 
 They run in a process of their own, all in one loop over plain sockets, which costs a fraction of
 what the server does for the same message. The loop ends when the server hangs up, or by itself
@@ -24,8 +23,7 @@ _MESSAGE = struct.Struct(f"!IQ{MESSAGE_BYTES - 12}x")
 
 
 class Client:
-    """
-    One connection.
+    """One connection.
 
     @ivar received: how many echoes came back whole and right.
     @ivar sent: how many messages were sent.
@@ -47,8 +45,7 @@ class Client:
         self.sent += 1
 
     def receive(self) -> bool:
-        """
-        Take what has come, and send the next message when the echo is whole.
+        """Take what has come, and send the next message when the echo is whole.
 
         @return: whether the connection is still open.
 
@@ -75,8 +72,7 @@ class Client:
 
 
 def play(port: int, connections: int, seconds: float) -> LoadResult:
-    """
-    Connect, and exchange messages until the server hangs up.
+    """Connect, and exchange messages until the server hangs up.
 
     @param seconds: when to give up if it does not.
     """
@@ -103,8 +99,7 @@ def play(port: int, connections: int, seconds: float) -> LoadResult:
 
 
 def _exchange(selector: DefaultSelector, give_up: float) -> None:
-    """
-    Serve all clients until every connection is closed.
+    """Serve all clients until every connection is closed.
 
     @raise TimeoutError: `give_up`, a time of `time.monotonic`, has passed.
     """

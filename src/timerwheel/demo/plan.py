@@ -1,6 +1,4 @@
-"""
-What the demonstration does, fixed before it starts so that both sides do the same work.
-"""
+"""What the demonstration does, fixed before it starts so that both sides do the same work."""
 
 from __future__ import annotations
 
@@ -35,8 +33,7 @@ SEED = 20240229
 
 @dataclass(frozen=True)
 class Plan:
-    """
-    The size of a run. Everything else follows from it and from `SEED`.
+    """The size of a run. Everything else follows from it and from `SEED`.
 
     @ivar seconds: how long to measure.
     @ivar connections: how many clients are connected.
@@ -76,8 +73,7 @@ class Plan:
         return max(2, int(self.churn * REQUEST_LIFE) // 3)
 
     def far_delays(self) -> array[float]:
-        """
-        How long the far timers are armed for, in seconds: more than the run takes, and up to a
+        """How long the far timers are armed for, in seconds: more than the run takes, and up to a
         week.
         """
         random = Random(SEED)
@@ -93,8 +89,7 @@ class Plan:
         return array("d", (random.uniform(0.0, self.near) for _ in range(self.timers - self.far)))
 
     def probe_deadlines(self) -> array[float]:
-        """
-        When the probes fall due, in seconds after the measurement starts: at any fraction of a
+        """When the probes fall due, in seconds after the measurement starts: at any fraction of a
         millisecond.
         """
         random = Random(SEED + 2)

@@ -1,6 +1,4 @@
-"""
-What the user sees: a progress bar while it runs, and one table at the end.
-"""
+"""What the user sees: a progress bar while it runs, and one table at the end."""
 
 from __future__ import annotations
 
@@ -21,8 +19,7 @@ SIDES = ("stock", "ours")
 
 @dataclass(frozen=True)
 class Row:
-    """
-    One line of the table.
+    """One line of the table.
 
     @ivar label: what it is, with its unit.
     @ivar value: takes it from a result.
@@ -36,9 +33,7 @@ class Row:
     more_is_better: bool = False
 
     def ratio(self, stock: ServerResult, ours: ServerResult) -> float | None:
-        """
-        @return: how many times better ours is; `None` when that cannot be said.
-        """
+        """@return: how many times better ours is; `None` when that cannot be said."""
         better, worse = self.value(stock), self.value(ours)
         if self.more_is_better:
             better, worse = worse, better
@@ -62,8 +57,7 @@ ROWS = (
 
 @contextmanager
 def progress_bar(plan: Plan) -> Iterator[Callable[[str, float], None]]:
-    """
-    Show one bar over both sides, on standard error.
+    """Show one bar over both sides, on standard error.
 
     @return: a context manager that gives a function to be told the side and the seconds that have
         passed of it.

@@ -1,6 +1,4 @@
-"""
-What one run of the demonstration found.
-"""
+"""What one run of the demonstration found."""
 
 from __future__ import annotations
 
@@ -12,8 +10,7 @@ from pathlib import Path
 
 @dataclass
 class ServerResult:
-    """
-    What the server measured. Times are in seconds, sizes in bytes.
+    """What the server measured. Times are in seconds, sizes in bytes.
 
     @ivar reactor: the full name of the reactor's class.
     @ivar seconds: how long it measured.
@@ -57,8 +54,7 @@ class ServerResult:
 
 @dataclass
 class LoadResult:
-    """
-    What the clients saw.
+    """What the clients saw.
 
     @ivar sent: messages sent.
     @ivar received: echoes that came back whole and right.
@@ -76,9 +72,7 @@ class LoadResult:
 
 @dataclass
 class SideResult:
-    """
-    One side of the comparison.
-    """
+    """One side of the comparison."""
 
     server: ServerResult
     load: LoadResult
@@ -96,9 +90,8 @@ class SideResult:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """
-    @return: the smallest of `values` that at least `percent` of a hundred do not exceed; not a
-        number when there are none.
+    """@return: the smallest of `values` that at least `percent` of a hundred do not exceed; not a
+    number when there are none.
     """
     if not values:
         return float("nan")
@@ -106,9 +99,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def resident_bytes() -> int:
-    """
-    @return: the resident memory of this process (`VmRSS`), or 0 where there is no `/proc`.
-    """
+    """@return: the resident memory of this process (`VmRSS`), or 0 where there is no `/proc`."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0

@@ -1,6 +1,4 @@
-"""
-Starts the processes of one side, server and clients, and collects what they found.
-"""
+"""Starts the processes of one side, server and clients, and collects what they found."""
 
 from __future__ import annotations
 
@@ -22,21 +20,15 @@ PATIENCE = 60.0
 
 
 class DemoError(Exception):
-    """
-    A process of the demonstration ended without a result. The message says why.
-    """
+    """A process of the demonstration ended without a result. The message says why."""
 
 
 class NotStartedError(DemoError):
-    """
-    The server could not even start: the reactor is not there, say.
-    """
+    """The server could not even start: the reactor is not there, say."""
 
 
 class Child:
-    """
-    A process of the demonstration: writes lines of JSON to its standard output.
-    """
+    """A process of the demonstration: writes lines of JSON to its standard output."""
 
     def __init__(self, module: str, arguments: list[str], errors: IO[str]) -> None:
         self._errors = errors
@@ -60,9 +52,7 @@ class Child:
         self._process.wait()
 
     def reason(self) -> str:
-        """
-        @return: the last line the process wrote to its standard error, or its exit code.
-        """
+        """@return: the last line the process wrote to its standard error, or its exit code."""
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
@@ -71,8 +61,7 @@ class Child:
 
 @contextmanager
 def started(module: str, arguments: list[str], seconds: float) -> Iterator[Child]:
-    """
-    Start a process, and see to it that it has ended when the block is left.
+    """Start a process, and see to it that it has ended when the block is left.
 
     @param seconds: when to kill it.
     """
@@ -88,8 +77,7 @@ def started(module: str, arguments: list[str], seconds: float) -> Iterator[Child
 
 
 def run_side(side: str, reactor: str, plan: Plan, progress: Callable[[float], None]) -> SideResult:
-    """
-    Run one side from beginning to end.
+    """Run one side from beginning to end.
 
     @param side: `"stock"` or `"ours"`.
     @param reactor: the short name of the reactor.
@@ -120,9 +108,7 @@ def run_side(side: str, reactor: str, plan: Plan, progress: Callable[[float], No
 def _await_result(
     lines: Iterator[dict[str, Any]], progress: Callable[[float], None]
 ) -> dict[str, Any] | None:
-    """
-    @return: the server's result; `None` when it ended without one.
-    """
+    """@return: the server's result; `None` when it ended without one."""
     for line in lines:
         if line.pop("event") == "result":
             return line

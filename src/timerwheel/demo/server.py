@@ -1,5 +1,4 @@
-"""
-The server: a TCP echo server with an idle timeout on each connection, and the timers of a busy
+"""The server: a TCP echo server with an idle timeout on each connection, and the timers of a busy
 router beside it.
 
 It runs in a process of its own, on one reactor, and writes what happens as lines of JSON: the port
@@ -33,8 +32,7 @@ PROGRESS_INTERVAL = 0.25
 
 
 def install_reactor(side: str, name: str) -> Any:
-    """
-    Install the reactor.
+    """Install the reactor.
 
     @param side: `"stock"` or `"ours"`.
     @param name: the reactor's short name.
@@ -58,9 +56,7 @@ def tell(event: str, **details: object) -> None:
 
 
 class Echo(Protocol, TimeoutMixin):
-    """
-    Sends back what comes, and hangs up on a client that is silent for too long.
-    """
+    """Sends back what comes, and hangs up on a client that is silent for too long."""
 
     transport: Any
 
@@ -94,9 +90,7 @@ class Echo(Protocol, TimeoutMixin):
 
 
 class EchoFactory(ServerFactory):
-    """
-    Makes an `Echo` for each connection.
-    """
+    """Makes an `Echo` for each connection."""
 
     noisy = False
 
@@ -108,8 +102,7 @@ class EchoFactory(ServerFactory):
 
 
 class Timers:
-    """
-    All timers of the server but its idle timeouts: the extra ones, the churn and the probes.
+    """All timers of the server but its idle timeouts: the extra ones, the churn and the probes.
 
     Each has a number, under which the `Ledger` knows it. Those of the churn are numbered in the
     order in which they are armed, so the oldest alive is cancelled by counting.
@@ -141,8 +134,7 @@ class Timers:
             self._arm(number, self._reactor.seconds(), delay, self._fired)
 
     def arm_near(self, opening: float) -> None:
-        """
-        Arm the extra timers of which some fall due in the run.
+        """Arm the extra timers of which some fall due in the run.
 
         @param opening: the reactor's time at which the measurement starts.
         """
@@ -224,8 +216,7 @@ class Timers:
 
 
 class Passes:
-    """
-    How long one pass of the reactor keeps everything else waiting.
+    """How long one pass of the reactor keeps everything else waiting.
 
     @ivar longest: nanoseconds of CPU time, the most between two passes of the timers.
     """
@@ -246,8 +237,7 @@ class Passes:
 
 
 class Server:
-    """
-    One run: connect, arm, settle, measure, check, hang up.
+    """One run: connect, arm, settle, measure, check, hang up.
 
     @ivar idle_timeout: seconds of silence after which a client is hung up on; longer than the run.
     @ivar idle_count: how many clients that happened to.
@@ -293,8 +283,7 @@ class Server:
             self._finish(self._result)
 
     def _instrument(self) -> None:
-        """
-        Put the stopwatch around what the reactor does for timers.
+        """Put the stopwatch around what the reactor does for timers.
 
         What an instance holds is found before what its class holds, so one way does for any
         reactor.

@@ -1,6 +1,4 @@
-"""
-A stopwatch that adds up the time spent in timers, and nothing else.
-"""
+"""A stopwatch that adds up the time spent in timers, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,8 +10,7 @@ from typing import Any
 
 
 class Stopwatch:
-    """
-    Wall time between switching on and switching off, summed up.
+    """Wall time between switching on and switching off, summed up.
 
     Sections nest: whoever switches keeps what was before and switches back to it. So the pass of a
     reactor switches on, a callback in it switches off, and a `callLater` in that callback on
@@ -37,8 +34,7 @@ class Stopwatch:
         self._since = perf_counter_ns()
 
     def switch(self, on: bool) -> bool:
-        """
-        Switch on or off.
+        """Switch on or off.
 
         @return: what it was before, to be switched back to.
         """
@@ -52,9 +48,7 @@ class Stopwatch:
         return was
 
     def inside(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """
-        @return: a function that calls `function` with the stopwatch on.
-        """
+        """@return: a function that calls `function` with the stopwatch on."""
 
         def timed(*args: object) -> Any:
             was = self.switch(True)
@@ -66,9 +60,7 @@ class Stopwatch:
         return timed
 
     def outside(self, function: Callable[..., Any]) -> Callable[..., None]:
-        """
-        @return: a function that calls `function`, a callback, with the stopwatch off.
-        """
+        """@return: a function that calls `function`, a callback, with the stopwatch off."""
 
         def paused(*args: object) -> None:
             was = self.switch(False)

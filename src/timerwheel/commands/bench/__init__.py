@@ -1,3 +1,1 @@
-"""
-A comparison of the stock reactor's timers with ours, in about a minute.
-"""
+"""A comparison of the stock reactor's timers with ours, in about a minute."""

@@ -1,6 +1,4 @@
-"""
-The `bench` command.
-"""
+"""The `bench` command."""
 
 from __future__ import annotations
 
@@ -51,8 +49,7 @@ not run""",
 
 
 def run(options: argparse.Namespace) -> int:
-    """
-    Measure both sides and print what came of it.
+    """Measure both sides and print what came of it.
 
     @return: the exit code.
     """

@@ -1,6 +1,4 @@
-"""
-What the user sees: a progress bar while it runs, and one table at the end.
-"""
+"""What the user sees: a progress bar while it runs, and one table at the end."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ from timerwheel.commands.versions import versions_in_a_line
 
 @contextmanager
 def progress_bar(steps: int) -> Iterator[Callable[[str], None]]:
-    """
-    Show a bar on standard error.
+    """Show a bar on standard error.
 
     @return: a context manager that gives a function to be told what is done next, `steps` times.
     """

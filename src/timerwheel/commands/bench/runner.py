@@ -1,6 +1,4 @@
-"""
-Has both sides measured in turn, each in a process of its own.
-"""
+"""Has both sides measured in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,22 +15,16 @@ from timerwheel.commands.bench.workloads import WORKLOADS
 
 
 class BenchError(Exception):
-    """
-    A side did not do its work. The message says why.
-    """
+    """A side did not do its work. The message says why."""
 
 
 class NotStartedError(BenchError):
-    """
-    A side could not even start.
-    """
+    """A side could not even start."""
 
 
 @dataclass
 class Result:
-    """
-    One line of the table: nanoseconds an operation, of each round.
-    """
+    """One line of the table: nanoseconds an operation, of each round."""
 
     work: str
     pending: int
@@ -52,9 +44,7 @@ class Result:
 
 @dataclass
 class Comparison:
-    """
-    All results, and the classes of both reactors.
-    """
+    """All results, and the classes of both reactors."""
 
     stock: str
     ours: str
@@ -62,8 +52,7 @@ class Comparison:
 
 
 class Side:
-    """
-    A process that measures on one reactor.
+    """A process that measures on one reactor.
 
     @ivar reactor: the reactor's class.
     """
@@ -83,8 +72,7 @@ class Side:
         self.reactor: str = reactor
 
     def measure(self, work: str, pending: int) -> float:
-        """
-        @return: nanoseconds an operation.
+        """@return: nanoseconds an operation.
 
         @raise BenchError: a timer was lost, or fired out of order, or the process has ended.
         """
@@ -118,8 +106,7 @@ class Side:
 
 @contextmanager
 def started(name: str) -> Iterator[Side]:
-    """
-    Start a side, and see to it that it has ended when the block is left.
+    """Start a side, and see to it that it has ended when the block is left.
 
     @param name: `"stock"` or `"ours"`.
 
@@ -133,8 +120,7 @@ def started(name: str) -> Iterator[Side]:
 
 
 def compare(sizes: Sequence[int], rounds: int, progress: Callable[[str], None]) -> Comparison:
-    """
-    Run all workloads on both sides, which take turns.
+    """Run all workloads on both sides, which take turns.
 
     @param sizes: numbers of pending timers.
     @param rounds: how often each side runs each workload.

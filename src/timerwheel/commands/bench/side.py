@@ -1,5 +1,4 @@
-"""
-One side: a process with one reactor, which measures on it what its standard input asks for.
+"""One side: a process with one reactor, which measures on it what its standard input asks for.
 
 For each line of JSON that it reads it writes one.
 """
@@ -17,8 +16,7 @@ from timerwheel.commands.bench.workloads import WORKLOADS
 
 
 def measure(reactor: Any, work: str, pending: int) -> dict[str, Any]:
-    """
-    Run a workload once, the garbage collector switched on, as in a server.
+    """Run a workload once, the garbage collector switched on, as in a server.
 
     @param work: a key of `WORKLOADS`.
 
@@ -41,8 +39,7 @@ def _cancel_all(reactor: Any) -> None:
 
 
 def _install(side: str) -> Any:
-    """
-    Install the default reactor, and return it.
+    """Install the default reactor, and return it.
 
     @param side: `"stock"` or `"ours"`.
     """

@@ -1,5 +1,4 @@
-"""
-What is measured: each workload gets a reactor ready and returns what is to be timed.
+"""What is measured: each workload gets a reactor ready and returns what is to be timed.
 
 bench/ of the source distribution has the thorough ones.
 """
@@ -37,8 +36,7 @@ PASSES = 600
 
 @dataclass
 class Run:
-    """
-    @ivar timed: does what is to be timed, and returns how many operations that was.
+    """@ivar timed: does what is to be timed, and returns how many operations that was.
     @ivar check: says after it what went wrong; `None` if all is well.
     """
 

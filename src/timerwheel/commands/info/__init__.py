@@ -1,3 +1,1 @@
-"""
-What is installed here: versions, reactors, clocks, for a bug report and before one.
-"""
+"""What is installed here: versions, reactors, clocks, for a bug report and before one."""

@@ -1,6 +1,4 @@
-"""
-The `info` command.
-"""
+"""The `info` command."""
 
 from __future__ import annotations
 
@@ -58,8 +56,7 @@ exit codes: 0 the wheel is active on the reactor (the default one, without --rea
 
 
 def run(options: argparse.Namespace) -> int:
-    """
-    Find out and print.
+    """Find out and print.
 
     @return: the exit code.
     """
@@ -84,9 +81,8 @@ def _probe_all(names: Sequence[str]) -> dict[str, Finding]:
 
 
 def _clock(clock: Any) -> dict[str, Any]:
-    """
-    @return: how it is read, and the seconds between two readings that can be told apart. Either
-        clock reads as seconds since 1970, of which a float has no finer ones.
+    """@return: how it is read, and the seconds between two readings that can be told apart. Either
+    clock reads as seconds since 1970, of which a float has no finer ones.
     """
     return {
         "implementation": clock.implementation,

@@ -1,5 +1,4 @@
-"""
-Installs one reactor, and tells as a line of JSON what it is.
+"""Installs one reactor, and tells as a line of JSON what it is.
 
 Runs in a process of its own: a process has one reactor.
 """
@@ -22,8 +21,7 @@ TWISTEDS_OWN = "twisted"
 
 
 class Finding(TypedDict):
-    """
-    What was found out about a reactor.
+    """What was found out about a reactor.
 
     @ivar reactor: its class; `None` when it is not available.
     @ivar wheel: whether its delayed calls are on the wheel.
@@ -38,8 +36,7 @@ class Finding(TypedDict):
 
 
 def probe(name: str) -> Finding:
-    """
-    Find out about a reactor in a process of its own.
+    """Find out about a reactor in a process of its own.
 
     @param name: a short name, as `timerwheel.install` takes them; or `TWISTEDS_OWN`.
     """
@@ -63,8 +60,7 @@ def _not_available(reason: str) -> Finding:
 
 
 def _install(name: str) -> Any:
-    """
-    Install the reactor, and return it.
+    """Install the reactor, and return it.
 
     @raise ImportError: it is not available.
     """

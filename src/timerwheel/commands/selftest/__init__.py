@@ -1,3 +1,1 @@
-"""
-Checks, on the user's machine, that the wheel does what Twisted's reactor does.
-"""
+"""Checks, on the user's machine, that the wheel does what Twisted's reactor does."""

@@ -1,6 +1,4 @@
-"""
-All checks, and what is printed of them.
-"""
+"""All checks, and what is printed of them."""
 
 from __future__ import annotations
 
@@ -24,8 +22,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def run_checks(checks: Mapping[str, Check], seed: int, steps: int) -> bool:
-    """
-    Run checks, and print a line for each.
+    """Run checks, and print a line for each.
 
     @return: whether all is well.
     """

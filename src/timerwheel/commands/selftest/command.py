@@ -1,6 +1,4 @@
-"""
-The `selftest` command.
-"""
+"""The `selftest` command."""
 
 from __future__ import annotations
 
@@ -56,8 +54,7 @@ exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
 
 
 def run(options: argparse.Namespace) -> int:
-    """
-    Run all checks and print what they found.
+    """Run all checks and print what they found.
 
     @return: the exit code.
     """

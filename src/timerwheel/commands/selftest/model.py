@@ -1,5 +1,4 @@
-"""
-Twisted's own reactor as the model: what it does at each step of a random program, ours must do.
+"""Twisted's own reactor as the model: what it does at each step of a random program, ours must do.
 
 Both run the same program on a clock that is moved by hand. Each takes its random numbers from a
 stream of its own that starts at the same seed: as long as they do the same, these are the same.
@@ -44,15 +43,11 @@ LONGEST_TIMEOUT = 2147483
 
 
 class PlannedError(Exception):
-    """
-    What a call raises now and then, to see that the others are made all the same.
-    """
+    """What a call raises now and then, to see that the others are made all the same."""
 
 
 class IdleReactor(ReactorBase):
-    """
-    A reactor of Twisted's that does no I/O.
-    """
+    """A reactor of Twisted's that does no I/O."""
 
     def installWaker(self) -> None:
         """There is nothing to wake."""
@@ -62,8 +57,7 @@ class IdleReactor(ReactorBase):
 
 
 class Side(ABC):
-    """
-    A reactor on a clock that is moved by hand, and a random program that uses it.
+    """A reactor on a clock that is moved by hand, and a random program that uses it.
 
     @ivar made: how many calls the program has scheduled.
     @ivar fired: how many of them were made.
@@ -79,8 +73,7 @@ class Side(ABC):
         self._events: list[object] = []
 
     def step(self) -> list[object]:
-        """
-        Go one step on in the program.
+        """Go one step on in the program.
 
         @return: all that could be seen of it.
         """
@@ -194,14 +187,11 @@ class Side(ABC):
 
 
 class StockSide(Side):
-    """
-    The program on Twisted's own reactor.
-    """
+    """The program on Twisted's own reactor."""
 
     def timeout(self) -> float | None:
-        """
-        @return: the time until the earliest call. What Twisted says itself may be less: it wakes
-            for calls that were cancelled or moved later, too.
+        """@return: the time until the earliest call. What Twisted says itself may be less: it wakes
+        for calls that were cancelled or moved later, too.
         """
         said = self.reactor.timeout()
         times = [call.getTime() for call in self.reactor.getDelayedCalls()]
@@ -213,9 +203,7 @@ class StockSide(Side):
 
 
 class WheelSide(Side):
-    """
-    The program on a reactor with the wheel, whose inner structure is checked at each step.
-    """
+    """The program on a reactor with the wheel, whose inner structure is checked at each step."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -232,8 +220,7 @@ class WheelSide(Side):
 
 
 def check_against_twisted(seed: int, steps: int) -> str:
-    """
-    Run the program on both sides and compare them step by step.
+    """Run the program on both sides and compare them step by step.
 
     @return: what was done.
 
@@ -250,8 +237,7 @@ def check_against_twisted(seed: int, steps: int) -> str:
 
 
 def check_same_instant(seed: int, steps: int) -> str:
-    """
-    Schedule many calls for a few instants: those for the same one have to be made in order.
+    """Schedule many calls for a few instants: those for the same one have to be made in order.
 
     @param steps: how many calls.
 

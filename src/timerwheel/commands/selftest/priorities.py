@@ -1,6 +1,4 @@
-"""
-The priority queue, compared with a list that is sorted.
-"""
+"""The priority queue, compared with a list that is sorted."""
 
 from __future__ import annotations
 
@@ -11,8 +9,7 @@ from timerwheel.commands.selftest.failures import require
 
 
 def check_priority_queue(seed: int, steps: int) -> str:
-    """
-    Do random things to a queue, and after each look at what is first.
+    """Do random things to a queue, and after each look at what is first.
 
     @return: what was done.
 

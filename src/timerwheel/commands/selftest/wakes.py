@@ -1,5 +1,4 @@
-"""
-The default reactor, run for real: it wakes for each call, and never early.
+"""The default reactor, run for real: it wakes for each call, and never early.
 
 It runs in a process of its own, which is ended when it does not wake.
 """
@@ -27,8 +26,7 @@ PATIENCE = 30.0
 
 
 class Sleeper:
-    """
-    Schedules one call after another on a reactor, which sleeps before each.
+    """Schedules one call after another on a reactor, which sleeps before each.
 
     @ivar lateness: by how many seconds of the reactor's clock each was late.
     """
@@ -59,8 +57,7 @@ class Sleeper:
 
 
 def check_wakes(seed: int, steps: int) -> str:
-    """
-    Run the default reactor.
+    """Run the default reactor.
 
     @param steps: how many calls to wait for; at most `MOST`.
 
@@ -81,8 +78,7 @@ def check_wakes(seed: int, steps: int) -> str:
 
 
 def judge(reactor: str, lateness: list[float]) -> str:
-    """
-    @param reactor: the name of its class.
+    """@param reactor: the name of its class.
 
     @return: what was done.
 
