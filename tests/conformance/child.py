@@ -6,6 +6,7 @@ Started by `sides.py`; the arguments are one JSON object.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import json
 import os
 import platform
@@ -96,6 +97,8 @@ def run(suite: Any, recorder: Any) -> None:
     from twisted.trial.runner import TrialRunner
 
     log.addObserver(recorder.observe)
+    gc.collect()
+    gc.freeze()  # for the recorder's collections: they would walk all that was loaded
     TrialRunner(reporterFactory=lambda *args: recorder).run(suite)
 
 
