@@ -31,7 +31,7 @@ class Recorder(TestResult):
         self._tracebacks: list[str] = []
         self._not_made: list[str] = []
         self._foreign = False
-        self._case: type | None = None
+        self._module = ""
 
     def write(self, **line: Any) -> None:
         """Write a line. Line buffered: a process that a test forks has nothing to write again."""
@@ -48,7 +48,7 @@ class Recorder(TestResult):
 
     def startTest(self, test: Any) -> None:
         super().startTest(test)
-        self._collect_garbage(type(test))
+        self._collect_garbage(type(test).__module__)
         self._outcomes = []
         self._tracebacks = []
         self._not_made = []
@@ -57,15 +57,15 @@ class Recorder(TestResult):
         faulthandler.dump_traceback_later(self._test_limit, exit=True, file=self._stacks)
         self._began = perf_counter()
 
-    def _collect_garbage(self, case: type) -> None:
-        """When a test case's first test begins, collect what the one before has left.
+    def _collect_garbage(self, module: str) -> None:
+        """When a module's first test begins, collect what the module before has left.
 
         Twisted's tests leave sockets and event loops open, in cycles. If these were
         collected in a later test that counts its warnings, they would fail that: on
-        which side would be chance.
+        which side would be chance. (Collecting before each test takes too long.)
         """
-        if case is not self._case:
-            self._case = case
+        if module != self._module:
+            self._module = module
             gc.collect()
 
     def stopTest(self, test: Any) -> None:
