@@ -510,6 +510,41 @@ def test_the_hook_does_not_hear_in_a_pass_after_which_timeout_is_asked(
     assert heard == [0.5]
 
 
+def test_the_hook_hears_in_a_pass_if_a_call_may_run_the_event_loop(
+    reactor: Any, queue: CallQueue, clock: FakeClock
+) -> None:
+    """Once if more is due: then the event loop is to come back at once."""
+    heard: list[float | None] = []
+    queue.hook = lambda: heard.append(reactor.timeout())
+    queue.nested_loops = True
+
+    def run_the_loop() -> None:
+        for _ in range(2):
+            reactor.callLater(1, int)
+        reactor.callLater(0.5, int)
+        assert heard == [1, 0.5]
+        clock.advance(0.5)
+        queue.disarmed()
+        reactor.runUntilCurrent()
+        assert reactor.timeout() == 0.5
+
+    reactor.callLater(5, run_the_loop)
+    clock.advance(5)
+    heard.clear()
+    queue.disarmed()
+    reactor.runUntilCurrent()
+    assert heard == [1, 0.5]
+    assert reactor.timeout() == 0.5
+
+    for _ in range(2):
+        reactor.callLater(0.25, reactor.callLater, 10, int)
+    clock.advance(0.25)
+    heard.clear()
+    queue.disarmed()
+    reactor.runUntilCurrent()
+    assert heard == [0]
+
+
 def test_the_hook_hears_once_of_calls_for_at_once(
     reactor: Any, queue: CallQueue, clock: FakeClock
 ) -> None:

@@ -146,6 +146,40 @@ def test_a_pass_that_fails_stops_no_later_timer(name: str, exception: str, befor
     assert run_on(name, FAILS.format(exception=exception, before=before)) == [1]
 
 
+# A timed call that runs the event loop until another call, made in there, has been: as a dialog of
+# GTK's does, and nest_asyncio, which turns the asyncio loop by hand like this.
+NESTS = """
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if loop is None:
+        from gi.repository import GLib
+        later = lambda seconds, f: GLib.timeout_add(seconds * 1000, f)
+        turn = lambda: GLib.MainContext.default().iteration(True)
+    else:
+        later, turn = loop.call_later, loop._run_once
+    made = []
+    def dialog():
+        reactor.callLater(60, int)
+        reactor.callLater(0.02, made.append, 1)
+        reactor.callLater(0, made.append, 0)
+        while len(made) < 2:
+            turn()
+        made.append("closed")
+        reactor.callLater(0, reactor.stop)
+    def give_up():
+        made.extend(["given", "up"])
+        reactor.crash()
+    reactor.callLater(0, dialog)
+    later(10, give_up)
+    reactor.run(installSignalHandlers=False)
+    print(json.dumps(made))
+"""
+
+
+@pytest.mark.parametrize("name", ["asyncio", "gi"])
+def test_a_call_that_runs_the_event_loop_sees_calls_made_in_there(name: str) -> None:
+    assert run_on(name, NESTS) == [0, 1, "closed"]
+
+
 LEAVES = """
     call = reactor.callLater(60, int)
     reactor.doIteration(0.001)

@@ -75,6 +75,7 @@ cdef class CallQueue(TimerWheel):
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
+    cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
     cdef bint departed          # the reactor no longer has this queue
     cdef unsigned class_tag
     cdef bint wall_clock        # the reactor's class has Twisted's own seconds()

@@ -279,10 +279,12 @@ cdef class CallQueue(TimerWheel):
         now = read_clock(self.clock())
         if isnan(now):
             return 0        # no time is at or before NaN
-        alarm = self.alarm
         self.latest_pass = now
         self.inserted = self.wheel.sequence
+        if self.nested_loops:
+            return self.fire_due(now)
         # Who runs a pass asks timeout() after it: the hook need not hear before.
+        alarm = self.alarm
         self.alarm = -HUGE_VAL
         try:
             self.fire_due(now)

@@ -142,6 +142,7 @@ class Acceleration:
         if installed is self.reactor:
             make_immortal(self.queue)
         self.queue.hook = self.waker.hook
+        self.queue.nested_loops = self.waker.nested_loops
         self.waker.attach(self.queue)
 
 

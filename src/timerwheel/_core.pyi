@@ -120,6 +120,7 @@ class AdoptedCall(Handle):
 @final
 class CallQueue(TimerWheel):
     hook: Callable[[], object] | None
+    nested_loops: bool
     def __init__(
         self,
         reactor: ReactorBase,

@@ -18,6 +18,9 @@ class Waker:
     precision = "microseconds, by the reactor's own wait"
     # Called when the earliest deadline moves before the one that timeout() told last.
     hook: Callable[[], None] | None = None
+    # Whether a timed call may run the event loop, as a dialog does, and expect the calls that are
+    # made in there: then the hook hears of these, too, while the pass goes on.
+    nested_loops = False
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor

@@ -15,6 +15,7 @@ class AsyncioWaker(Waker):
     """Keeps `_timerHandle` of the reactor armed for the earliest deadline."""
 
     precision = "as the event loop's own: whole milliseconds on epoll and on uvloop"
+    nested_loops = True
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)

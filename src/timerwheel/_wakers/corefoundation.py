@@ -12,6 +12,7 @@ class CoreFoundationWaker(Waker):
     """Has the reactor set its timer, which takes a precise date, anew. Not tested: macOS only."""
 
     precision = "as the run loop's own"
+    nested_loops = True
 
     def hook(self) -> None:
         self.reactor._scheduleSimulate()

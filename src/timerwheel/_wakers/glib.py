@@ -14,6 +14,7 @@ class GLibWaker(Waker):
     """Keeps `_simtag`, the id of the reactor's timeout source, set for the earliest deadline."""
 
     precision = "whole milliseconds"
+    nested_loops = True
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"_reschedule": self.reschedule}
