@@ -81,7 +81,8 @@ cdef inline bint are_sorted(const Node *nodes, size_t size) noexcept nogil:
 
 cdef inline bint run_is_sorted(const Run *run, size_t start) noexcept nogil:
     """Whether the nodes from start on are in order."""
-    return are_sorted(&run.nodes[start], run.tail - start)
+    # Without nodes there may be no array, and C defines no offset from where there is none.
+    return run.tail == start or are_sorted(&run.nodes[start], run.tail - start)
 
 
 cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
