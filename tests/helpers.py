@@ -65,7 +65,7 @@ def make_reactor(clock: FakeClock, reactor_class: type[ReactorBase] = StockReact
 
 def queue_of(reactor: Any) -> CallQueue:
     """The queue of a reactor that has the wheel."""
-    queue: CallQueue = vars(reactor)[KEY].queue
+    queue: CallQueue = vars(reactor)[KEY]
     return queue
 
 

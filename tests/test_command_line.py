@@ -180,13 +180,13 @@ def test_info_of_a_reactor_that_is_not_there() -> None:
 
 
 def test_info_of_a_reactor_on_which_the_wheel_is_not_active(tmp_path: Path) -> None:
-    """Where the program has a callLater() of its own, that is called."""
+    """Where the program has a callLater() that kept Twisted's, that is called."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from timerwheel.reactors.selectreactor import SelectReactor\n"
         "from twisted.internet.base import ReactorBase\n"
+        "twisteds = ReactorBase.callLater\n"
         "def callLater(self, *args, **kw):\n"
-        "    return ReactorBase.callLater(self, *args, **kw)\n"
-        "SelectReactor.callLater = callLater\n"
+        "    return twisteds(self, *args, **kw)\n"
+        "ReactorBase.callLater = callLater\n"
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     result = run("info", "--reactor", "select", PYTHONPATH=path)

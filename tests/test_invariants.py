@@ -57,6 +57,7 @@ class Run(ctypes.Structure):
         ("nodes", ctypes.POINTER(Node)),
         ("head", c_size_t),
         ("tail", c_size_t),
+        ("holes", c_size_t),
         ("capacity", c_size_t),
     ]
 

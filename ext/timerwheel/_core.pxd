@@ -9,12 +9,15 @@ from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
 from timerwheel.wheel cimport Wheel
 
+cdef extern from "Python.h":
+    ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *)
+
 
 cdef class Handle:
     """What a wheel holds: an entry and what is to be called."""
     cdef Entry entry
     cdef PyObject *owner        # the TimerWheel in which it is pending, borrowed; or NULL
-    cdef PyObject *_func        # NULL once it has been let go of
+    cdef PyObject *_func        # NULL once it has been released
     cdef PyObject *_args        # tuple, or NULL for no arguments
     cdef PyObject *_kw          # dict, or NULL for no keyword arguments
 
@@ -48,7 +51,7 @@ cdef class SteadyClock:
 cdef class DelayedCall(Handle):
     cdef double _time
     cdef double _delayed_time
-    cdef PyObject *_seconds     # the clock of the call, or NULL for the wall clock
+    cdef PyObject *_seconds     # the clock of the call; NULL once the collector has cleared it
     cdef dict __dict__
     cdef object __weakref__
 
@@ -58,42 +61,37 @@ cdef class AdoptedCall(Handle):
     pass
 
 
-cdef struct Attribute:
-    PyObject *value             # of the reactor, in its own dict, borrowed; or NULL if there is none
-    uint64_t version            # of the dict, when it was looked up
-
-
 @cython.final
 cdef class CallQueue(TimerWheel):
     cdef object reactor
-    cdef dict namespace         # the reactor's __dict__
-    cdef Attribute own_seconds, thread_calls, just_stopped
     cdef object report          # called while an exception of a timed call is being handled
-    cdef object stock_pass
-    cdef object claim           # called when the reactor's class has changed
+    cdef readonly object waker  # what wakes the reactor on time
+    cdef dict replacements      # methods of the reactor that are done in Python, by name
     cdef object _hook
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
-    cdef bint departed          # the reactor no longer has this queue
-    cdef unsigned class_tag
-    cdef bint wall_clock        # the reactor's class has Twisted's own seconds()
 
-    cdef bint class_changed(self) noexcept
-    cdef bint redirected(self, str name) except -1
-    cdef object method_of_class(self, str name)
-    cdef object clock(self)
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1
     cdef int announce(self, double when, double now) except -1
     cdef int fire(self, DelayedCall call) except -1
     cdef int fire_adopted(self, AdoptedCall handle) except -1
-    cdef int run_pass(self) except -1
+    cdef int run_pass(self, object reactor) except -1
     cdef int fire_due(self, double now) except -1
-    cdef object next_timeout(self)
+    cdef object next_timeout(self, object reactor)
     cdef list pending(self)
+
+
+@cython.final
+cdef class Method:
+    cdef vectorcallfunc vectorcall
+    cdef str name
+    cdef object function        # Twisted's
+    cdef object base            # the class whose method that calls, or None
+    cdef object __weakref__
 
 
 @cython.no_gc_clear         # its queue breaks cycles by letting go of the calls

@@ -16,7 +16,11 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     handle          what all handles are made from: callback and memory
     timer_wheel     TimerWheel and its Timer: the wheel by itself
     delayed_call    DelayedCall: the handle that callLater() returns
+    adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
     call_queue      CallQueue: what a reactor owns
+    call_lists      lists of its calls
+    methods         Method: what stands in Twisted's classes, and what it does
+    installed       the queue of the reactor that is installed
     call_clock      CallClock: what a clock that is moved by hand is made from
     priority_queue  PriorityQueue and its PriorityEntry
     build           how the extension was compiled
@@ -67,10 +71,10 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
-from timerwheel.clock cimport HAS_CLOCK_GETTIME, monotonic_seconds, read_clock_ns, wall_seconds
+from timerwheel.clock cimport monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
@@ -80,24 +84,15 @@ from timerwheel.run cimport are_sorted, merge_sort
 from timerwheel.wheel cimport (
     Visitor, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
     wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove,
-    wheel_start, wheel_take,
+    wheel_start,
 )
 
 cdef extern from *:
     """
-    /* A type's version tag changes whenever it or one of its bases is changed. */
-    #if PY_VERSION_HEX >= 0x030C0000
-      #define timerwheel_type_tag(type) ((type)->tp_version_tag)
-    #else
-      #define timerwheel_type_tag(type) \\
-          (PyType_HasFeature((type), Py_TPFLAGS_VALID_VERSION_TAG) ? (type)->tp_version_tag : 0)
-    #endif
-    /* A dict's version changes whenever the dict does. 0: this Python does not tell. */
-    #if PY_VERSION_HEX < 0x030C0000
-      #define timerwheel_dict_version(dict) (((PyDictObject *)(dict))->ma_version_tag)
-    #else
-      #define timerwheel_dict_version(dict) ((uint64_t)0)
-    #endif
+    #define timerwheel_new_memory(type) ((PyObject *)PyObject_GC_New(PyObject, (type)))
+    /* Deallocates an object by body(), at once or, when that is nested too deeply, later. */
+    #define timerwheel_with_trashcan(object, dealloc, body) do { \
+        Py_TRASHCAN_BEGIN(object, dealloc) body(object); Py_TRASHCAN_END } while (0)
     /* Whoever touches memory that is kept for the next handle is told by AddressSanitizer. */
     #if defined(__SANITIZE_ADDRESS__)
       #include <sanitizer/asan_interface.h>
@@ -115,6 +110,7 @@ cdef extern from *:
     ctypedef int (*inquiry)(PyObject *) noexcept
     ctypedef void (*destructor)(PyObject *) noexcept
     ctypedef void (*freefunc)(void *) noexcept
+    ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *)
     ctypedef struct PyTypeObject:
         Py_ssize_t tp_basicsize, tp_weaklistoffset, tp_dictoffset
         unsigned long tp_flags
@@ -122,19 +118,20 @@ cdef extern from *:
         inquiry tp_clear
         destructor tp_dealloc
         freefunc tp_free
-    uint64_t dict_version "timerwheel_dict_version"(dict) noexcept
+        ternaryfunc tp_call
+        Py_ssize_t tp_vectorcall_offset
+    object new_memory "timerwheel_new_memory"(PyTypeObject *type)
+    void with_trashcan "timerwheel_with_trashcan"(
+        PyObject *object, destructor dealloc, destructor body) noexcept
     void forbid "timerwheel_forbid"(void *memory, size_t size) noexcept
     void allow "timerwheel_allow"(void *memory, size_t size) noexcept
     object owned "timerwheel_owned"(PyObject *object) noexcept
-    unsigned type_tag "timerwheel_type_tag"(PyTypeObject *type) noexcept
 
 
 cdef extern from "Python.h":
     PyTypeObject *Py_TYPE(object)
-    Py_ssize_t Py_REFCNT(object)
     const unsigned long Py_TPFLAGS_HAVE_GC
     object PyObject_Init(PyObject *, PyTypeObject *)
-    object _PyObject_GC_New(PyTypeObject *)
     void PyObject_GC_Del(void *) noexcept
     void PyObject_ClearWeakRefs(PyObject *) noexcept
     void PyObject_GC_Track(PyObject *)
@@ -147,17 +144,15 @@ cdef extern from "Python.h":
     double PyFloat_AsDouble(object) except? -1.0
     double PyLong_AsDouble(object) except? -1.0
     const Py_ssize_t PY_SSIZE_T_MAX
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
-    ctypedef struct PyMethodDef:
-        const char *ml_name
-        PyCFunction ml_meth
-        int ml_flags
-        const char *ml_doc
-    int METH_NOARGS, METH_FASTCALL, METH_KEYWORDS
-    object PyCFunction_New(PyMethodDef *method, object self)
-    bint PyCFunction_CheckExact(object)
-    ctypedef struct PyCFunctionObject:
-        PyMethodDef *m_ml
+    const unsigned long Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR
+    object PyObject_GenericGetAttr(object, object)
+    object PyMethod_New(object function, object self)
+    object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
+    PyObject *PyVectorcall_Call(PyObject *function, PyObject *args, PyObject *kw)
+    PyObject *PyImport_GetModule(object name) except? NULL
+    PyObject *instance_dict "PyObject_GenericGetDict"(PyObject *, void *) noexcept
+    void PyErr_Clear() noexcept
 
 
 # At most so many entries are looked at to find the next deadline anew: beyond that
@@ -190,7 +185,11 @@ cdef inline double as_time(object value) except? -1.0:
 include "handle.pxi"
 include "timer_wheel.pxi"
 include "delayed_call.pxi"
+include "adopted_call.pxi"
+include "call_lists.pxi"
 include "call_queue.pxi"
+include "methods.pxi"
+include "installed.pxi"
 include "call_clock.pxi"
 include "priority_queue.pxi"
 include "build.pxi"

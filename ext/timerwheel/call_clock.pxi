@@ -4,6 +4,7 @@
 # delays stay apart from `time`, as they do in Twisted's Clock.
 
 
+@cython.trashcan(True)
 cdef class CallClock:
     """The methods of timerwheel.Clock that are done in C. The rest is Twisted's Clock, its other base.
 
@@ -69,7 +70,7 @@ cdef class CallClock:
                     f"advance() has made {made} calls without the time moving on from {latest}, "
                     f"and would go on with {<object>handle_of(entry)!r}")
             made += 1
-            make(<DelayedCall>take(self.queue, entry))
+            make(<DelayedCall>leave(entry))
 
     cdef Entry *next_due(self) except? NULL:
         """The entry of the next call that is due, or NULL. The last one may have moved the clock."""

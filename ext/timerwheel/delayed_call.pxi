@@ -1,41 +1,26 @@
 # The handle that callLater() returns, and the clock that never steps.
 
 cdef object stock_call = None           # twisted.internet.base.DelayedCall
-cdef object stock_seconds = None        # twisted.python.runtime.seconds, which is time.time
-cdef PyMethodDef *time_function = NULL  # how Python calls that, if it is time.time in truth
-cdef PyCFunction genuine_time = NULL    # and what it came to when this was imported
 cdef object already_called = None
 cdef object already_cancelled = None
-cdef unsigned stock_call_tag = 0
-cdef bint stock_call_debug = False
 
 
 cdef int import_twisted() except -1:
     """Import what is needed of Twisted. Not done before: TimerWheel and PriorityQueue do without."""
-    global stock_call, stock_seconds, already_called, already_cancelled, time_function, genuine_time
+    global stock_call, already_called, already_cancelled
     if stock_call is None:
         from twisted.internet import error
         from twisted.internet.base import DelayedCall
-        from twisted.python.runtime import seconds
 
         already_called = error.AlreadyCalled
         already_cancelled = error.AlreadyCancelled
-        stock_seconds = seconds
-        if PyCFunction_CheckExact(seconds) and seconds.__module__ == "time":
-            time_function = (<PyCFunctionObject *>seconds).m_ml
-            genuine_time = time_function.ml_meth
         stock_call = DelayedCall
     return 0
 
 
-cdef int debugging() except -1:
-    """Whether Twisted's DelayedCall.debug is on, looked up anew only when that class has changed."""
-    global stock_call_tag, stock_call_debug
-    cdef unsigned tag = type_tag(<PyTypeObject *>stock_call)
-    if tag == 0 or tag != stock_call_tag:
-        stock_call_debug = bool(stock_call.debug)
-        stock_call_tag = type_tag(<PyTypeObject *>stock_call)
-    return stock_call_debug
+cdef inline bint debugging() except -1:
+    """Whether Twisted's DelayedCall.debug is on."""
+    return stock_call.debug
 
 
 @cython.final
@@ -56,25 +41,12 @@ cdef class SteadyClock:
         return self.offset + monotonic_seconds()
 
 
-cdef inline double read_wall_clock() except? -1.0:
-    """What Twisted's own seconds() says, which is time.time.
-
-    Libraries with which tests travel in time put a function of theirs into Python's time.time
-    (time-machine), or had put one in its place before Twisted was imported (freezegun).
-    """
-    cdef int64_t ns
-    if (time_function != NULL and time_function.ml_meth == genuine_time
-            and HAS_CLOCK_GETTIME and read_clock_ns(False, &ns) == 0):
-        return <double>ns / 1e9
-    return read_other_clock(stock_seconds)
-
-
 cdef inline double read_clock(object seconds) except? -1.0:
-    """What a clock says, a callable or None for the wall clock. It may run any Python code."""
-    return read_wall_clock() if seconds is None else read_other_clock(seconds)
+    """What a clock says. It may run any Python code.
 
-
-cdef double read_other_clock(object seconds) except? -1.0:
+    Each clock is called, Python's time.time() too: libraries with which tests travel in time may have
+    put a function of theirs into it, at any time.
+    """
     if type(seconds) is SteadyClock:
         return (<SteadyClock>seconds).read()
     return as_seconds(seconds())
@@ -93,6 +65,7 @@ cdef enum Mark:
     CALLED = 1
     CANCELLED = 2
     DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
+    CALLED_DELETED = 8  # the program has deleted the attribute `called`
 
 
 @cython.final
@@ -109,6 +82,8 @@ cdef class DelayedCall(Handle):
 
     def __cinit__(self):
         import_twisted()
+        from twisted.internet.base import runtimeSeconds
+        set_pointer(&self._seconds, runtimeSeconds)
 
     def __init__(self, time, func, args, kw, cancel, reset, seconds=None):
         cdef double when = as_time(time)
@@ -149,11 +124,20 @@ cdef class DelayedCall(Handle):
     @property
     def called(self):
         """1 once the call has been made, or is being made; else 0."""
+        if self.entry.mark & CALLED_DELETED:
+            raise AttributeError("'DelayedCall' object has no attribute 'called'")
         return 1 if self.entry.mark & CALLED else 0
 
     @called.setter
     def called(self, called):
         set_mark(self, CALLED, called)
+        set_mark(self, CALLED_DELETED, False)
+
+    @called.deleter
+    def called(self):
+        self.called
+        set_mark(self, CALLED, False)
+        set_mark(self, CALLED_DELETED, True)
 
     @property
     def cancelled(self):
@@ -163,7 +147,16 @@ cdef class DelayedCall(Handle):
     @property
     def seconds(self):
         """The clock of the call: called for the time, as its reactor's was when the call was made."""
-        return stock_seconds if self._seconds == NULL else <object>self._seconds
+        return attribute(self, self._seconds, "seconds")
+
+    @seconds.setter
+    def seconds(self, seconds):
+        set_pointer(&self._seconds, seconds)
+
+    @seconds.deleter
+    def seconds(self):
+        self.seconds
+        set_pointer(&self._seconds, DELETED["seconds"])
 
     # These three are seldom set, so they are kept in the instance's dict and not in its struct.
 
@@ -176,6 +169,10 @@ cdef class DelayedCall(Handle):
     def debug(self, debug):
         set_own_attribute(self, "debug", debug)
 
+    @debug.deleter
+    def debug(self):
+        delete_own_attribute(self, "debug")
+
     @property
     def creator(self):
         """The formatted stack where the call was made, if Twisted's DelayedCall.debug was on; else None."""
@@ -185,6 +182,10 @@ cdef class DelayedCall(Handle):
     def creator(self, creator):
         set_own_attribute(self, "creator", creator)
 
+    @creator.deleter
+    def creator(self):
+        delete_own_attribute(self, "creator")
+
     @property
     def _repr(self):
         return own_attribute(self, "_repr", None)
@@ -192,6 +193,10 @@ cdef class DelayedCall(Handle):
     @_repr.setter
     def _repr(self, text):
         set_own_attribute(self, "_repr", text)
+
+    @_repr.deleter
+    def _repr(self):
+        delete_own_attribute(self, "_repr")
 
     def getTime(self):
         """When the call is to be made, in seconds of the reactor's clock."""
@@ -208,9 +213,7 @@ cdef class DelayedCall(Handle):
         """
         require_active(self)
         if self.owner != NULL:
-            unlink(self)
-            if has_dict(self):      # whoever calls this may be its only holder, and be in there
-                track(<PyObject *>self)
+            leave(&self.entry)
         else:
             tell(self, "canceller")
         self.entry.mark |= CANCELLED
@@ -226,7 +229,7 @@ cdef class DelayedCall(Handle):
         cdef double when
         require_active(self)
         when = as_seconds(secondsFromNow)
-        when += read_own_clock(self)
+        when += read_clock(attribute(self, self._seconds, "seconds"))
         if isnan(when):
             raise ValueError("a call cannot be reset to NaN seconds from now")
         require_active(self)       # the clock or the number may have run Python code
@@ -292,6 +295,14 @@ cdef int set_own_attribute(DelayedCall call, str name, object value) except -1:
     return 0
 
 
+cdef int delete_own_attribute(DelayedCall call, str name) except -1:
+    try:
+        del PyObject_GenericGetDict(call, NULL)[name]
+    except KeyError:
+        raise AttributeError(name) from None
+    return 0
+
+
 cdef int tell(DelayedCall call, str name) except -1:
     """Tell the function that a call in no queue was given. There is none if its queue is gone."""
     cdef object function = own_attribute(call, name, None)
@@ -311,10 +322,6 @@ cdef inline int require_active(DelayedCall call) except -1:
     if call.entry.mark & (CALLED | CANCELLED):
         raise already_cancelled if call.entry.mark & CANCELLED else already_called
     return 0
-
-
-cdef inline double read_own_clock(DelayedCall call) except? -1.0:
-    return read_wall_clock() if call._seconds == NULL else read_other_clock(<object>call._seconds)
 
 
 cdef inline void settle(DelayedCall call) noexcept:

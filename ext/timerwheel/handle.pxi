@@ -11,37 +11,79 @@ cdef class Handle:
     @property
     def func(self):
         """What is to be called."""
-        if self._func == NULL:
-            raise AttributeError("func")
-        return <object>self._func
+        return attribute(self, self._func, "func")
 
     @func.setter
     def func(self, func):
         set_pointer(&self._func, func)
 
+    @func.deleter
+    def func(self):
+        attribute(self, self._func, "func")
+        set_pointer(&self._func, DELETED["func"])
+
     @property
     def args(self):
         """The positional arguments for func, a tuple."""
-        if self._func == NULL:
-            raise AttributeError("args")
-        return () if self._args == NULL else <object>self._args
+        return () if self._func != NULL and self._args == NULL else attribute(self, self._args, "args")
 
     @args.setter
     def args(self, args):
         set_pointer(&self._args, args)
 
+    @args.deleter
+    def args(self):
+        self.args
+        set_pointer(&self._args, DELETED["args"])
+
     @property
     def kw(self):
         """The keyword arguments for func, a dict."""
-        if self._func == NULL:
-            raise AttributeError("kw")
-        if self._kw == NULL:
+        if self._func != NULL and self._kw == NULL:
             set_pointer(&self._kw, {})
-        return <object>self._kw
+        return attribute(self, self._kw, "kw")
 
     @kw.setter
     def kw(self, kw):
         set_pointer(&self._kw, kw)
+
+    @kw.deleter
+    def kw(self):
+        self.kw
+        set_pointer(&self._kw, DELETED["kw"])
+
+
+@cython.final
+@cython.internal
+cdef class Deleted:
+    """Stands in a handle for an attribute that the program has deleted. All that is done with it fails."""
+
+    cdef str name
+
+    def __cinit__(self, str name):
+        self.name = name
+
+    cdef object fail(self):
+        raise AttributeError(f"'DelayedCall' object has no attribute '{self.name}'")
+
+    def __call__(self, *args, **kw):
+        self.fail()
+
+    def __iter__(self):
+        self.fail()
+
+    def keys(self):
+        self.fail()
+
+
+cdef dict DELETED = {name: Deleted(name) for name in ("func", "args", "kw", "seconds")}
+
+
+cdef inline object attribute(Handle handle, PyObject *value, str name):
+    """The value of an attribute. Raises AttributeError if it has been deleted, or dropped by cancel()."""
+    if value == NULL or value.ob_type == <PyTypeObject *>Deleted:
+        raise AttributeError(f"'{type(handle).__name__}' object has no attribute '{name}'")
+    return <object>value
 
 
 cdef Handle probe = Handle.__new__(Handle)
@@ -117,7 +159,7 @@ cdef inline void drop_callback(Handle handle) noexcept:
 
 
 cdef inline void track(PyObject *handle) noexcept:
-    """Have the collector walk the handle. New ones it does not, nor those of an immortal wheel."""
+    """Have the collector know a handle. It does not yet know a new one, or one of an immortal wheel."""
     if not PyObject_GC_IsTracked(handle):
         PyObject_GC_Track(handle)
 
@@ -140,20 +182,24 @@ cdef inline object new_handle(PyTypeObject *type):
         allow(spares[spare_count], type.tp_basicsize)
         handle = PyObject_Init(spares[spare_count], type)
     else:
-        handle = _PyObject_GC_New(type)
+        handle = new_memory(type)
     memset(<char *><PyObject *>handle + ENTRY_OFFSET, 0, type.tp_basicsize - ENTRY_OFFSET)
     return handle
 
 
 cdef void dealloc_handle(PyObject *handle) noexcept:
-    """What is left to do when nothing refers to a handle any more; such a one is in no wheel.
+    """Nothing refers to a handle any more; such a one is in no wheel.
 
-    A long chain of handles is no deep recursion: they refer to each other through
-    tuples and dicts, whose own deallocation bounds its depth.
+    CPython's trashcan bounds the depth of the recursion: of a long chain of handles, each the
+    function or the argument of the next, it puts off what is too deep.
     """
+    PyObject_GC_UnTrack(handle)
+    with_trashcan(handle, dealloc_handle, free_handle)
+
+
+cdef void free_handle(PyObject *handle) noexcept:
     global spare_count
     cdef PyTypeObject *type = handle.ob_type
-    PyObject_GC_UnTrack(handle)
     if type.tp_weaklistoffset and (<PyObject **>(<char *>handle + type.tp_weaklistoffset))[0] != NULL:
         PyObject_ClearWeakRefs(handle)
     type.tp_clear(handle)

@@ -15,6 +15,7 @@ from timerwheel.entry cimport HEAP, Entry
 cdef enum:
     CHILDREN = 4
     SMALLEST_HEAP = 16
+    LARGEST_KEPT_HEAP = 4096    # a larger array shrinks with the heap
 
 
 cdef struct Node:
@@ -64,10 +65,22 @@ cdef inline int heap_reserve(Heap *heap, size_t size) except -1 nogil:
     return 0
 
 
-cdef inline void heap_shrink(Heap *heap) noexcept nogil:
-    """Give back the memory of a heap that was large and is empty."""
-    if heap.size == 0 and heap.capacity > 4096:
-        heap_free(heap)
+cdef inline void heap_shrink(Heap *heap, size_t size) noexcept nogil:
+    """Give back memory if room for size nodes is a quarter of the array or less.
+
+    Each shrinking moves fewer nodes than have left since the one before. The heap stays as it is if
+    the allocator refuses.
+    """
+    cdef size_t capacity = heap.capacity
+    cdef Node *nodes
+    if capacity <= LARGEST_KEPT_HEAP or size > capacity // 4:
+        return
+    while capacity > LARGEST_KEPT_HEAP and size <= capacity // 4:
+        capacity //= 2
+    nodes = <Node *>PyMem_RawRealloc(heap.nodes, capacity * sizeof(Node))
+    if nodes != NULL:
+        heap.nodes = nodes
+        heap.capacity = capacity
 
 
 cdef inline void heap_set(Heap *heap, size_t index, const Node *node) noexcept nogil:

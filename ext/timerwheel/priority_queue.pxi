@@ -3,6 +3,7 @@
 from types import GenericAlias
 
 
+@cython.trashcan(True)
 cdef class PriorityEntry:
     """An item in a PriorityQueue, as push() returns it.
 
@@ -45,6 +46,7 @@ cdef inline PyObject *priority_entry_of(Entry *entry) noexcept:
     return <PyObject *>(<char *>entry - PRIORITY_ENTRY_OFFSET)
 
 
+@cython.trashcan(True)
 cdef class PriorityQueue:
     """PriorityQueue()\n--\n\n\
     A priority queue whose items can be removed, and given another priority, while they wait.
@@ -63,6 +65,9 @@ cdef class PriorityQueue:
 
     def __cinit__(self):
         heap_init(&self.heap)
+
+    def __init__(self):
+        pass    # so that arguments are refused
 
     def __dealloc__(self):
         self.detach_all()
@@ -172,7 +177,7 @@ cdef class PriorityQueue:
     cdef PriorityEntry take(self, PriorityEntry entry):
         """Remove an entry, and let go of the queue's reference to it."""
         heap_remove(&self.heap, &entry.entry)
-        heap_shrink(&self.heap)
+        heap_shrink(&self.heap, self.heap.size)
         entry.entry.place = NOWHERE
         entry.owner = NULL
         Py_DECREF(entry)

@@ -5,6 +5,9 @@ A slot that falls due is appended and its part sorted; slots fall due in time
 order, so the whole stays sorted. It costs no heap step for each timer of a
 burst. An entry that leaves out of turn is found by binary search and leaves a
 hole: its node keeps its key and loses its entry.
+
+The array shrinks as the run does: one that is three quarters empty is halved at
+least. Each shrinking moves fewer nodes than have left since the one before.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
@@ -18,7 +21,7 @@ from timerwheel.heap cimport Node, node_precedes
 
 cdef enum:
     SMALLEST_RUN = 64
-    LARGEST_KEPT_RUN = 4096     # a longer one is given back once it is empty
+    LARGEST_KEPT_RUN = 4096     # a longer array shrinks with the run
     INSERTION_LIMIT = 16
     FETCH_AHEAD = 8
 
@@ -27,12 +30,13 @@ cdef struct Run:
     Node *nodes
     size_t head         # the next node to take
     size_t tail         # one past the last
+    size_t holes        # nodes from head to tail that have lost their entry
     size_t capacity
 
 
 cdef inline void run_init(Run *run) noexcept nogil:
     run.nodes = NULL
-    run.head = run.tail = run.capacity = 0
+    run.head = run.tail = run.holes = run.capacity = 0
 
 
 cdef inline void run_free(Run *run) noexcept nogil:
@@ -166,26 +170,55 @@ cdef inline Node *run_first(Run *run) noexcept nogil:
         if run.nodes[run.head].entry != NULL:
             return &run.nodes[run.head]
         run.head += 1
+        run.holes -= 1
     run.head = run.tail = 0
     if run.capacity > LARGEST_KEPT_RUN:
         run_free(run)
     return NULL
 
 
-cdef inline Entry *run_take(Run *run) noexcept nogil:
-    """Remove and return the entry of the first node, which is no hole."""
+cdef inline void run_shrink(Run *run) noexcept nogil:
+    """Give back memory that the run no longer needs. It stays as it is if the allocator refuses."""
+    cdef size_t index, size = run.tail - run.head - run.holes, capacity = run.capacity
+    cdef Node *target = run.nodes
+    if capacity <= LARGEST_KEPT_RUN or size > capacity // 4:
+        return
+    for index in range(run.head, run.tail):
+        if run.nodes[index].entry != NULL:
+            target[0] = run.nodes[index]
+            target += 1
+    run.head = run.holes = 0
+    run.tail = size
+    while capacity > LARGEST_KEPT_RUN and size <= capacity // 4:
+        capacity //= 2
+    target = <Node *>PyMem_RawRealloc(run.nodes, capacity * sizeof(Node))
+    if target != NULL:
+        run.nodes = target
+        run.capacity = capacity
+
+
+cdef inline void run_fetch_ahead(const Run *run) noexcept nogil:
+    """Fetch an entry that comes soon: it may lie anywhere in memory."""
     cdef uintptr_t coming
     if run.tail - run.head > FETCH_AHEAD:
-        # Those that come next lie anywhere in memory. (A prefetch of nothing is harmless.)
+        # (A prefetch of nothing is harmless.)
         coming = <uintptr_t>run.nodes[run.head + FETCH_AHEAD].entry
         prefetch(<const void *>(coming - 16))
         prefetch(<const void *>(coming + 48))
         prefetch(<const void *>(coming + 108))
-    run.head += 1
-    return run.nodes[run.head - 1].entry
 
 
 cdef inline void run_remove(Run *run, const Entry *entry) noexcept nogil:
+    """Remove entry: the first in one step, any other by a binary search."""
+    if run.nodes[run.head].entry == entry:
+        run_fetch_ahead(run)
+        run.head += 1
+    else:
+        run_make_hole(run, entry)
+    run_shrink(run)
+
+
+cdef inline void run_make_hole(Run *run, const Entry *entry) noexcept nogil:
     """Make a hole where entry is. Its deadline is still the one it was sorted by."""
     cdef size_t low = run.head, high = run.tail, middle
     cdef Node *node
@@ -197,14 +230,16 @@ cdef inline void run_remove(Run *run, const Entry *entry) noexcept nogil:
         else:
             high = middle
     run.nodes[low].entry = NULL
+    run.holes += 1
 
 
 cdef inline bint run_is_sound(const Run *run) noexcept nogil:
     """Whether the run is sorted and its entries know it; for tests."""
-    cdef size_t index
+    cdef size_t index, holes = 0
     cdef const Node *node
     for index in range(run.head, run.tail):
         node = &run.nodes[index]
+        holes += node.entry == NULL
         if node.entry != NULL and (node.entry.place != RUN or node.entry.when != node.when):
             return False
-    return run_is_sorted(run, run.head)
+    return holes == run.holes and run_is_sorted(run, run.head)

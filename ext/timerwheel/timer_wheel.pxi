@@ -25,7 +25,7 @@ cdef class Timer(Handle):
         """
         if self.owner == NULL:
             return False
-        unlink(self)
+        leave(&self.entry)
         drop_callback(self)
         return True
 
@@ -49,6 +49,7 @@ cdef class Timer(Handle):
 manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
 
 
+@cython.trashcan(True)
 cdef class TimerWheel:
     """TimerWheel(now)\n--\n\n\
     A hierarchical timer wheel that calls back in exact order.
@@ -124,8 +125,8 @@ cdef class TimerWheel:
                 if entry == NULL:
                     return fired
                 fired += 1
-                # (In no variable: each is let go of before the next is taken.)
-                invoke(take(self, entry))
+                # (In no variable: each is released before the next is taken.)
+                invoke(leave(entry))
         finally:
             self.end_pass()
 
@@ -168,16 +169,16 @@ cdef class TimerWheel:
         """
         cdef size_t left = self.wheel.count
         cdef Entry *entry = wheel_any(&self.wheel)
-        cdef Handle handle
         while entry != NULL and left:
-            handle = <Handle>handle_of(entry)
-            unlink(handle)
-            handle = None
+            leave(entry)
             left -= 1
             entry = wheel_any(&self.wheel)
 
 
 # How a handle enters a wheel and leaves it.
+#
+# The collector knows a handle that has left its wheel: others can reach it, and it may be part of a
+# cycle. It knows one that is pending, too, but in a wheel that is immortal.
 
 cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     """Take handle in under a deadline, with a reference to it."""
@@ -190,23 +191,12 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     return 0
 
 
-cdef inline void unlink(Handle handle) noexcept:
-    """Take handle out of its wheel. The caller has a reference to it too."""
-    wheel_remove(&(<TimerWheel>handle.owner).wheel, &handle.entry)
+cdef inline Handle leave(Entry *entry):
+    """Take a handle out of its wheel: the one way out. Returns it, with the reference that the wheel had."""
+    cdef Handle handle = owned(handle_of(entry))
+    wheel_remove(&(<TimerWheel>handle.owner).wheel, entry)
     handle.owner = NULL
-    if Py_REFCNT(handle) > 2:       # only what others can reach may be part of a cycle
-        track(<PyObject *>handle)
-    Py_DECREF(handle)
-
-
-cdef inline Handle take(TimerWheel wheel, Entry *entry):
-    """Remove what wheel_due() has just returned, and return its handle."""
-    cdef Handle handle
-    wheel_take(&wheel.wheel, entry)
-    handle = owned(handle_of(entry))        # the wheel's own reference
-    handle.owner = NULL
-    if Py_REFCNT(handle) > 1:
-        track(<PyObject *>handle)
+    track(<PyObject *>handle)
     return handle
 
 

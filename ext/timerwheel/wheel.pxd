@@ -37,7 +37,6 @@ from timerwheel.level cimport (
 )
 from timerwheel.run cimport (
     Run, run_append, run_close_gap, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
-    run_take,
 )
 from timerwheel.ticks cimport tick_of, tick_start
 
@@ -136,17 +135,25 @@ cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
 
 cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
     """Take entry out of wherever it lies."""
-    if entry.place == SLOT:
-        level_remove(&wheel.levels[entry.level], entry)
+    if entry.place == RUN:
+        run_remove(&wheel.run, entry)
     elif entry.place == HEAP:
         heap_remove(&wheel.heap, entry)
-    elif entry.place == RUN:
-        run_remove(&wheel.run, entry)
+        heap_shrink(&wheel.heap, wheel.heap.size + wheel.held_count)    # which has to find room there
+    elif entry.place == HELD:
+        list_unlink(&entry.links)
+        wheel.held_count -= 1
+    else:
+        wheel_unplace_ahead(wheel, entry)
+    entry.place = NOWHERE
+
+
+cdef inline void wheel_unplace_ahead(Wheel *wheel, Entry *entry) noexcept nogil:
+    """Take entry out of its slot or the overflow."""
+    if entry.place == SLOT:
+        level_remove(&wheel.levels[entry.level], entry)
     else:
         list_unlink(&entry.links)
-        if entry.place == HELD:
-            wheel.held_count -= 1
-    entry.place = NOWHERE
     wheel.credit -= wheel.credit > 0
     if entry == wheel.earliest:
         wheel.earliest = NULL
@@ -163,6 +170,7 @@ cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
 
 
 cdef inline void wheel_remove(Wheel *wheel, Entry *entry) noexcept nogil:
+    """Remove an entry. The one that wheel_due() has just returned costs least."""
     wheel_unplace(wheel, entry)
     wheel.count -= 1
 
@@ -427,18 +435,6 @@ cdef inline Entry *wheel_due(Wheel *wheel, double now) noexcept nogil:
     wheel_settle_heap(wheel)
     node = wheel_first_due(wheel)
     return NULL if node == NULL or not node.when <= now else node.entry
-
-
-cdef inline void wheel_take(Wheel *wheel, Entry *entry) noexcept nogil:
-    """Remove the entry that wheel_due() has just returned."""
-    if entry.place == RUN:
-        run_take(&wheel.run)
-    else:
-        heap_remove(&wheel.heap, entry)
-        if wheel.held_count == 0:       # the heap keeps room for what is held
-            heap_shrink(&wheel.heap)
-    entry.place = NOWHERE
-    wheel.count -= 1
 
 
 # Passes: what is made during a pass waits for the next.

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from timerwheel._accelerate import KEY, make_immortal
-from timerwheel._core import SteadyClock
+from timerwheel._core import SteadyClock, review_immortality
 
 # Twisted's short names, and the module in timerwheel.reactors of each.
 MODULES = {
@@ -63,7 +62,7 @@ def install_reactor(make: Callable[[], Any]) -> Any:
         )
     reactor = make()
     installReactor(reactor)  # type: ignore[no-untyped-call]
-    make_immortal(vars(reactor)[KEY].queue)
+    review_immortality()
     return reactor
 
 

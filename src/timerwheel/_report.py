@@ -39,7 +39,8 @@ def _without_our_frames(
     assert raised is not None
     while traceback is not None and traceback.tb_frame.f_globals is vars(_core):
         traceback = traceback.tb_next
-    return raised.with_traceback(traceback)
+    # (Not raised.with_traceback(): a program's exceptions may have a method of that name.)
+    return BaseException.with_traceback(raised, traceback)
 
 
 def _log(creator: Sequence[str] | None) -> None:

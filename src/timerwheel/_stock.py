@@ -1,10 +1,9 @@
-"""What Twisted's own methods find in place of their heap, when the program calls them by name.
+"""What Twisted's own functions find in place of their heap, where a program has them called.
 
-A subclass, or a method put on the class, may call `ReactorBase.callLater`,
-`timeout` or `runUntilCurrent` on a reactor whose calls are on the wheel. These
-work on `_newTimedCalls` and `_pendingTimedCalls`: so a call that is appended to
-the first goes to the wheel, and the second holds one call, due when the wheel's
-earliest is, which runs all that are due.
+`runUntilCurrent` is called for the calls from threads; any of them by a program that
+kept it from before the wheel was put in. They work on `_newTimedCalls` and
+`_pendingTimedCalls`: a call that is appended to the first goes to the wheel, and the
+second holds one call, due when the wheel's earliest is, which makes all that are due.
 """
 
 from __future__ import annotations
@@ -20,10 +19,7 @@ class NewCalls:
 
     def __init__(self, queue: CallQueue) -> None:
         self._queue = queue
-
-    def append(self, call: Any) -> None:
-        """Take over a stock DelayedCall."""
-        self._queue.adopt(call)
+        self.append = queue.adopt
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -42,12 +38,12 @@ class Bridge:
     cancelled = 0
     delayed_time = 0.0
     creator = None
-    args = ()
 
-    def __init__(self, time: float, queue: CallQueue) -> None:
+    def __init__(self, time: float, reactor: Any, queue: CallQueue) -> None:
         self.time = time
         self.called = 0
         self.func = queue.run_timers
+        self.args = (reactor,)
         self.kw: dict[str, Any] = {}
 
 
@@ -61,4 +57,5 @@ class BridgedHeap:
     def refill(self) -> None:
         """In place of `_insertNewDelayedCalls`, which Twisted calls before it looks at its heap."""
         time = self._queue.next_deadline()
-        self._reactor._pendingTimedCalls = [] if time is None else [Bridge(time, self._queue)]
+        heap = [] if time is None else [Bridge(time, self._reactor, self._queue)]
+        self._reactor._pendingTimedCalls = heap

@@ -102,7 +102,7 @@ cdef int push(HeapProgram *program, double priority) except -1:
 
 cdef int heap_take(HeapProgram *program, size_t number) except -1:
     heap_remove(&program.heap, program.oracle.timers[number].entry)
-    heap_shrink(&program.heap)
+    heap_shrink(&program.heap, program.heap.size)
     oracle_drop(&program.oracle, number)
     return 0
 

@@ -54,7 +54,7 @@ from timerwheel.ticks cimport tick_of, tick_start
 from timerwheel.wheel cimport (
     LEVELS, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault,
     wheel_first_due, wheel_first_level, wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next,
-    wheel_release, wheel_remove, wheel_start, wheel_take,
+    wheel_release, wheel_remove, wheel_start,
 )
 
 cdef public bint show_steps = False     # whether each operation is written to stderr

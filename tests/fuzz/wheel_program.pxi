@@ -355,7 +355,7 @@ cdef Entry *expect_due(WheelProgram *program) except? NULL:
 cdef int pop(WheelProgram *program) except -1:
     cdef Entry *entry = expect_due(program)
     if entry != NULL:
-        wheel_take(&program.wheel, entry)
+        wheel_remove(&program.wheel, entry)
         drop(program, entry.sequence)
     return 0
 
@@ -395,7 +395,7 @@ cdef int pop_all(WheelProgram *program) except -1:
         if entry == NULL:
             break
         number = entry.sequence
-        wheel_take(&program.wheel, entry)
+        wheel_remove(&program.wheel, entry)
         say("pop %zu at %.17g\n", number, now)
         assert number < oracle.made and oracle.timers[number].entry == entry, "popped who is not pending"
         assert oracle.timers[number].when <= now, "popped one that is not due"

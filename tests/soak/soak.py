@@ -38,7 +38,7 @@ class Soak:
     def __init__(self, reactor: Any, plan: Plan) -> None:
         self._reactor = reactor
         self._plan = plan
-        self._queue = vars(reactor)[KEY].queue
+        self._queue = vars(reactor)[KEY]
         self._steps = Steps(plan.clock_file)
         self._passes = Passes(reactor, self._steps, plan.clock == "steady")
         self._failures = Failures()

@@ -26,7 +26,7 @@ class Waker:
         self.reactor = reactor
 
     def methods(self) -> dict[str, Callable[..., Any]]:
-        """The methods that are to stand on the reactor, by name."""
+        """What is called, without the reactor, in place of its methods of these names."""
         return {}
 
     def attach(self, queue: CallQueue) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
+from timerwheel._methods import twisteds
 from timerwheel._wakers._waker import Waker
 
 
@@ -16,6 +17,10 @@ class MillisecondWaker(Waker):
     """Rounds the wait up."""
 
     precision = "whole milliseconds"
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._twisteds_wait = twisteds(type(reactor), "doIteration")
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         return {"doIteration": self.wait}
@@ -25,8 +30,8 @@ class MillisecondWaker(Waker):
         self.stock_wait(up_to_whole_milliseconds(timeout) if timeout else timeout)
 
     def stock_wait(self, timeout: float | None) -> None:
-        """The class's doIteration."""
-        type(self.reactor).doIteration(self.reactor, timeout)
+        """Twisted's doIteration."""
+        self._twisteds_wait(self.reactor, timeout)
 
 
 def up_to_whole_milliseconds(timeout: float) -> float:

@@ -211,7 +211,7 @@ class WheelSide(Side):
 
     def step(self) -> list[object]:
         seen = super().step()
-        vars(self.reactor)[KEY].queue.check_invariants()
+        vars(self.reactor)[KEY].check_invariants()
         return seen
 
     def timeout(self) -> float | None:

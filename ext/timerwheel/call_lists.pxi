@@ -1,0 +1,52 @@
+# Lists of the calls of a queue.
+
+
+cdef int append_call(Entry *entry, void *calls) noexcept:
+    """Append what an entry stands for to a list. That runs no Python code: the wheel stays as it is."""
+    cdef PyObject *handle = handle_of(entry)
+    if handle.ob_type == <PyTypeObject *>AdoptedCall:
+        handle = (<Handle>handle)._func
+    # NULL: the collector has cleared it.
+    return 0 if handle == NULL else PyList_Append(<PyObject *>calls, handle)
+
+
+cdef list in_order(CallQueue queue):
+    """All calls in the order in which they will be made."""
+    return listed(queue, with_time)
+
+
+cdef list listed(CallQueue queue, Visitor copy_node):
+    """All calls in the order of the keys that copy_node gives their nodes. This changes nothing."""
+    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    cdef size_t index, size = queue.wheel.count
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
+    cdef Node *end = nodes
+    cdef Node *ordered
+    if nodes == NULL:
+        raise MemoryError("no memory to sort the delayed calls")
+    wheel_each(&queue.wheel, copy_node, &end)
+    # Timeouts of one length, that are due soon, lie in the order in which they were made.
+    ordered = nodes if are_sorted(nodes, size) else merge_sort(nodes, end, size)
+    try:
+        for index in range(size):
+            checked(append_call(ordered[index].entry, <PyObject *>calls))
+    finally:
+        PyMem_RawFree(nodes)
+    return calls
+
+
+cdef int with_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls will be made."""
+    without_time(entry, end)
+    (<Node **>end)[0][-1].when = entry.when
+    return 0
+
+
+cdef int without_time(Entry *entry, void *end) noexcept:
+    """Copy the keys for the order in which the calls were scheduled: that of all for one time."""
+    cdef Node *node = (<Node **>end)[0]
+    node.when = 0.0
+    node.sequence = entry.sequence
+    node.entry = entry
+    (<Node **>end)[0] = node + 1
+    return 0

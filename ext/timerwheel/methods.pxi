@@ -1,0 +1,222 @@
+# The methods of a reactor that are done here.
+#
+# A `Method` stands in the class in which Twisted defines the method, in the place of Twisted's
+# function. Which method a call reaches is decided by Python alone, as it is for any other: what a
+# program puts on a subclass, on a class or on an instance comes before ours, or instead of it, as it
+# would with Twisted's function, and super() leads on to ours. Called on a reactor that has a queue, a
+# Method does its work on the wheel; called on any other, it calls Twisted's function.
+
+cdef str KEY = "_timerwheel"    # the attribute of a reactor, in its own dict, that holds its queue
+
+
+@cython.final
+cdef class Method:
+    """Method(name, function, base=None)\n--\n\n\
+    Stands in a class in the place of Twisted's function, and passes for it.
+
+    Its attributes, its signature and its source are the function's. Bound to a
+    reactor, it is a method as any other. base: the class whose method of this
+    name the function calls, if it calls one.
+    """
+
+    def __init__(self, str name not None, function not None, base=None):
+        self.name = name
+        self.function = function
+        self.base = base
+        if name == "callLater":
+            self.vectorcall = <vectorcallfunc>call_later
+        elif name == "timeout":
+            self.vectorcall = <vectorcallfunc>timeout
+        elif name == "runUntilCurrent":
+            self.vectorcall = <vectorcallfunc>run_until_current
+        elif name == "getDelayedCalls":
+            self.vectorcall = <vectorcallfunc>get_delayed_calls
+        else:
+            self.vectorcall = <vectorcallfunc>call_replacement
+
+    def __get__(self, reactor, reactor_class):
+        return self if reactor is None else PyMethod_New(self, reactor)
+
+    def __getattribute__(self, str name not None):
+        # With the class, too, isinstance() takes it for a function, and with it inspect and unittest.mock.
+        if name == "__wrapped__":
+            return self.function
+        return PyObject_GenericGetAttr(self, name) if name in OWN else getattr(self.function, name)
+
+    def __setattr__(self, str name not None, value):
+        setattr(self.function, name, value)
+
+    def __delattr__(self, str name not None):
+        delattr(self.function, name)
+
+    def __repr__(self):
+        return repr(self.function)
+
+    def __reduce__(self):
+        return self.function.__qualname__   # by name, as pickle and copy take functions
+
+
+cdef frozenset OWN = frozenset(("__call__", "__get__", "__reduce__", "__reduce_ex__"))
+
+cdef Method probe_method = Method.__new__(Method)
+# (Cython has no declaration for these.)
+(<PyTypeObject *>Method).tp_vectorcall_offset = (
+    <char *>&probe_method.vectorcall - <char *><PyObject *>probe_method)
+(<PyTypeObject *>Method).tp_call = PyVectorcall_Call
+(<PyTypeObject *>Method).tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR
+probe_method = None
+
+
+cdef inline PyObject *queue_of(PyObject **args, size_t nargsf) except? NULL:
+    """The queue of the reactor that a method is called on, borrowed; NULL if that has none."""
+    return queue_in(args[0]) if PyVectorcall_NARGS(nargsf) else NULL
+
+
+cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
+    cdef PyObject *queue
+    cdef PyObject *namespace = instance_dict(reactor, NULL)
+    if namespace == NULL:       # not a reactor, but something else that Twisted's function may know
+        PyErr_Clear()
+        return NULL
+    queue = PyDict_GetItemWithError(<dict>namespace, KEY)
+    Py_DECREF(<object>namespace)
+    return NULL if queue == NULL or queue.ob_type != <PyTypeObject *>CallQueue else queue
+
+
+cdef object call_function(object method, PyObject **args, size_t nargsf, PyObject *names):
+    """Call Twisted's function."""
+    return PyObject_Vectorcall((<Method>method).function, args, nargsf, names)
+
+
+cdef object call_replacement(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *queue = queue_of(args, nargsf)
+    cdef PyObject *replacement = NULL
+    if queue != NULL and (<CallQueue>queue).replacements is not None:
+        replacement = PyDict_GetItemWithError((<CallQueue>queue).replacements, (<Method>method).name)
+    if replacement == NULL:
+        return call_function(method, args, nargsf, names)
+    return PyObject_Vectorcall(<object>replacement, args + 1, PyVectorcall_NARGS(nargsf) - 1, names)
+
+
+cdef object call_later(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef Py_ssize_t given = PyVectorcall_NARGS(nargsf)
+    cdef CallQueue queue
+    if found == NULL or (<Method>method).base is not None and not is_base_ours(<Method>method):
+        return call_function(method, args, nargsf, names)
+    queue = <CallQueue>found    # with a reference: all that follows may run Python code
+    if names == NULL and given >= 3:
+        return schedule_call(
+            queue, <object>args[0], <object>args[1], <object>args[2], arguments_from(args, 3, given), None)
+    delay, func, rest, keywords = bind_arguments(
+        arguments_from(args, 1, given), keywords_from(args, given, names))
+    return schedule_call(queue, <object>args[0], delay, func, rest, keywords)
+
+
+cdef bint is_base_ours(Method method) except -1:
+    """Whether the function of the class below, which Twisted's function would call, is a Method too."""
+    return Py_TYPE(getattr(method.base, method.name)) == <PyTypeObject *>Method
+
+
+cdef object timeout(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *queue = queue_of(args, nargsf)
+    if queue == NULL or is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
+    return (<CallQueue>queue).next_timeout(<object>args[0])
+
+
+cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef CallQueue queue
+    cdef object reactor
+    if found == NULL or is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
+    queue = <CallQueue>found
+    reactor = <object>args[0]
+    if reactor.threadCallQueue:
+        # Twisted's function makes the calls from threads, and then those that it finds in its heap.
+        return call_function(method, args, nargsf, names)
+    queue.run_pass(reactor)
+    if reactor._justStopped:
+        reactor._justStopped = False
+        reactor.fireSystemEvent("shutdown")
+
+
+cdef object get_delayed_calls(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *queue = queue_of(args, nargsf)
+    if queue == NULL or is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
+    return (<CallQueue>queue).pending()
+
+
+cdef inline bint is_more_than_self(size_t nargsf, PyObject *names) noexcept:
+    """Whether there are arguments that a method without any does not take: Twisted's function says so."""
+    return names != NULL or PyVectorcall_NARGS(nargsf) != 1
+
+
+cdef tuple arguments_from(PyObject **args, Py_ssize_t start, Py_ssize_t end):
+    cdef tuple result
+    cdef Py_ssize_t index
+    if start >= end:
+        return NO_ARGUMENTS
+    result = PyTuple_New(end - start)
+    for index in range(start, end):
+        Py_INCREF(<object>args[index])
+        PyTuple_SET_ITEM(result, index - start, <object>args[index])
+    return result
+
+
+cdef dict keywords_from(PyObject **args, Py_ssize_t nargs, PyObject *names):
+    cdef dict result = {}
+    cdef Py_ssize_t index
+    if names != NULL:
+        for index, name in enumerate(<tuple>names):
+            result[name] = <object>args[nargs + index]
+    return result
+
+
+cdef tuple bind_arguments(tuple given, dict keywords):
+    """(delay, callable, args, kw) as ReactorBase.callLater(delay, callable, *args, **kw) binds them."""
+    cdef list bound = list(given[:2])
+    for name in ("delay", "callable"):
+        if name not in keywords:
+            continue
+        if len(bound) == 2 or (name == "delay" and bound):
+            raise TypeError(f"callLater() got multiple values for argument '{name}'")
+    for name in ("delay", "callable")[len(bound):]:
+        if name not in keywords:
+            raise TypeError(f"callLater() missing required argument: '{name}'")
+        bound.append(keywords.pop(name))
+    return bound[0], bound[1], given[2:], keywords
+
+
+cdef inline DelayedCall schedule_call(
+        CallQueue queue, object reactor, object delay, object func, tuple args, dict kw):
+    cdef double seconds = as_seconds(delay)
+    if not seconds >= 0.0:      # NaN too
+        raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
+    return schedule_by(queue, reactor.seconds, seconds, func, args, kw)
+
+
+cdef inline DelayedCall schedule_by(
+        CallQueue queue, object clock, double seconds, object func, tuple args, dict kw):
+    """Schedule a call for so many seconds, not NaN, from what the clock says."""
+    cdef double now, when
+    cdef DelayedCall call
+    if not callable(func):
+        raise TypeError(f"callLater() needs a callable, not {func!r}")
+    now = read_clock(clock)
+    when = now + seconds
+    if isnan(when):
+        raise ValueError("the clock says NaN")
+    if queue.wheel.count == 0 and queue.passes == 0:
+        wheel_start(&queue.wheel, now)
+    call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)
+    call._time = when
+    set_callback(call, func, args, kw)
+    set_pointer(&call._seconds, clock)
+    if debugging():
+        from traceback import format_stack
+        call.creator = format_stack()
+    queue.add(call, when)
+    return call
