@@ -54,6 +54,11 @@ def install_reactor(make: Callable[[], Any]) -> Any:
     from twisted.internet.error import ReactorAlreadyInstalledError
     from twisted.internet.main import installReactor
 
+    # These open files, and are imported too late once the reactor has taken the last descriptors.
+    import timerwheel._report
+    import timerwheel._stock
+    import timerwheel._wakers  # noqa: F401
+
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is not None:
         raise ReactorAlreadyInstalledError(
