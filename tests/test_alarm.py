@@ -46,13 +46,12 @@ class Timer:
 
 
 @contextmanager
-def in_place_of(alarm: Alarm, number: int) -> Iterator[int]:
-    """Have the alarm's number be that of another file; check in the end that it is that still."""
-    place = alarm.fileno()
+def in_place_of(place: int, number: int) -> Iterator[None]:
+    """Have an alarm's number be that of another file; check in the end that it is that still."""
     os.dup2(number, place)
     before = os.fstat(place)
     try:
-        yield place
+        yield
         assert os.fstat(place) == before
     finally:
         os.close(place)
@@ -81,7 +80,7 @@ def test_what_has_the_number_of_an_alarm_is_not_closed(
     other: Callable[[], int], leave: Callable[[Alarm], None]
 ) -> None:
     alarms = [Alarm()]
-    with in_place_of(alarms[0], other()):
+    with in_place_of(alarms[0].fileno(), other()):
         leave(alarms.pop())
 
 
@@ -101,7 +100,7 @@ def test_an_alarm_that_has_gone_off_is_ours_still() -> None:
 def test_a_timer_that_has_the_number_of_an_alarm_goes_on(interval: int) -> None:
     alarm = Alarm()
     timer = Timer(3600, interval)
-    with in_place_of(alarm, timer.number):
+    with in_place_of(alarm.fileno(), timer.number):
         with pytest.raises(OSError, match="timerfd_settime") as raised:
             alarm.set(1)
         assert raised.value.errno == errno.EBADF
@@ -114,7 +113,7 @@ def test_before_an_alarm_is_set_anew_later_the_kernel_is_asked_whose_it_is() -> 
     alarm = Alarm()
     timer = Timer(0)
     timer.expire()
-    with in_place_of(alarm, timer.number):
+    with in_place_of(alarm.fileno(), timer.number):
         time.sleep(0.011)  # at least: longer than what was ours is taken to be ours
         with pytest.raises(OSError, match="timerfd_settime"):
             alarm.set(1)

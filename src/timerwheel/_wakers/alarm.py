@@ -72,30 +72,28 @@ class AlarmWaker(MillisecondWaker):
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration: wait timeout seconds for I/O, or for ever if None."""
-        if self._poller is not self.reactor._poller:
+        reactor = self.reactor
+        if self._poller is not reactor._poller:
             self._prepare()
+        if self._alarm is not None:
+            try:
+                if timeout:
+                    self._alarm.set(timeout)
+                    timeout += SPARE
+                elif timeout is None:
+                    self._alarm.clear()
+            except OSError:
+                self._drop_alarm()
         if self._alarm is None:
-            self._wait_without_alarm(timeout)
-            return
-        try:
-            if timeout:
-                self._alarm.set(timeout)
-                timeout += SPARE
-            elif timeout is None:
-                self._alarm.clear()
-        except OSError:
-            self._drop_alarm()
-            self._wait_without_alarm(timeout)
-        else:
-            self.stock_wait(timeout)
+            timeout = self._without_alarm(timeout)
+        type(reactor).doIteration(reactor, timeout)
 
-    def _wait_without_alarm(self, timeout: float | None) -> None:
+    def _without_alarm(self, timeout: float | None) -> float | None:
+        """How long the reactor is to wait, seconds. Counts the waits until an alarm is tried."""
         self._left_of_pause -= 1
         if self._left_of_pause <= 0:
             self._poller = None
-        if timeout and not self._rounds_up:
-            timeout = up_to_whole_milliseconds(timeout)
-        self.stock_wait(timeout)
+        return up_to_whole_milliseconds(timeout) if timeout and not self._rounds_up else timeout
 
     def _prepare(self) -> None:
         """Have the reactor's poller, which may be another than before, watch an alarm."""

@@ -22,11 +22,8 @@ class MillisecondWaker(Waker):
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration: wait at least timeout seconds for I/O."""
-        self.stock_wait(up_to_whole_milliseconds(timeout) if timeout else timeout)
-
-    def stock_wait(self, timeout: float | None) -> None:
-        """The class's doIteration."""
-        type(self.reactor).doIteration(self.reactor, timeout)
+        rounded = up_to_whole_milliseconds(timeout) if timeout else timeout
+        type(self.reactor).doIteration(self.reactor, rounded)
 
 
 def up_to_whole_milliseconds(timeout: float) -> float:
