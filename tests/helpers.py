@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import textwrap
@@ -53,6 +54,29 @@ class StockReactor(ReactorBase):
 
     def doIteration(self, delay: float | None) -> None:
         """There is nothing to wait for."""
+
+
+class Waits:
+    """Stands for a reactor whose way to wait is looked at."""
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+
+    def doIteration(self, timeout: float | None) -> None:
+        self.waits.append(timeout)
+
+
+class Watches(Waits):
+    """Stands for a poll or an epoll reactor."""
+
+    _POLL_IN, _POLL_OUT = select.POLLIN, select.POLLOUT
+
+    def __init__(self, poller: Any) -> None:
+        super().__init__()
+        self._poller = poller
+        self._selectables: dict[int, object] = {}
+        self._reads: set[int] = set()
+        self._writes: set[int] = set()
 
 
 def make_reactor(clock: FakeClock, reactor_class: type[ReactorBase] = StockReactor) -> Any:

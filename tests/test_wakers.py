@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, run_python
+from helpers import CallQueue, FakeClock, Waits, Watches, run_python
 
 from timerwheel._alarm import Alarm
 from timerwheel._wakers import asyncio, corefoundation, glib, milliseconds, waker_for
@@ -27,16 +27,6 @@ def test_rounding_up_survives_what_the_reactors_do(timeout: float) -> None:
     """poll, iocp and win32event wait int(timeout * 1000) ms."""
     waited = int(up_to_whole_milliseconds(timeout) * 1000)
     assert waited == math.ceil(timeout * 1000)
-
-
-class Waits:
-    """Stands for a reactor whose way to wait is looked at."""
-
-    def __init__(self) -> None:
-        self.waits: list[float | None] = []
-
-    def doIteration(self, timeout: float | None) -> None:
-        self.waits.append(timeout)
 
 
 def test_the_waker_for_whole_milliseconds() -> None:
@@ -161,37 +151,45 @@ def test_chosen_by_twisteds_module_also_for_subclasses() -> None:
     assert isinstance(waker_for(PollReactor()), AlarmWaker)
 
 
-def test_without_a_descriptor_for_the_alarm_the_wait_is_rounded_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def no_descriptor() -> Alarm:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr("timerwheel._wakers.alarm.Alarm", no_descriptor)
-
-    class Reactor(Waits):
-        _poller = object()
-
-    reactor = Reactor()
-    AlarmWaker(reactor).methods()["doIteration"](0.0004)
-    assert reactor.waits == [up_to_whole_milliseconds(0.0004)]
-
-
-class Watches(Waits):
-    """Stands for a poll or an epoll reactor."""
-
-    def __init__(self, poller: Any) -> None:
-        super().__init__()
-        self._poller = poller
-        self._selectables: dict[int, object] = {}
-
-
 def alarm_of(waker: AlarmWaker) -> Alarm:
     assert waker._alarm is not None
     return waker._alarm
 
 
 POLLERS = [select.poll, select.epoll]
+
+
+def waited_without_alarm(make_poller: Any, timeout: float | None) -> float | None:
+    """What the reactor is told to wait: Python's epoll rounds up by itself, and poll down."""
+    if timeout is None or make_poller is select.epoll:
+        return timeout
+    return up_to_whole_milliseconds(timeout)
+
+
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_without_an_alarm_a_wait_is_as_late_as_twisteds_own_at_most(
+    make_poller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an alarm is tried again after 2, 4, 8 waits and so on: trying costs system calls."""
+    attempts: list[int] = []
+
+    def no_descriptor() -> Alarm:
+        attempts.append(len(reactor.waits))
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("timerwheel._wakers.alarm.Alarm", no_descriptor)
+    reactor = Watches(make_poller())
+    waker = AlarmWaker(reactor)
+    for timeout in [0.0004, 0.0, None] * 2000:
+        waker.wait(timeout)
+    waits = [waited_without_alarm(make_poller, timeout) for timeout in (0.0004, 0.0, None)]
+    assert reactor.waits[:3] == [waits[0], 0.0, None]
+    assert reactor.waits == reactor.waits[:3] * 2000
+    assert attempts == [2**n - 2 for n in range(1, 11)] + [1022 + 1024 * n for n in range(1, 5)]
+    monkeypatch.undo()
+    for _ in range(1024):
+        waker.wait(0.0004)
+    assert reactor.waits[-1] == pytest.approx(0.0024)
 
 
 @pytest.mark.parametrize("make_poller", POLLERS)
@@ -216,7 +214,7 @@ def test_an_alarm_that_somebody_has_closed_is_replaced(
     waker.wait(1)
     os.close(alarm_of(waker).fileno())
     waker.wait(timeout)
-    assert reactor.waits[-1] == (timeout and up_to_whole_milliseconds(timeout))
+    assert reactor.waits[-1] == waited_without_alarm(make_poller, timeout)
     assert reactor._poller.poll(0) == []
     waker.wait(0.0001)
     assert reactor._poller.poll(10_000) == [(alarm_of(waker).fileno(), select.POLLIN)]
@@ -256,7 +254,6 @@ def test_a_closed_alarm_is_found_out_though_nothing_changes(change: str) -> None
 
     with pytest.raises(OSError, match="timerfd_settime"):
         change_nothing()
-    alarm.forget()
 
 
 def test_a_closed_alarm_is_no_descriptor_any_more() -> None:

@@ -32,15 +32,6 @@ def put_in(reactor_class: type, names: Collection[str]) -> None:
                     setattr(base, name, method)
 
 
-def twisteds(reactor_class: type, name: str) -> Any:
-    """Twisted's function in whose place a method of ours stands; else what the class has."""
-    for base in reactor_class.__mro__:
-        if base.__module__ in REACTOR_MODULES and name in vars(base):
-            function = vars(base)[name]
-            return function.__wrapped__ if isinstance(function, Method) else function
-    return getattr(reactor_class, name)
-
-
 def take_out() -> None:
     """Have Twisted's classes have their functions again. What a program put over ours stays."""
     for (base, name), method in _methods.items():

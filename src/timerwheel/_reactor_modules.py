@@ -4,6 +4,12 @@ A waker is named by its module in `timerwheel._wakers`. Reactors that wait preci
 themselves (select, kqueue) need none, and have no methods of their own to replace.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from timerwheel._core import Method
+
 WAKERS = {
     "twisted.internet._glibbase": "glib",
     "twisted.internet._threadedselect": "threaded",
@@ -16,3 +22,12 @@ WAKERS = {
 }
 
 REACTOR_MODULES = frozenset({"twisted.internet.base", *WAKERS})
+
+
+def twisteds(reactor_class: type, name: str) -> Any:
+    """Twisted's function in whose place a method of ours stands; else what the class has."""
+    for base in reactor_class.__mro__:
+        if base.__module__ in REACTOR_MODULES and name in vars(base):
+            function = vars(base)[name]
+            return function.__wrapped__ if isinstance(function, Method) else function
+    return getattr(reactor_class, name)

@@ -7,21 +7,26 @@ moves sooner.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from timerwheel._reactor_modules import WAKERS
+from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, threaded
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
+
+# All are imported before a reactor is made, which may take the last descriptors.
+_MODULES = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (alarm, asyncio, corefoundation, glib, milliseconds, threaded)
+}
 
 
 def waker_for(reactor: ReactorBase) -> Waker:
     """The waker for a reactor, by its class. Those that wait precisely by themselves need none."""
     for base in type(reactor).__mro__:
         if base.__module__ in WAKERS:
-            module = import_module(f"timerwheel._wakers.{WAKERS[base.__module__]}")
-            waker: Waker = module.make(reactor)
+            waker: Waker = _MODULES[WAKERS[base.__module__]].make(reactor)
             return waker
     return Waker(reactor)

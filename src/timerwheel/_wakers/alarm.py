@@ -6,13 +6,18 @@ earlier, because the thread's timer slack does not apply to it
 deadline has changed, and none when it has not.
 
 The alarm only shortens a wait that would end a little later by itself. So no
-timer is lost with an alarm that does not come: its descriptor may be closed by a
-program that does not know it; and of processes that share an epoll since a
-fork() any one may be told, by the edge, of an alarm that another has set.
+timer is lost with an alarm that does not come: a program that does not know its
+descriptor may close it at any time. Where the system refuses an alarm, the
+reactor waits as Twisted's own does, and tries again now and then.
+
+Processes share an epoll since a fork(), and an event that one of them has seen is
+gone for the other. A child that goes on with the reactor, and does not only run
+another program, has its first wait on an epoll of its own.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from contextlib import suppress
@@ -25,14 +30,21 @@ from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_millis
 # How much longer than until the alarm a wait lasts, seconds: more than poll and epoll round off.
 SPARE = 0.002
 
-# All there are: a child that is forked would share them with its parent, and each set the other's.
-_alarms: WeakSet[Any] = WeakSet()
+# After how many waits at most an alarm that the system refused is tried again.
+PATIENCE = 1024
+
+# All there are, for a child that is forked.
+_wakers: WeakSet[AlarmWaker] = WeakSet()
+
+# Epolls of a parent, in a child that has left them. They stay open: they are not ours, and their
+# numbers may be other files' by now.
+_left: list[Any] = []
 
 
-def _close_alarms() -> None:
-    """In a child, whose waits then find the alarm closed, and make another."""
-    for alarm in list(_alarms):
-        alarm.close()
+def _tell_wakers() -> None:
+    """In a child. Nothing is closed or made here: most children run another program at once."""
+    for waker in list(_wakers):
+        waker.forked()
 
 
 try:
@@ -40,7 +52,7 @@ try:
 except ImportError:  # not Linux
     Alarm = None  # type: ignore[assignment, misc]
 else:
-    os.register_at_fork(after_in_child=_close_alarms)
+    os.register_at_fork(after_in_child=_tell_wakers)
 
 
 class AlarmWaker(MillisecondWaker):
@@ -51,70 +63,131 @@ class AlarmWaker(MillisecondWaker):
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._alarm: Alarm | None = None
-        self._descriptor = -1  # under which the alarm is watched
-        self._poller: Any = None
+        self._watching: Any = None  # the poller that watches the alarm
+        self._poller: Any = None  # the reactor's, unless there is something to do before a wait
+        self._inherited: Any = None  # the reactor's in a child, if it is the parent's too
+        self._rounds_up = False  # the poller by itself, to whole ms
+        self._pause = self._left_of_pause = 1  # waits before an alarm is tried again
+        _wakers.add(self)
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration: wait timeout seconds for I/O, or for ever if None."""
-        if timeout:
-            self._wait_for_alarm(timeout)
-        else:
-            if timeout is None and self._alarm is not None:
-                self._clear(self._alarm)
-            self.stock_wait(timeout)
-
-    def _wait_for_alarm(self, timeout: float) -> None:
-        if self._poller is not self.reactor._poller:
-            self._watch_alarm()
+        reactor = self.reactor
+        if self._poller is not reactor._poller:
+            self._prepare()
         if self._alarm is not None:
             try:
-                self._alarm.set(timeout)
+                if timeout:
+                    self._alarm.set(timeout)
+                    timeout += SPARE
+                elif timeout is None:
+                    self._alarm.clear()
             except OSError:
-                self._lose(self._alarm)
-            else:
-                self.stock_wait(timeout + SPARE)
-                return
-        self.stock_wait(up_to_whole_milliseconds(timeout))
+                self._drop_alarm()
+        if self._alarm is None:
+            timeout = self._without_alarm(timeout)
+        self._twisteds_wait(reactor, timeout)
+
+    def _without_alarm(self, timeout: float | None) -> float | None:
+        """How long the reactor is to wait, seconds. Counts the waits until an alarm is tried."""
+        self._left_of_pause -= 1
+        if self._left_of_pause <= 0:
+            self._poller = None
+        return up_to_whole_milliseconds(timeout) if timeout and not self._rounds_up else timeout
+
+    def _prepare(self) -> None:
+        """Have the reactor's poller, which may be another than before, watch an alarm."""
+        self._drop_alarm()
+        try:
+            self._leave_parents_epoll()
+            self._watch_alarm()
+        except OSError:
+            self._pause = min(2 * self._pause, PATIENCE)
+        else:
+            self._pause = 1
+        self._left_of_pause = self._pause
+        self._poller = self.reactor._poller
+        self._rounds_up = _is_epoll(self._poller)
 
     def _watch_alarm(self) -> None:
-        """Have the reactor's poller watch an alarm. (Twisted passes over events of descriptors it
-        does not know.) Without one, for want of descriptors, the next wait tries again."""
-        self._alarm = self._poller = None
+        """Make an alarm. (Twisted passes over events of descriptors that it does not know.)"""
         poller = self.reactor._poller
         # An edge is enough for epoll, which then need not be told that it was seen. poll knows no
         # edges: the alarm is set anew, or cleared, before the next wait that it could cut short.
-        edge = getattr(select, "EPOLLET", 0) if hasattr(poller, "fromfd") else 0
+        edge = getattr(select, "EPOLLET", 0) if _is_epoll(poller) else 0
+        alarm = Alarm()
         try:
-            alarm = Alarm()
+            if alarm.fileno() in self.reactor._selectables:
+                raise OSError(errno.EBUSY, "Twisted watches this number, which somebody has closed")
             poller.register(alarm.fileno(), select.POLLIN | edge)
-        except OSError:
+        except BaseException:
+            alarm.close()
+            raise
+        self._alarm, self._watching = alarm, poller
+
+    def _drop_alarm(self) -> None:
+        """Do without the alarm, if there is one; the next wait makes another."""
+        alarm, poller = self._alarm, self._watching
+        self._alarm = self._watching = self._poller = None
+        if alarm is None:
             return
-        _alarms.add(alarm)
-        self._alarm, self._descriptor, self._poller = alarm, alarm.fileno(), poller
+        if poller is not None:
+            self._unwatch(alarm, poller)
+        # Not before: a child may have the file, too, which an epoll would then go on watching.
+        alarm.close()
 
-    def _clear(self, alarm: Alarm) -> None:
-        try:
-            alarm.clear()
-        except OSError:
-            self._lose(alarm)
-
-    def _lose(self, alarm: Alarm) -> None:
-        """Do without an alarm whose descriptor is closed. The next wait makes another."""
-        alarm.forget()
-        self._unwatch()
-
-    def _unwatch(self) -> None:
-        # If the number is that of a file that Twisted watches now, this has its place.
-        if self._descriptor not in self.reactor._selectables:
+    def _unwatch(self, alarm: Alarm, poller: Any) -> None:
+        number = alarm.fileno()
+        # What an epoll watches is a file; what a poll watches, a number, whosever it is.
+        if alarm.is_ours() if _is_epoll(poller) else number not in self.reactor._selectables:
             with suppress(KeyError, OSError, ValueError):  # not watched; closed; closed epoll
-                self._poller.unregister(self._descriptor)
-        self._alarm = self._poller = None
+                poller.unregister(number)
+
+    def forked(self) -> None:
+        """In a child: have the next wait part from the parent."""
+        self._poller = None
+        self._inherited = getattr(self.reactor, "_poller", None)
+        if _is_epoll(self._watching):
+            self._watching = None  # the alarm is the parent's there
+
+    def _leave_parents_epoll(self) -> None:
+        """In a child, give the reactor an epoll of its own, which watches the same descriptors.
+
+        As Twisted does for kqueue. Raises OSError if there can be none.
+        """
+        reactor, inherited = self.reactor, self._inherited
+        if inherited is reactor._poller and _is_epoll(inherited):
+            reactor._poller = _copy_of_epoll(reactor)
+            _left.append(inherited)
+        self._inherited = None
 
     def detach(self) -> None:
-        if self._alarm is not None:
-            self._clear(self._alarm)
-        if self._alarm is not None:
-            self._unwatch()
+        self._drop_alarm()
+        with suppress(OSError):
+            self._leave_parents_epoll()
+
+
+def _is_epoll(poller: Any) -> bool:
+    return hasattr(poller, "fromfd")
+
+
+def _copy_of_epoll(reactor: Any) -> Any:
+    """An epoll that watches what a reactor watches. Raises OSError if there can be none."""
+    copy = select.epoll()
+    try:
+        for number in reactor._selectables:
+            events = reactor._POLL_IN if number in reactor._reads else 0
+            events |= reactor._POLL_OUT if number in reactor._writes else 0
+            try:
+                copy.register(number, events)
+            except OSError as error:
+                # Closed by the program; another file's by now; the copy's own.
+                if error.errno not in (errno.EBADF, errno.EPERM, errno.EINVAL):
+                    raise
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def make(reactor: Any) -> Waker:

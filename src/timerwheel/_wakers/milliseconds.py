@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from timerwheel._methods import twisteds
+from timerwheel._reactor_modules import twisteds
 from timerwheel._wakers._waker import Waker
 
 
@@ -27,11 +27,7 @@ class MillisecondWaker(Waker):
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration: wait at least timeout seconds for I/O."""
-        self.stock_wait(up_to_whole_milliseconds(timeout) if timeout else timeout)
-
-    def stock_wait(self, timeout: float | None) -> None:
-        """Twisted's doIteration."""
-        self._twisteds_wait(self.reactor, timeout)
+        self._twisteds_wait(self.reactor, up_to_whole_milliseconds(timeout) if timeout else timeout)
 
 
 def up_to_whole_milliseconds(timeout: float) -> float:

@@ -1,0 +1,488 @@
+"""The descriptor of an alarm: whose it is, when it is refused, and who has it after a fork()."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import select
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from helpers import Watches, run_on, run_python
+
+from timerwheel._alarm import Alarm
+from timerwheel._wakers.alarm import AlarmWaker
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Timer:
+    """A timerfd of the program's own."""
+
+    def __init__(self, seconds: int, interval: int = 0) -> None:
+        self.number: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK)
+        self._set((interval, 0, seconds, 0))
+
+    def _set(self, times: tuple[int, int, int, int]) -> None:
+        assert libc.timerfd_settime(self.number, 0, (ctypes.c_long * 4)(*times), None) == 0
+
+    def left(self) -> float:
+        """Seconds until it expires."""
+        now = (ctypes.c_long * 4)()
+        assert libc.timerfd_gettime(self.number, now) == 0
+        return now[2] + now[3] / 1e9
+
+    def expire(self) -> None:
+        self._set((0, 0, 0, 1))
+        assert select.select([self.number], [], [], 10)[0]
+
+    def has_expired(self) -> bool:
+        return bool(select.select([self.number], [], [], 0)[0])
+
+
+@contextmanager
+def in_place_of(place: int, number: int) -> Iterator[None]:
+    """Have an alarm's number be that of another file; check in the end that it is that still."""
+    os.dup2(number, place)
+    before = os.fstat(place)
+    try:
+        yield
+        assert os.fstat(place) == before
+    finally:
+        os.close(place)
+        os.close(number)
+
+
+def file_at_all() -> int:
+    return os.open("/dev/null", os.O_RDONLY)
+
+
+def timer_at_all() -> int:
+    return Timer(3600).number
+
+
+def close(alarm: Alarm) -> None:
+    alarm.close()
+
+
+def forget(alarm: Alarm) -> None:
+    """The caller has no other reference."""
+
+
+@pytest.mark.parametrize("leave", [close, forget])
+@pytest.mark.parametrize("other", [file_at_all, timer_at_all])
+def test_what_has_the_number_of_an_alarm_is_not_closed(
+    other: Callable[[], int], leave: Callable[[Alarm], None]
+) -> None:
+    alarms = [Alarm()]
+    with in_place_of(alarms[0].fileno(), other()):
+        leave(alarms.pop())
+
+
+def test_an_alarm_that_has_gone_off_is_ours_still() -> None:
+    alarm = Alarm()
+    number = alarm.fileno()
+    alarm.set(0)
+    assert select.select([number], [], [], 10)[0]
+    assert alarm.is_ours()
+    alarm.close()
+    assert not alarm.is_ours()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+
+
+@pytest.mark.parametrize("interval", [0, 5])
+def test_a_timer_that_has_the_number_of_an_alarm_goes_on(interval: int) -> None:
+    alarm = Alarm()
+    timer = Timer(3600, interval)
+    with in_place_of(alarm.fileno(), timer.number):
+        with pytest.raises(OSError, match="timerfd_settime") as raised:
+            alarm.set(1)
+        assert raised.value.errno == errno.EBADF
+        assert 3500 < timer.left() <= 3600
+        assert not alarm.is_ours()
+
+
+def test_before_an_alarm_is_set_anew_later_the_kernel_is_asked_whose_it_is() -> None:
+    """An expiry that the program has not read yet could not be given back."""
+    alarm = Alarm()
+    timer = Timer(0)
+    timer.expire()
+    with in_place_of(alarm.fileno(), timer.number):
+        time.sleep(0.011)  # at least: longer than what was ours is taken to be ours
+        with pytest.raises(OSError, match="timerfd_settime"):
+            alarm.set(1)
+        assert timer.has_expired()
+
+
+@pytest.mark.parametrize("delay", [float("inf"), 1e300, 2.0**31])
+def test_the_latest_deadline_fits_a_system_of_32_bits(delay: float) -> None:
+    alarm = Alarm()
+    alarm.set(delay)
+    with open(f"/proc/self/fdinfo/{alarm.fileno()}") as facts:
+        value = next(line for line in facts if line.startswith("it_value"))
+    seconds = int(value.partition("(")[2].partition(",")[0])
+    assert 2.0**30 < seconds + time.monotonic() < 2**31
+
+
+# timerfd_create, timerfd_settime, timerfd_gettime
+CALLS = {"x86_64": (283, 286, 287), "aarch64": (85, 86, 87)}
+
+# A filter for seccomp(2): these system calls are refused from now on.
+REFUSE = """
+    import ctypes, struct
+    def refuse(code, *calls):
+        program = [struct.pack("=HBBI", 0x20, 0, 0, 0)]
+        for number, call in enumerate(calls):
+            program.append(struct.pack("=HBBI", 0x15, len(calls) - number, 0, call))
+        program.append(struct.pack("=HBBI", 0x06, 0, 0, 0x7fff0000))
+        program.append(struct.pack("=HBBI", 0x06, 0, 0, 0x00050000 | code))
+        text = ctypes.create_string_buffer(b"".join(program))
+        class Program(ctypes.Structure):
+            _fields_ = (("length", ctypes.c_ushort), ("text", ctypes.c_void_p))
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.prctl(38, 1, 0, 0, 0) == 0
+        assert libc.prctl(22, 2, ctypes.byref(Program(len(program), ctypes.addressof(text)))) == 0
+"""
+
+SANDBOX = (
+    REFUSE
+    + """
+    import json, os, select, sys
+    from timerwheel._wakers import alarm as module
+    attempts, Alarm = [], module.Alarm
+    module.Alarm = lambda: (attempts.append(1), Alarm())[1]
+    poller = getattr(select, sys.argv[1])()
+    class Reactor:
+        _poller, _selectables, waits = poller, {}, []
+        def doIteration(self, timeout):
+            self.waits.append(timeout)
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+    reactor = Reactor()
+    waker = module.AlarmWaker(reactor)
+    before = descriptors()
+    waker.wait(0.0004)
+    with_alarm = descriptors()
+    assert with_alarm == before + 1
+    waits, reactor.waits = reactor.waits, []
+    refuse(*json.loads(sys.argv[2]))
+    # (Not the deadline that it is set for.)
+    waker.wait(3600)
+    reactor.waits.clear()
+    for number in range(200):
+        waker.wait(0.0004)
+    print(json.dumps([sorted(set(reactor.waits)), len(attempts), descriptors() - before]))
+"""
+)
+
+
+@pytest.mark.skipif(platform.machine() not in CALLS, reason="which numbers system calls have here")
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ECANCELED, errno.ENOSYS])
+@pytest.mark.parametrize("refused", ["settime", "create, settime", "all"])
+@pytest.mark.parametrize("poller", ["poll", "epoll"])
+def test_what_a_sandbox_refuses_is_tried_seldom_and_leaks_nothing(
+    poller: str, refused: str, code: int
+) -> None:
+    create, settime, gettime = CALLS[platform.machine()]
+    calls = {"settime": [settime], "create, settime": [create, settime]}.get(
+        refused, [create, settime, gettime]
+    )
+    waits, attempts, more = run_python(SANDBOX, poller, str([code, *calls]))
+    assert waits == ([0.0004] if poller == "epoll" else [0.0015])
+    assert attempts <= 10
+    # What may be a file of the program's, for all that the kernel tells, is not closed.
+    assert more == (1 if refused == "all" else 0)
+
+
+@pytest.mark.parametrize("make_poller", [select.poll, select.epoll])
+def test_an_alarm_has_no_number_that_twisted_watches(make_poller: Any) -> None:
+    """It would read from the alarm as from the file that had the number and was closed."""
+    reactor = Watches(make_poller())
+    free = os.dup(0)
+    os.close(free)
+    reactor._selectables[free] = object()
+    before = len(os.listdir("/proc/self/fd"))
+    waker = AlarmWaker(reactor)
+    waker.wait(0.0001)
+    assert reactor._poller.poll(0) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# What fork() leaves to whom
+
+FORK = """
+    import json, os, select, sys
+    from timerwheel._wakers.alarm import AlarmWaker
+    class Reactor:
+        _POLL_IN, _POLL_OUT = select.POLLIN, select.POLLOUT
+        def __init__(self, poller):
+            self._poller, self._selectables, self.waits = poller, {}, []
+            self._reads, self._writes = set(), set()
+        def doIteration(self, timeout):
+            self.waits.append(timeout)
+    reactor = Reactor(getattr(select, sys.argv[1])())
+    poller = reactor._poller
+    waker = AlarmWaker(reactor)
+    def fork(child):
+        number = os.fork()
+        if not number:
+            try:
+                child()
+                os._exit(0)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+        assert os.waitpid(number, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("poller", ["poll", "epoll"])
+def test_a_child_does_not_close_the_file_that_has_the_number(poller: str) -> None:
+    program = """
+    waker.wait(1)
+    number = waker._alarm.fileno()
+    os.close(number)
+    file = open("/dev/null")
+    assert file.fileno() == number
+    before = os.fstat(number)
+    def child():
+        assert os.fstat(number) == before
+        waker.wait(1)
+        assert os.fstat(number) == before
+        assert waker._alarm.fileno() != number
+    fork(child)
+    for _ in range(2):  # the first finds out
+        waker.wait(1)
+        assert os.fstat(number) == before
+    print(json.dumps(waker._alarm.fileno() != number))
+    """
+    assert run_python(FORK + program, poller)
+
+
+def test_another_poller_does_not_cost_the_file_that_has_the_number() -> None:
+    program = """
+    waker.wait(1)
+    number = waker._alarm.fileno()
+    os.close(number)
+    file = open("/dev/null")
+    before = os.fstat(number)
+    reactor._poller = select.epoll()
+    waker.wait(1)
+    print(json.dumps(before == os.fstat(number) and waker._alarm.fileno() != number))
+    """
+    assert run_python(FORK + program, "epoll")
+
+
+@pytest.mark.parametrize("first", ["0", "3600", "None", "detach"])
+def test_a_child_that_goes_on_has_an_epoll_of_its_own(first: str) -> None:
+    """What it watches is the same. The parent's epoll has the parent's alarm alone."""
+    program = """
+    ours, theirs = os.pipe()
+    unheard, closed = os.pipe()
+    for number in (ours, unheard, closed):
+        reactor._selectables[number] = object()
+        reactor._reads.add(number)
+        poller.register(number, select.POLLIN)
+    reactor._selectables[theirs] = object()
+    reactor._writes.add(theirs)
+    poller.register(theirs, select.POLLOUT)
+    os.write(theirs, b"readable")
+    waker.wait(0)
+    waker.wait(0)
+    waker.wait(3600)
+    both = [(ours, select.POLLIN), (theirs, select.POLLOUT)]
+    def child():
+        os.close(closed)
+        waker.detach() if sys.argv[2] == "detach" else waker.wait(eval(sys.argv[2]))
+        assert reactor._poller is not poller
+        assert not poller.closed
+        assert sorted(reactor._poller.poll(10))[:2] == both
+        waker.wait(0.0001)
+        assert reactor.waits[-1] == 0.0001 + 0.002
+        reactor._poller.unregister(ours)
+        reactor._poller.unregister(theirs)
+        # The other end of the pipe is open in the parent: nothing else to hear.
+        assert reactor._poller.poll(10) == [(waker._alarm.fileno(), select.POLLIN)]
+        waker.wait(3600)
+    fork(child)
+    assert sorted(poller.poll(0)) == both
+    waker.wait(0)
+    assert reactor._poller is poller
+    alarm = waker._alarm.fileno()
+    waker.wait(0.0001)
+    assert select.select([alarm], [], [], 10)[0]
+    assert (alarm, select.POLLIN) in poller.poll(10)
+    print(json.dumps(True))
+    """
+    assert run_python(FORK + program, "epoll", first)
+
+
+def test_a_parent_and_children_that_had_not_waited_yet_do_not_share_an_epoll() -> None:
+    """As where workers are forked before the reactor runs."""
+    program = """
+    def worker():
+        waker.wait(3600)
+        assert reactor._poller is not poller
+        second = reactor._poller
+        def below():
+            waker.wait(3600)
+            assert reactor._poller not in (poller, second)
+        fork(below)
+        waker.wait(3600)
+        assert reactor._poller is second
+    fork(worker)
+    fork(worker)
+    waker.wait(0.0001)
+    assert reactor._poller is poller
+    print(json.dumps(poller.poll(10) == [(waker._alarm.fileno(), select.POLLIN)]))
+    """
+    assert run_python(FORK + program, "epoll")
+
+
+def test_a_child_without_descriptors_leaves_the_shared_epoll_without_an_alarm_of_its_own() -> None:
+    program = """
+    import resource
+    waker.wait(3600)
+    def child():
+        # The alarm's descriptor, and no other, is free.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        waker.wait(0.0004)
+        assert reactor._poller is poller and waker._alarm is None
+        assert reactor.waits[-1] == 0.0004
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(4):
+            waker.wait(0.0004)
+        assert reactor._poller is not poller and waker._alarm is not None
+    fork(child)
+    waker.wait(0.0001)
+    print(json.dumps(poller.poll(10) == [(waker._alarm.fileno(), select.POLLIN)]))
+    """
+    assert run_python(FORK + program, "epoll")
+
+
+def test_a_poller_that_a_child_puts_on_the_reactor_stays() -> None:
+    program = """
+    waker.wait(3600)
+    def child():
+        mine = reactor._poller = select.epoll()
+        waker.wait(0.0001)
+        assert reactor._poller is mine
+        assert mine.poll(10) == [(waker._alarm.fileno(), select.POLLIN)]
+    fork(child)
+    print(json.dumps(True))
+    """
+    assert run_python(FORK + program, "epoll")
+
+
+@pytest.mark.parametrize("name", ["epoll", "poll"])
+def test_parent_and_child_both_go_on_with_the_reactor(name: str) -> None:
+    """Each wakes once a timer, and hears its own connections."""
+    program = """
+    import os
+    from twisted.internet.protocol import Factory, Protocol, ClientFactory
+    passes = []
+    run = reactor.runUntilCurrent
+    reactor.runUntilCurrent = lambda: (passes.append(1), run())
+    class Echo(Protocol):
+        def dataReceived(self, data):
+            self.transport.write(data)
+    class Client(Protocol):
+        def connectionMade(self):
+            self.transport.write(b"hello")
+        def dataReceived(self, data):
+            assert data == b"hello"
+            finish()
+    def fire(left):
+        if left:
+            reactor.callLater(0.003, fire, left - 1)
+        else:
+            counts["passes"] = len(passes)
+            server = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+            factory = ClientFactory.forProtocol(Client)
+            reactor.connectTCP("127.0.0.1", server.getHost().port, factory)
+    def finish():
+        if child:
+            os.waitpid(child, 0)
+            os.close(theirs)
+            with os.fdopen(ours) as file:
+                print(json.dumps([counts["passes"], int(file.read())]))
+        else:
+            os.write(theirs, str(counts["passes"]).encode())
+            os._exit(0)
+        reactor.stop()
+    def fork():
+        global child
+        child = os.fork()
+        passes.clear()
+        fire(50)
+    counts = {}
+    ours, theirs = os.pipe()
+    reactor.callLater(0.01, fork)
+    reactor.run()
+    """
+    for passes in run_on(name, program):
+        assert passes <= 50 + 15
+
+
+def test_a_child_that_runs_another_program_leaves_the_alarm_as_it_is() -> None:
+    program = """
+    from twisted.internet.protocol import ProcessProtocol
+    from timerwheel._accelerate import KEY
+    waker = vars(reactor)[KEY].waker
+    class Program(ProcessProtocol):
+        def processEnded(self, reason):
+            reactor.callLater(0.001, finish)
+    def spawn():
+        global before
+        before = reactor._poller, waker._alarm, waker._alarm.fileno()
+        reactor.spawnProcess(Program(), "/bin/true", ["true"])
+    def finish():
+        print(json.dumps((reactor._poller, waker._alarm, waker._alarm.fileno()) == before))
+        reactor.stop()
+    reactor.callLater(0.001, spawn)
+    reactor.run()
+    """
+    assert run_on("epoll", program)
+
+
+LAST_DESCRIPTORS = """
+    import importlib, json, os, resource, sys
+    side, name, free = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    import timerwheel
+    package = "timerwheel.reactors" if side == "ours" else "twisted.internet"
+    module = importlib.import_module(f"{package}.{name}")
+    first = os.dup(0)
+    os.close(first)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first + free, hard))
+    fired = False
+    def fire():
+        global fired
+        fired = True
+        reactor.stop()
+    try:
+        module.install()
+        from twisted.internet import reactor
+    except OSError:
+        pass
+    else:
+        reactor.callLater(0.0001, fire)
+        reactor.run(installSignalHandlers=False)
+    print(json.dumps(fired))
+"""
+
+
+@pytest.mark.parametrize("name", ["epollreactor", "pollreactor"])
+def test_a_reactor_is_content_with_as_few_descriptors_as_twisteds(name: str) -> None:
+    least = [
+        next(free for free in range(1, 10) if run_python(LAST_DESCRIPTORS, side, name, str(free)))
+        for side in ("stock", "ours")
+    ]
+    assert least[0] == least[1]
