@@ -10,6 +10,7 @@ from timerwheel.heap cimport Heap
 from timerwheel.wheel cimport Wheel
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject
     ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject **, size_t, PyObject *)
 
 
@@ -61,6 +62,15 @@ cdef class AdoptedCall(Handle):
     pass
 
 
+cdef struct Recalled:
+    uint64_t found              # at how many changes of watched dicts this was found; 0: it was not
+    PyObject *reactor
+    PyTypeObject *type          # the reactor's
+    PyObject *seconds           # values of its attributes, borrowed; NULL for those that are computed
+    PyObject *thread_calls
+    PyObject *just_stopped
+
+
 @cython.final
 cdef class CallQueue(TimerWheel):
     cdef object reactor
@@ -71,6 +81,8 @@ cdef class CallQueue(TimerWheel):
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
+    cdef Recalled recalled
+    cdef object mro             # of the reactor's class, when it was recalled
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 
     cdef int add(self, Handle handle, double when) except -1

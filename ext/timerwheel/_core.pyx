@@ -111,7 +111,14 @@ cdef extern from *:
     ctypedef void (*destructor)(PyObject *) noexcept
     ctypedef void (*freefunc)(void *) noexcept
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *)
+    ctypedef PyObject *(*getattrofunc)(PyObject *, PyObject *)
+    ctypedef PyObject *(*descrgetfunc)(PyObject *, PyObject *, PyObject *)
+    ctypedef int (*descrsetfunc)(PyObject *, PyObject *, PyObject *)
     ctypedef struct PyTypeObject:
+        PyObject *tp_mro
+        getattrofunc tp_getattro
+        descrgetfunc tp_descr_get
+        descrsetfunc tp_descr_set
         Py_ssize_t tp_basicsize, tp_weaklistoffset, tp_dictoffset
         unsigned long tp_flags
         traverseproc tp_traverse
@@ -185,6 +192,7 @@ cdef inline double as_time(object value) except? -1.0:
 include "handle.pxi"
 include "timer_wheel.pxi"
 include "delayed_call.pxi"
+include "recall.pxi"
 include "adopted_call.pxi"
 include "call_lists.pxi"
 include "call_queue.pxi"

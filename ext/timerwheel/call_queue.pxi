@@ -68,7 +68,7 @@ cdef class CallQueue(TimerWheel):
         """Take over a call that a stock reactor made, or one of ours that is in no queue."""
         cdef DelayedCall own
         cdef AdoptedCall adopted
-        cdef double now = read_clock(self.reactor.seconds)
+        cdef double now = read_clock(seconds_of(self, self.reactor))
         if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
             wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
@@ -136,7 +136,7 @@ cdef class CallQueue(TimerWheel):
         return self.compare(when) if self.alarm > -HUGE_VAL else 0
 
     cdef int compare(self, double when) except -1:
-        cdef double now = read_clock(self.reactor.seconds)
+        cdef double now = read_clock(seconds_of(self, self.reactor))
         if when < self.alarm or now >= self.alarm:
             self.announce(when, now)
         return 0
@@ -191,7 +191,7 @@ cdef class CallQueue(TimerWheel):
         if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
             # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
             self.alarm = HUGE_VAL
-        now = read_clock(reactor.seconds)
+        now = read_clock(seconds_of(self, reactor))
         if isnan(now):
             return 0        # no time is at or before NaN
         self.latest_pass = now
@@ -228,7 +228,7 @@ cdef class CallQueue(TimerWheel):
         """Seconds until the earliest deadline, as ReactorBase.timeout() gives them; None if there is none."""
         cdef double now, when
         if self.wheel.count:
-            now = read_clock(reactor.seconds)
+            now = read_clock(seconds_of(self, reactor))
         self.inserted = self.wheel.sequence
         if self.wheel.count == 0:
             self.alarm = HUGE_VAL if self._hook is not None else -HUGE_VAL

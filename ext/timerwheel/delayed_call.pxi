@@ -15,12 +15,8 @@ cdef int import_twisted() except -1:
         already_called = error.AlreadyCalled
         already_cancelled = error.AlreadyCancelled
         stock_call = DelayedCall
+        start_watching()
     return 0
-
-
-cdef inline bint debugging() except -1:
-    """Whether Twisted's DelayedCall.debug is on."""
-    return stock_call.debug
 
 
 @cython.final

@@ -6,9 +6,6 @@
 # would with Twisted's function, and super() leads on to ours. Called on a reactor that has a queue, a
 # Method does its work on the wheel; called on any other, it calls Twisted's function.
 
-cdef str KEY = "_timerwheel"    # the attribute of a reactor, in its own dict, that holds its queue
-
-
 @cython.final
 cdef class Method:
     """Method(name, function, base=None)\n--\n\n\
@@ -78,8 +75,10 @@ cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
     if namespace == NULL:       # not a reactor, but something else that Twisted's function may know
         PyErr_Clear()
         return NULL
+    Py_DECREF(<object>namespace)    # the reactor has it
+    if WATCHES and namespace == namespace_recalled and queue_found == changes:
+        return queue_recalled
     queue = PyDict_GetItemWithError(<dict>namespace, KEY)
-    Py_DECREF(<object>namespace)
     return NULL if queue == NULL or queue.ob_type != <PyTypeObject *>CallQueue else queue
 
 
@@ -133,11 +132,11 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
         return call_function(method, args, nargsf, names)
     queue = <CallQueue>found
     reactor = <object>args[0]
-    if reactor.threadCallQueue:
+    if has_thread_calls(queue, reactor):
         # Twisted's function makes the calls from threads, and then those that it finds in its heap.
         return call_function(method, args, nargsf, names)
     queue.run_pass(reactor)
-    if reactor._justStopped:
+    if has_just_stopped(queue, reactor):
         reactor._justStopped = False
         reactor.fireSystemEvent("shutdown")
 
@@ -195,7 +194,7 @@ cdef inline DelayedCall schedule_call(
     cdef double seconds = as_seconds(delay)
     if not seconds >= 0.0:      # NaN too
         raise AssertionError(f"{delay} is not greater than or equal to 0 seconds")
-    return schedule_by(queue, reactor.seconds, seconds, func, args, kw)
+    return schedule_by(queue, seconds_of(queue, reactor), seconds, func, args, kw)
 
 
 cdef inline DelayedCall schedule_by(
