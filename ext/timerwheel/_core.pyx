@@ -156,7 +156,8 @@ cdef extern from "Python.h":
     object PyMethod_New(object function, object self)
     object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
-    PyObject *PyVectorcall_Call(PyObject *function, PyObject *args, PyObject *kw)
+    object call_vector "PyVectorcall_Call"(object function, object args, object kw)
+    PyObject *vector_call "PyVectorcall_Call"(PyObject *, PyObject *, PyObject *)
     PyObject *PyImport_GetModule(object name) except? NULL
     PyObject *instance_dict "PyObject_GenericGetDict"(PyObject *, void *) noexcept
     void PyErr_Clear() noexcept

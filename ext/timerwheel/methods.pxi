@@ -31,6 +31,9 @@ cdef class Method:
         else:
             self.vectorcall = <vectorcallfunc>call_replacement
 
+    def __call__(self, *args, **kw):
+        return call_vector(self, args, kw)
+
     def __get__(self, reactor, reactor_class):
         return self if reactor is None else PyMethod_New(self, reactor)
 
@@ -59,7 +62,7 @@ cdef Method probe_method = Method.__new__(Method)
 # (Cython has no declaration for these.)
 (<PyTypeObject *>Method).tp_vectorcall_offset = (
     <char *>&probe_method.vectorcall - <char *><PyObject *>probe_method)
-(<PyTypeObject *>Method).tp_call = PyVectorcall_Call
+(<PyTypeObject *>Method).tp_call = vector_call     # without a tuple and a dict for __call__()
 (<PyTypeObject *>Method).tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR
 probe_method = None
 
