@@ -32,6 +32,7 @@ cdef class TimerWheel:
     cdef object __weakref__
 
     cpdef rearm(self, Timer timer, double when)
+    cpdef next_wake(self)
     cdef int begin_pass(self, double now) except -1
     cdef void end_pass(self) noexcept
     cdef void detach_all(self) noexcept
