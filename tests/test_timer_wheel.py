@@ -520,3 +520,45 @@ def test_the_collector_sees_each_timer_wherever_it_lies() -> None:
     due.append(wheel.schedule(0.5, int))
     look(ahead + due)
     assert seen == [True] * 8
+
+
+def test_a_wake_is_found_without_a_search_and_is_never_late() -> None:
+    chance = random.Random(7)
+    wheel = TimerWheel(0.0)
+    assert wheel.next_wake() is None
+    few = [wheel.schedule(when, int) for when in (9.0, 7.0)]
+    assert wheel.next_wake() == 7.0
+    for timer in few:
+        timer.cancel()
+    earliest = min(wheel.schedule(chance.uniform(5000, 5001), int).when for _ in range(1000))
+    wakes = 0
+    now = 0.0
+    while len(wheel) == 1000:
+        wake = wheel.next_wake()
+        assert wake is not None
+        assert now < wake <= earliest
+        now = wake
+        wheel.advance(now)
+        wakes += 1
+    assert now == earliest
+    assert wakes <= 7
+    assert wheel.next_wake() == wheel.next_expiry()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wake_is_never_late_whatever_leaves_and_moves(seed: int) -> None:
+    chance = random.Random(seed)
+    wheel = TimerWheel(0.0)
+    timers = [wheel.schedule(1000 + chance.random(), int) for _ in range(1000)]
+    for _ in range(2000):
+        timer = chance.choice(timers)
+        if timer.active and chance.random() < 0.3:
+            timer.cancel()
+        elif timer.active:
+            timer.reschedule(1000 + chance.random() * chance.choice([0.1, 1, 1000]))
+        else:
+            timers.append(wheel.schedule(1000 + chance.random(), int))
+        wake = wheel.next_wake()
+        assert wake is not None
+        assert wake <= min(timer.when for timer in timers if timer.active)
+        wheel.check_invariants()

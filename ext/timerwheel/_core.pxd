@@ -36,6 +36,7 @@ cdef class TimerWheel:
     cdef object __weakref__
 
     cpdef rearm(self, Timer timer, double when)
+    cpdef next_wake(self)
     cdef int begin_pass(self, double now) except -1
     cdef void end_pass(self) noexcept
     cdef void detach_all(self) noexcept
@@ -62,13 +63,15 @@ cdef class AdoptedCall(Handle):
     pass
 
 
+cdef struct ClassAttribute:
+    PyObject *value             # borrowed from a class; NULL: none has it, or it is bound when it is read
+    bint is_computed            # it comes before what is in a reactor's own dict: a property, a slot
+
+
 cdef struct Recalled:
     uint64_t found              # at how many changes of watched dicts this was found; 0: it was not
-    PyObject *reactor
     PyTypeObject *type          # the reactor's
-    PyObject *seconds           # values of its attributes, borrowed; NULL for those that are computed
-    PyObject *thread_calls
-    PyObject *just_stopped
+    ClassAttribute seconds, thread_calls, just_stopped
 
 
 @cython.final

@@ -153,6 +153,7 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     const unsigned long Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR
     object PyObject_GenericGetAttr(object, object)
+    object PyObject_GetAttr(object, object)
     object PyMethod_New(object function, object self)
     object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept

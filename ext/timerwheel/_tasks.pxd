@@ -4,12 +4,18 @@
 from timerwheel._core cimport PriorityEntry, PriorityQueue, Timer, TimerWheel
 
 
+cdef enum Asking:
+    SETTLED     # the reactor's call is as it should be
+    ASKING      # the reactor is being asked for it
+    CHANGED     # it is, and meanwhile something has changed
+
+
 cdef class TaskBase:
     cdef readonly object func, timeout, retry, fallback
     cdef readonly tuple args
     cdef readonly GroupBase group
     cdef readonly Py_ssize_t attempts
-    cdef public int _state
+    cdef readonly object state
     cdef public bint _cancelled
     # Those that only timerwheel.tasks uses: what is followed, and who waits.
     cdef public object _scheduler, _attempt, _coroutine, _time_limit, _retries
@@ -21,18 +27,19 @@ cdef class TaskBase:
     cdef double first               # the time of turn 0
     cdef double turn                # the number of the next turn, or of the one that runs
     cdef double _missed
+    cdef TaskBase next_untold       # in the dispatcher's list
+
+    cdef bint is_done(self)
 
 
 cdef class GroupBase:
     cdef public object _scheduler
     cdef PriorityQueue ready_tasks
-    cdef PriorityEntry place        # among the groups, while a task of this one may run
+    cdef PriorityEntry place        # among the groups, while a task of this one is ready
     cdef double next_turn
     cdef readonly double stride     # 1/weight
     cdef readonly Py_ssize_t running
     cdef public Py_ssize_t _limit   # -1: none
-
-    cdef bint may_run(self) noexcept
 
 
 cdef class DispatcherBase:
@@ -40,19 +47,20 @@ cdef class DispatcherBase:
     cdef readonly dict _tasks       # that are not done, in the order in which they were made
     cdef public object _group       # of tasks that are given none
     cdef public object _closing     # not None once no tasks are taken any more
+    cdef public bint _ending        # close() has something to do: nothing is started before that is done
     cdef public double _budget
     cdef public Py_ssize_t _limit
     cdef readonly Py_ssize_t running
     cdef TimerWheel wheel
-    cdef PriorityQueue groups       # that may run
+    cdef PriorityQueue groups       # that have tasks ready; those at their limit have a turn at infinity
     cdef double present_turn
     cdef Py_ssize_t ready_count
-    cdef unsigned passes
-    cdef bint reviewing             # the reactor is being asked
-    cdef bint review_again          # and has to be once more
-    cdef bint exhausted             # the last pass ended because its budget was used up
+    cdef TaskBase untold, last_untold   # a list of tasks that are done, whose listeners are to be told
+    cdef bint telling               # somebody works through that list
     cdef object wake                # the reactor's call, or None
     cdef double wake_time           # when that is due; inf if there is none, -inf if at once
+    cdef bint resting               # what is called then leaves the reactor another turn of its loop
+    cdef Asking asking
 
     cdef double now(self) except? -1.0
     cdef bint may_run(self) noexcept
@@ -60,10 +68,14 @@ cdef class DispatcherBase:
     cdef TaskBase take(self)
     cdef int make_ready(self, TaskBase task) except -1
     cdef int arm(self, TaskBase task, double when) except -1
-    cdef int release(self, TaskBase task) except -1
-    cdef int arm_next_turn(self, TaskBase task, double now) except -1
-    cdef int finish(self, TaskBase task, int state, object outcome) except -1
+    cdef int leave(self, TaskBase task) except -1
+    cdef int end(self, TaskBase task, object state, object outcome) except -1
+    cdef int end_turn(self, TaskBase task, double now) except -1
+    cdef int break_off(self, TaskBase task, object error) except -1
+    cdef int settle(self) except -1
+    cdef int tell(self) except -1
+    cdef int work(self, double due) except -1
     cdef double run(self, TaskBase task) except? -1.0
-    cdef int succeed(self, TaskBase task, object outcome, double now) except -1
-    cdef int review(self) except -1
-    cdef int ask(self) except -1
+    cdef double next_call(self, Py_ssize_t spare) except? -1.0
+    cdef int review(self, Py_ssize_t spare=*) except -1
+    cdef int ask(self, double when) except -1

@@ -3,15 +3,36 @@
 # cython: cdivision=True, nonecheck=True
 """timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
 
-A dispatcher has a wheel, which says what is due, and the groups that may run in
-a priority queue, which says whose turn it is. Each group has its tasks that are
-ready in a priority queue of its own.
+A dispatcher has a wheel, which says what is due, and the groups that have tasks
+ready in a priority queue, which says whose turn it is. Each group has its tasks
+that are ready in a priority queue of its own.
 
 Groups take turns by stride scheduling (Waldspurger and Weihl 1995). Each has the
 number of its next turn; the group with the lowest runs a task, which moves it on
 by 1/weight. So groups that are never empty get turns in proportion to their
 weights. A group that comes back takes up at the present turn: time in which it
-wanted nothing is not made up for.
+wanted nothing is not made up for. A group at its limit has its turn at infinity:
+it keeps its place, so that to end a task never takes memory.
+
+A task is in one place at a time, which its state names: in the wheel (SCHEDULED),
+in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
+it out of there, end() makes it done; neither calls Python code nor needs memory
+before the task is where it is to be. An error in what the scheduler does for a task
+(of the clock, of callLater(), of memory, of recursion) is the task's failure:
+break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
+
+Who waits for a task is told by tell(), from a list: a task that ends while others
+are told joins the list. So a chain of tasks that wait for each other takes no
+stack, however long it is.
+
+The reactor is asked for one call. next_call() is the only function that decides
+when: at once, at a time, never. review() makes it so. It is called after each change,
+during a pass too, and before the first task of a pass runs: so a task that turns the
+reactor's loop itself finds the others running in there. What has state in this:
+
+    wake, wake_time   the reactor's call and its time
+    resting           whether that call does nothing but ask for another (see work())
+    asking            whether the reactor is being asked (an enum)
 
 The classes are the bases of those in src/timerwheel/tasks, which have what is
 not done for each turn.
@@ -21,10 +42,19 @@ from libc.math cimport HUGE_VAL, floor, isnan
 
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 
-from types import CoroutineType
+import enum
+from types import GeneratorType
 
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+
+cdef extern from *:
+    """
+    static int has_await(PyObject *object) {
+        PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+        return methods != NULL && methods->am_await != NULL;
+    }
+    """
+    bint has_await(object) noexcept
 
 
 # A turn is due this part of its interval before its time: a clock that is advanced by the interval
@@ -34,8 +64,31 @@ cdef double GRACE = 2.0**-30
 # The reactor's call may come before its time by a rounding of the reactor's sum, of no more seconds.
 cdef double ROUNDING = 2.0**-20
 
-cdef enum State:
-    SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
+
+# Its members, found without a look into a dict.
+cdef object SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
+
+
+class TaskState(enum.Enum):
+    """What a task does.
+
+        SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
+
+    SCHEDULED: its time has not come. READY: it waits for its turn. RUNNING: its function
+    runs, or what that returned has not fired yet. A periodic task whose turn has ended, and
+    a task that is to be tried again, go from RUNNING back to SCHEDULED. A task that does not
+    run can become CANCELLED at any time. The last three are for good.
+    """
+
+    SCHEDULED = "scheduled"
+    READY = "ready"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
 
 
 cdef class TaskBase:
@@ -76,14 +129,14 @@ cdef class TaskBase:
     @priority.setter
     def priority(self, priority):
         cdef double number = as_priority(priority)
-        if self._state == READY:
+        if self.state is READY:
             self.group.ready_tasks.reprioritize(self.entry, number)
         self._priority = number
 
     @property
     def when(self):
         """When a SCHEDULED task becomes ready, in seconds of the reactor's clock; else None."""
-        return self.timer.when if self._state == SCHEDULED and self.timer is not None else None
+        return self.timer.when if self.state is SCHEDULED else None
 
     @property
     def interval(self):
@@ -94,6 +147,14 @@ cdef class TaskBase:
     def missed(self):
         """How many turns of a periodic task were left out."""
         return int(self._missed)
+
+    @property
+    def done(self):
+        """Whether the task has succeeded, failed or been cancelled."""
+        return self.is_done()
+
+    cdef bint is_done(self):
+        return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
 
 
 cdef int require_callable(object function) except -1:
@@ -109,8 +170,16 @@ cdef double as_priority(object priority) except? -1.0:
     return number
 
 
-# Of what an attempt may return, what is not its result yet, or is its failure.
-cdef tuple FOLLOWED = (Deferred, CoroutineType, Failure, TaskBase)
+cdef int CO_ITERABLE_COROUTINE = 0x100      # of a generator that types.coroutine() has made awaitable
+
+
+cpdef bint is_result(object outcome) except -1:
+    """Whether what an attempt has returned is its result, not something to wait for nor its failure."""
+    if outcome is None:
+        return True
+    if has_await(outcome) or isinstance(outcome, Failure):
+        return False
+    return type(outcome) is not GeneratorType or not outcome.gi_code.co_flags & CO_ITERABLE_COROUTINE
 
 
 cdef class GroupBase:
@@ -126,9 +195,6 @@ cdef class GroupBase:
     def ready(self):
         """How many tasks of the group wait for their turn."""
         return len(self.ready_tasks)
-
-    cdef bint may_run(self) noexcept:
-        return self.ready_tasks.heap.size and (self._limit < 0 or self.running < self._limit)
 
 
 cdef class DispatcherBase:
@@ -150,23 +216,29 @@ cdef class DispatcherBase:
     # Whose turn it is.
 
     cdef bint may_run(self) noexcept:
-        """Whether a task may run now."""
-        return self.groups.heap.size and (self._limit < 0 or self.running < self._limit)
+        """Whether a task may be started now."""
+        return (
+            self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
+            and (self._limit < 0 or self.running < self._limit) and not self._ending
+        )
 
     def _review_group(self, GroupBase group not None):
-        """Give a group the place among the groups that it is to have: none if nothing of it may run."""
+        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
         self.review_group(group)
 
     cdef int review_group(self, GroupBase group) except -1:
+        cdef double turn = HUGE_VAL
         cdef bint has_place = group.place.owner != NULL
-        if not group.may_run():
+        if group.ready_tasks.heap.size == 0:
             if has_place:
                 self.groups.take(group.place).item = None
-        elif has_place:
-            self.groups.reprioritize(group.place, group.next_turn)
+            return 0
+        if group._limit < 0 or group.running < group._limit:
+            turn = group.next_turn = max(group.next_turn, self.present_turn)
+        if has_place:
+            self.groups.reprioritize(group.place, turn)
         else:
-            group.next_turn = max(group.next_turn, self.present_turn)
-            self.groups.insert(group.place, group.next_turn)
+            self.groups.insert(group.place, turn)
             group.place.item = group
         return 0
 
@@ -179,7 +251,7 @@ cdef class DispatcherBase:
         self.review_group(group)
 
     cdef TaskBase take(self):
-        """Take out the task whose turn it is. It counts as running."""
+        """Take out the task whose turn it is. It is RUNNING."""
         cdef GroupBase group = self.groups.first().item
         cdef TaskBase task = group.ready_tasks.take(group.ready_tasks.first()).item
         self.ready_count -= 1
@@ -187,22 +259,35 @@ cdef class DispatcherBase:
         group.next_turn += group.stride
         group.running += 1
         self.running += 1
+        task.state = RUNNING
         self.review_group(group)
         return task
 
-    # What becomes of a task.
+    # Where a task is.
 
     def _make_ready(self, TaskBase task not None):
         """Have a task wait for its turn."""
         self.make_ready(task)
 
     cdef int make_ready(self, TaskBase task) except -1:
-        task.group.ready_tasks.insert(task.entry, task._priority)
-        task._state = READY
+        cdef GroupBase group = task.group
+        group.ready_tasks.insert(task.entry, task._priority)
+        if group.place.owner == NULL:
+            try:
+                self.review_group(group)
+            except BaseException:
+                group.ready_tasks.take(task.entry)
+                raise
+        task.state = READY
         self.ready_count += 1
-        if task.group.place.owner == NULL:
-            self.review_group(task.group)
         return 0
+
+    def _come_due(self, TaskBase task not None):
+        """The time of a task has come."""
+        try:
+            self.make_ready(task)
+        except MemoryError as error:
+            self.end(task, FAILED, error)
 
     def _arm(self, TaskBase task not None, double when):
         """Have a task become ready at a time."""
@@ -210,30 +295,12 @@ cdef class DispatcherBase:
 
     cdef int arm(self, TaskBase task, double when) except -1:
         if task.timer is None:
-            task.timer = self.wheel.schedule(when, self._make_ready, task)
+            task.timer = self.wheel.schedule(when, self._come_due, task)
         else:
             self.wheel.rearm(task.timer, when)
-        task._state = SCHEDULED
-        return 0
-
-    def _withdraw(self, TaskBase task not None):
-        """Have a task that waits, for its time or its turn, wait no longer."""
-        if task._state == READY:
-            task.group.ready_tasks.take(task.entry)
-            self.ready_count -= 1
-            self.review_group(task.group)
-        else:
-            task.timer.cancel()
-
-    def _release(self, TaskBase task not None):
-        """Count a task as running no longer."""
-        self.release(task)
-
-    cdef int release(self, TaskBase task) except -1:
-        self.running -= 1
-        task.group.running -= 1
-        if task.group._limit >= 0:
-            self.review_group(task.group)
+        if task.state is RUNNING:
+            self.leave(task)
+        task.state = SCHEDULED
         return 0
 
     def _begin_period(self, TaskBase task not None, double interval, bint now):
@@ -246,141 +313,251 @@ cdef class DispatcherBase:
             task.turn = 1.0
             self.arm(task, task.first + (1.0 - GRACE) * interval)
 
-    cdef int arm_next_turn(self, TaskBase task, double now) except -1:
-        cdef double passed = floor((now - task.first) / task._interval + GRACE)
-        cdef double turn = max(task.turn, passed) + 1.0
-        task._missed += turn - task.turn - 1.0
-        task.turn = turn
-        return self.arm(task, task.first + (turn - GRACE) * task._interval)
+    def _enter(self, TaskBase task not None):
+        """Take in a task that is ready or has its time; or, if that is an error, leave it out."""
+        try:
+            self._tasks[task] = None
+            self.review()
+        except BaseException:
+            if not task.is_done():
+                self._tasks.pop(task, None)
+                self.leave(task)
+            raise
 
-    def _finish(self, TaskBase task not None, int state, outcome):
-        """Note the end of a task, and tell who waits for it."""
-        self.finish(task, state, outcome)
+    cdef int leave(self, TaskBase task) except -1:
+        """Take a task out of where its state says that it is."""
+        cdef GroupBase group = task.group
+        if task.state is RUNNING:
+            self.running -= 1
+            group.running -= 1
+            if group._limit >= 0:
+                self.review_group(group)
+        elif task.state is READY:
+            group.ready_tasks.take(task.entry)
+            self.ready_count -= 1
+            self.review_group(group)
+        else:
+            task.timer.cancel()
+        return 0
 
-    cdef int finish(self, TaskBase task, int state, object outcome) except -1:
+    # The end of a task.
+
+    def _end(self, TaskBase task not None, state, outcome):
+        """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
+        self.end(task, state, outcome)
+
+    cdef int end(self, TaskBase task, object state, object outcome) except -1:
+        self.leave(task)
+        task.state = state
         del self._tasks[task]
-        task._state = state
+        if state is FAILED or task._listeners is not None:
+            if self.untold is None:
+                self.untold = task
+            else:
+                self.last_untold.next_untold = task
+            self.last_untold = task
+        if self._closing is not None and not self._tasks:
+            self._ending = True
         task._outcome = outcome
         # They refer to the task, which is to be freed without the collector's help.
         task.timer = None
         task.entry = None
         task._deferred = None
         task._retries = None
-        if state == FAILED or task._listeners is not None:
-            task._tell()
-        if self._closing is not None and not self._tasks:
-            self._closed()
+        return 0
+
+    def _end_turn(self, TaskBase task not None):
+        """A turn of a periodic task has ended."""
+        self.end_turn(task, self.now())
+
+    cdef int end_turn(self, TaskBase task, double now) except -1:
+        cdef double passed, turn
+        if task._cancelled or self._closing is not None:
+            return self.end(task, CANCELLED, None)
+        passed = floor((now - task.first) / task._interval + GRACE)
+        turn = max(task.turn, passed) + 1.0
+        task._missed += turn - task.turn - 1.0
+        task.turn = turn
+        self.arm(task, task.first + (turn - GRACE) * task._interval)
+        if task._cancelled:     # by the collector, say, which may have run meanwhile
+            self.end(task, CANCELLED, None)
+        return 0
+
+    cdef int break_off(self, TaskBase task, object error) except -1:
+        """Something done for a task has raised this: it is the task's failure, if that still runs."""
+        if task.state is not RUNNING:
+            raise error
+        self.end(task, FAILED, error)
+        self._abandon(task)
+        if not isinstance(error, Exception):
+            raise error
+        return 0
+
+    def _go_on(self, outcome, then, TaskBase task not None):
+        """What a task waits for has fired: go on with then(outcome, task)."""
+        try:
+            if task.state is RUNNING:       # else it was broken off
+                try:
+                    then(outcome, task)
+                except BaseException as error:
+                    self.break_off(task, error)
+                self.settle()
+        finally:
+            self.review()
+
+    def _cancel(self, TaskBase task not None):
+        """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
+        if task.is_done():
+            return False
+        try:
+            if task.state is RUNNING:
+                self._cancel_running(task)
+            else:
+                self.end(task, CANCELLED, None)
+            self.settle()
+        finally:
+            self.review()
+        return True
+
+    # Who waits for the end of a task.
+
+    def _settle(self):
+        """Tell who waits of what has ended, unless somebody is at it."""
+        self.settle()
+
+    cdef int settle(self) except -1:
+        if (self.untold is not None or self._ending) and not self.telling:
+            self.tell()
+        return 0
+
+    cdef int tell(self) except -1:
+        """Tell who waits of what has ended, and of what ends meanwhile."""
+        cdef TaskBase task
+        cdef bint outer = self.telling
+        self.telling = True
+        try:
+            if self.untold is not None:
+                self.review()       # for one who turns the reactor's loop when told
+            while self.untold is not None:
+                task = self.untold
+                self.untold, task.next_untold = task.next_untold, None
+                try:
+                    task._tell()
+                except BaseException:   # who has not been told yet is told later
+                    task.next_untold, self.untold = self.untold, task
+                    if task.next_untold is None:
+                        self.last_untold = task
+                    raise
+            self.last_untold = None
+            if self._ending and not self._tasks:
+                self._closed()
+        finally:
+            self.telling = outer
         return 0
 
     # A pass.
 
     def _pass(self):
+        """What the reactor calls."""
+        cdef double due = self.wake_time
+        self.wake = None
+        self.wake_time = HUGE_VAL
+        try:
+            if self.resting:
+                self.resting = False
+            else:
+                self.work(due)
+        finally:
+            self.review()
+
+    cdef int work(self, double due) except -1:
         """Run what is due and ready, for as long as the budget lasts.
 
         As many as were ready when it began, no more: what these make ready waits
         for the reactor, unless it has priority. So a task that makes itself ready
         again cannot hold up all else, under a clock that stands still either.
+
+        When the budget was used up the reactor has a turn of its loop for itself: what Twisted
+        writes in one turn it sends in the next, and an answer would else wait for two passes.
         """
         cdef double start = self.now()
-        cdef double due = start
         cdef double spent = 0.0
         cdef Py_ssize_t left
-        if start < self.wake_time <= start + ROUNDING:
-            due = self.wake_time
-        self.wake = None
-        self.wake_time = HUGE_VAL
-        self.passes += 1
-        try:
-            self.wheel.advance(due)
+        self.tell()
+        if self._ending:
+            self._go_on_closing()
+            spent = self.now() - start
+        if not self._ending:
+            self.wheel.advance(due if start < due <= start + ROUNDING else start)
             left = self.ready_count
+            if left:
+                self.review(1)
             # (A clock that was set back counts as a budget that is used up.)
             while left and self.may_run() and 0.0 <= spent < self._budget:
                 spent = self.run(self.take()) - start
                 left -= 1
-        finally:
-            self.exhausted = not 0.0 <= spent < self._budget
-            self.passes -= 1
-            self.review()
+        self.resting = not 0.0 <= spent < self._budget
+        return 0
 
     cdef double run(self, TaskBase task) except? -1.0:
         """Make an attempt, or one of a periodic task's turns. Returns the time after it."""
-        cdef double now
-        task._state = RUNNING
+        cdef double now = -1.0
+        cdef bint is_turn = False
         task.attempts += 1
         try:
-            if task.retry is not None:
-                self._begin_attempt(task)
-            outcome = task.func(*task.args)
-        except BaseException:       # as maybeDeferred() does
-            self._failed(task)
-            return self.now()
-        now = self.now()
-        if task.retry is None and (outcome is None or not isinstance(outcome, FOLLOWED)):
-            self.succeed(task, outcome, now)
-        else:
-            self._follow(task, outcome)
-        return now
-
-    def _succeed(self, TaskBase task not None, outcome):
-        """A task has run: its turn is over, or it is done."""
-        self.succeed(task, outcome, self.now())
-
-    cdef int succeed(self, TaskBase task, object outcome, double now) except -1:
-        self.release(task)
-        if task._interval == 0.0:
-            self.finish(task, SUCCEEDED, outcome)
-        elif task._cancelled or self._closing is not None:
-            self._end_period(task)
-        else:
-            self.arm_next_turn(task, now)
-            if task._cancelled:     # by the collector, say, which may have run meanwhile
-                self._cancel(task)
-        return 0
+            try:
+                if task.retry is not None:
+                    self._begin_attempt(task)
+                outcome = task.func(*task.args)
+            except BaseException:       # as maybeDeferred() does
+                self._attempt_ended(Failure(), task)
+            else:
+                if task.retry is not None or not is_result(outcome):
+                    self._follow(outcome, task)
+                elif task._interval > 0.0:
+                    now = self.now()
+                    is_turn = True
+                    self.end_turn(task, now)
+                else:
+                    self.end(task, SUCCEEDED, outcome)
+        except BaseException as error:
+            self.break_off(task, error)
+        self.settle()
+        return now if is_turn else self.now()
 
     # The reactor's call.
 
-    def _rest(self):
-        """Leave the reactor a turn of its loop more before the next pass.
+    cdef double next_call(self, Py_ssize_t spare) except? -1.0:
+        """When the reactor is to call: -inf for at once, inf for never. The pass runs `spare` tasks itself.
 
-        What Twisted writes in one turn it sends in the next: without this an answer would wait for
-        two passes, not one.
+        That may be before anything is due, since the wheel knows no more without a search; a pass
+        finds nothing then, and asks again. It happens once a level of the wheel at most.
         """
-        self.reviewing = True       # what is made meanwhile, by the collector, that pass will find
-        try:
-            self.wake = self._reactor.callLater(0.0, self._pass)
-        finally:
-            self.reviewing = False
+        if self._ending or self.untold is not None or self.ready_count > spare and self.may_run():
+            return -HUGE_VAL
+        return self.wheel.next_wake() if self.wheel.wheel.count else HUGE_VAL
 
     def _review(self):
         """Have the reactor call when there is something to do, and only then."""
         self.review()
 
-    cdef int review(self) except -1:
-        if self.passes:
-            return 0        # the pass ends with this
-        if self.reviewing:
+    cdef int review(self, Py_ssize_t spare=0) except -1:
+        if self.asking != SETTLED:
             # Asking the reactor may run the collector, and with it what makes or cancels tasks.
-            self.review_again = True
+            self.asking = CHANGED
             return 0
-        self.reviewing = True
         try:
-            self.review_again = True
-            while self.review_again:
-                self.review_again = False
-                self.ask()
+            while True:
+                self.asking = ASKING
+                self.ask(self.next_call(spare))
+                if self.asking == ASKING:
+                    return 0
         finally:
-            self.reviewing = False
-        return 0
+            self.asking = SETTLED
 
-    cdef int ask(self) except -1:
-        """Ask the reactor for the call, or to move it, or for none."""
-        cdef double when, delay
-        if self.may_run():
-            when = -HUGE_VAL
-        elif self.wheel.wheel.count:
-            when = self.wheel.next_expiry()
-        else:
-            when = HUGE_VAL
+    cdef int ask(self, double when) except -1:
+        """Ask the reactor for the call at a time, or to move it there, or for none."""
+        cdef double delay = 0.0
         if self.wake is not None and not self.wake.active():
             # Somebody else has cancelled it, as tests do with all that is left on a reactor.
             self.wake = None
@@ -392,9 +569,10 @@ cdef class DispatcherBase:
             if wake is not None:
                 wake.cancel()
             return 0
-        delay = max(0.0, when - self.now())
+        if when != -HUGE_VAL:
+            delay = max(0.0, when - self.now())
         if self.wake is None:
-            self.wake = self._reactor.callLater(delay, self._rest if self.exhausted else self._pass)
+            self.wake = self._reactor.callLater(delay, self._pass)
         else:
             self.wake.reset(delay)
         self.wake_time = when

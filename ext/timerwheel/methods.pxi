@@ -79,8 +79,6 @@ cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
         PyErr_Clear()
         return NULL
     Py_DECREF(<object>namespace)    # the reactor has it
-    if WATCHES and namespace == namespace_recalled and queue_found == changes:
-        return queue_recalled
     queue = PyDict_GetItemWithError(<dict>namespace, KEY)
     return NULL if queue == NULL or queue.ob_type != <PyTypeObject *>CallQueue else queue
 
@@ -135,11 +133,11 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
         return call_function(method, args, nargsf, names)
     queue = <CallQueue>found
     reactor = <object>args[0]
-    if has_thread_calls(queue, reactor):
+    if thread_calls_of(queue, reactor):
         # Twisted's function makes the calls from threads, and then those that it finds in its heap.
         return call_function(method, args, nargsf, names)
     queue.run_pass(reactor)
-    if has_just_stopped(queue, reactor):
+    if just_stopped_of(queue, reactor):
         reactor._justStopped = False
         reactor.fireSystemEvent("shutdown")
 

@@ -1,11 +1,11 @@
-# What is recalled of a reactor, in place of looking it up each time.
+# What is recalled of a reactor's classes, in place of looking it up each time.
 #
-# Each timer asks its reactor for seconds(), each pass for threadCallQueue and _justStopped. Since 3.12
-# CPython tells, before it happens, that a dict is to be changed (PyDict_Watch): the reactor's own and
-# those of its classes are watched, and what was found in them is good until one of them changes. Older
-# Pythons do not tell: there all is looked up each time, which takes about 50 ns for each.
-#
-# Nothing is recalled of an attribute that Python computes: a property, a slot, a bound method.
+# Each timer asks its reactor for seconds(), each pass for threadCallQueue and _justStopped. Python looks
+# in the classes first, and then in the reactor's own dict. Since 3.12 CPython tells, before it happens,
+# that a dict is to be changed (PyDict_Watch): those of the classes are watched, and what was found in
+# them is good until one of them changes. So only the reactor's own dict is left to look into. (That is
+# not watched: CPython 3.13.0 does not tell of attributes that are set.) Older Pythons do not tell:
+# there all is looked up.
 
 cdef str KEY = "_timerwheel"    # the attribute of a reactor, in its own dict, that holds its queue
 
@@ -44,10 +44,6 @@ cdef frozenset RECALLED = frozenset((
 cdef uint64_t debug_found = 0               # at how many changes the next was found; 0: it was not
 cdef bint debug_recalled = False
 
-cdef uint64_t queue_found = 0
-cdef PyObject *namespace_recalled = NULL    # of the reactor that was asked last, and its queue
-cdef PyObject *queue_recalled = NULL
-
 
 cdef int note_change(int event, PyObject *dict, PyObject *key, PyObject *value) noexcept:
     """Called before a watched dict is changed, cleared or deallocated."""
@@ -84,70 +80,68 @@ cdef inline bint debugging() except -1:
 
 cdef inline object seconds_of(CallQueue queue, object reactor):
     """`reactor.seconds`."""
-    if WATCHES and recalls(queue, reactor) and queue.recalled.seconds != NULL:
-        return <object>queue.recalled.seconds
-    return reactor.seconds
+    return look_up(reactor, "seconds", &queue.recalled.seconds if recalls(queue, reactor) else NULL)
 
 
-cdef inline bint has_thread_calls(CallQueue queue, object reactor) except -1:
-    """The truth of `reactor.threadCallQueue`."""
-    if WATCHES and recalls(queue, reactor) and queue.recalled.thread_calls != NULL:
-        return <object>queue.recalled.thread_calls
-    return reactor.threadCallQueue
+cdef inline object thread_calls_of(CallQueue queue, object reactor):
+    """`reactor.threadCallQueue`."""
+    return look_up(
+        reactor, "threadCallQueue", &queue.recalled.thread_calls if recalls(queue, reactor) else NULL)
 
 
-cdef inline bint has_just_stopped(CallQueue queue, object reactor) except -1:
-    """The truth of `reactor._justStopped`."""
-    if WATCHES and recalls(queue, reactor) and queue.recalled.just_stopped != NULL:
-        return <object>queue.recalled.just_stopped
-    return reactor._justStopped
+cdef inline object just_stopped_of(CallQueue queue, object reactor):
+    """`reactor._justStopped`."""
+    return look_up(
+        reactor, "_justStopped", &queue.recalled.just_stopped if recalls(queue, reactor) else NULL)
+
+
+cdef inline object look_up(object reactor, str name, const ClassAttribute *recalled):
+    """An attribute of a reactor. recalled: what its classes have of it, or NULL if that is not known."""
+    cdef PyObject *own
+    if recalled != NULL and not recalled.is_computed:
+        own = PyDict_GetItemWithError(PyObject_GenericGetDict(reactor, NULL), name)
+        if own != NULL:
+            return <object>own
+        if recalled.value != NULL:
+            return <object>recalled.value
+    return PyObject_GetAttr(reactor, name)
 
 
 cdef inline bint recalls(CallQueue queue, object reactor) except -1:
-    """Whether what the queue recalls is true of the reactor now. Finds it anew if it was not."""
+    """Whether the queue recalls what the reactor's classes have now. Finds it anew if it did not."""
     cdef Recalled *recalled = &queue.recalled
-    if (recalled.found == changes and recalled.reactor == <PyObject *>reactor
+    if (WATCHES and recalled.found == changes != 0
             and recalled.type == Py_TYPE(reactor) and recalled.type.tp_mro == <PyObject *>queue.mro):
-        return recalled.found != 0
-    return find_all(queue, reactor)
+        return True
+    return WATCHES and watcher >= 0 and find_all(queue, reactor)
 
 
 cdef bint find_all(CallQueue queue, object reactor) except -1:
-    """Find what can be recalled of a reactor, once its dicts are watched. Returns whether they are."""
-    global queue_found, namespace_recalled, queue_recalled
+    """Find what a reactor's classes have, once their dicts are watched."""
     cdef Recalled *recalled = &queue.recalled
-    cdef dict namespace
     recalled.found = 0
-    if watcher < 0:
-        return False
-    namespace = PyObject_GenericGetDict(reactor, NULL)
-    watch_dict(watcher, namespace)
-    recalled.reactor = <PyObject *>reactor
     recalled.type = Py_TYPE(reactor)
     queue.mro = <object>recalled.type.tp_mro
     for base in <tuple>queue.mro:
         watch_dict(watcher, type_dict(<PyTypeObject *>base))
-    recalled.seconds = find(queue, namespace, "seconds")
-    recalled.thread_calls = find(queue, namespace, "threadCallQueue")
-    recalled.just_stopped = find(queue, namespace, "_justStopped")
+    find(queue, "seconds", &recalled.seconds)
+    find(queue, "threadCallQueue", &recalled.thread_calls)
+    find(queue, "_justStopped", &recalled.just_stopped)
     recalled.found = changes
-    if PyDict_GetItemWithError(namespace, KEY) == <PyObject *>queue:
-        namespace_recalled, queue_recalled, queue_found = <PyObject *>namespace, <PyObject *>queue, changes
     return True
 
 
-cdef PyObject *find(CallQueue queue, dict namespace, str name) except? NULL:
-    """An attribute's value, borrowed from the dict that has it; NULL if there is none or it is computed."""
-    cdef PyObject *own = PyDict_GetItemWithError(namespace, name)
+cdef int find(CallQueue queue, str name, ClassAttribute *attribute) except -1:
     cdef PyObject *found = NULL
-    if queue.recalled.type.tp_getattro != generic_getattr:
-        return NULL
     for base in <tuple>queue.mro:
         found = PyDict_GetItemWithError(type_dict(<PyTypeObject *>base), name)
         if found != NULL:
             break
-    if own != NULL:
-        return own if found == NULL or found.ob_type.tp_descr_set == NULL else NULL
+    attribute.value = NULL
+    attribute.is_computed = queue.recalled.type.tp_getattro != generic_getattr or (
+        found != NULL and found.ob_type.tp_descr_set != NULL)
     if found != NULL and type(<object>found) is staticmethod:
-        return <PyObject *>(<object>found).__func__
-    return found if found != NULL and found.ob_type.tp_descr_get == NULL else NULL
+        attribute.value = <PyObject *>(<object>found).__func__
+    elif found != NULL and found.ob_type.tp_descr_get == NULL:
+        attribute.value = found
+    return 0

@@ -15,8 +15,9 @@ It runs on any reactor of Twisted's, fastest on one that has the wheel, and on a
 `Clock` in tests. As all of Twisted it is to be used from the reactor's thread.
 """
 
+from timerwheel._tasks import TaskState
 from timerwheel.tasks._group import Group
 from timerwheel.tasks._scheduler import Scheduler, SchedulerClosedError
-from timerwheel.tasks._task import Task, TaskState
+from timerwheel.tasks._task import Task
 
 __all__ = ["Group", "Scheduler", "SchedulerClosedError", "Task", "TaskState"]

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from timerwheel._tasks import TaskBase
+from timerwheel._tasks import TaskBase, TaskState
 
 if TYPE_CHECKING:
     from tenacity import Retrying
 
     from timerwheel.tasks._group import Group
-
-
-class TaskState(enum.Enum):
-    """What a task does.
-
-        SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
-
-    A periodic task whose turn has ended, and a task that is to be tried again,
-    go from RUNNING back to SCHEDULED. A task that does not run can become
-    CANCELLED at any time. The last three are for good.
-    """
-
-    SCHEDULED = "scheduled"
-    """Its time has not come."""
-    READY = "ready"
-    """It waits for its turn."""
-    RUNNING = "running"
-    """Its function runs, or what that returned has not fired yet."""
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-# By the number that the extension knows them by.
-STATES = tuple(TaskState)
-SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = range(6)
 
 
 class Options(TypedDict, total=False):
@@ -72,16 +45,6 @@ class Task(TaskBase):
         return f"<Task {name} {self.state.value} priority={self.priority:g}>"
 
     @property
-    def state(self) -> TaskState:
-        """What the task does."""
-        return STATES[self._state]
-
-    @property
-    def done(self) -> bool:
-        """Whether the task has succeeded, failed or been cancelled."""
-        return self._state >= SUCCEEDED
-
-    @property
     def result(self) -> Any:
         """What the task has come to. Raises what it failed with, or CancelledError.
 
@@ -89,10 +52,11 @@ class Task(TaskBase):
         """
         if not self.done:
             raise RuntimeError(f"{self!r} is not done")
-        if isinstance(self._outcome, Failure):
+        outcome = self._told()
+        if self.state is not TaskState.SUCCEEDED:
             self._heard()
-            self._outcome.raiseException()
-        return self._outcome
+            outcome.raiseException()
+        return outcome
 
     @property
     def deferred(self) -> Deferred[Any]:
@@ -125,32 +89,53 @@ class Task(TaskBase):
         """A new Deferred of the result."""
         if self.done:
             self._heard()
-            return succeed(self._outcome) if self._state == SUCCEEDED else fail(self._outcome)
+            told = self._told()
+            return succeed(told) if self.state is TaskState.SUCCEEDED else fail(told)
         listener: Deferred[Any] = Deferred(self._cancelled_by)
         if self._listeners is None:
-            self._listeners = []
-        self._listeners.append(listener)
+            self._listeners = {}
+        self._listeners[listener] = None
         return listener
 
     def _cancelled_by(self, listener: Deferred[Any]) -> None:
         """One who waits has been cancelled: it is told so when this returns, if not by this."""
-        self.cancel()
-        if not listener.called and self._listeners is not None:
-            self._listeners.remove(listener)
-            if self._deferred is listener:
-                self._deferred = None
+        has_ended_it = self.cancel() and self.done
+        if listener.called:
+            return
+        if has_ended_it:
+            listener.callback(self._told())  # who is being told would else come first
+        elif self._listeners is not None:
+            self._listeners.pop(listener, None)
+        if self._deferred is listener:
+            self._deferred = None
+
+    def _told(self) -> Any:
+        """What listeners are told: the result, or a Failure, which is made when first asked for."""
+        if self.state is not TaskState.SUCCEEDED and not isinstance(self._outcome, Failure):
+            error = CancelledError() if self._outcome is None else self._outcome
+            self._outcome = Failure(error)  # type: ignore[no-untyped-call]
+        return self._outcome
 
     def _tell(self) -> None:
-        """Tell all who wait that the task is done. A failure that nobody waits for is kept."""
-        listeners, self._listeners = self._listeners, None
-        if not listeners and self._state == FAILED:
-            self._unheard = fail(self._outcome)
-        for listener in listeners or ():
-            if not listener.called:  # one before it may have cancelled it
-                listener.callback(self._outcome)  # or errback: callback() takes a Failure
+        """Tell all who wait that the task is done. A failure that nobody waits for is kept.
+
+        After an error it may be called again.
+        """
+        told = self._told()
+        if self._listeners:
+            for listener in list(self._listeners):
+                if not listener.called:  # one before it may have cancelled it
+                    listener.callback(told)  # or errback: callback() takes a Failure
+        elif self.state is TaskState.FAILED and self._unheard is None:
+            self._unheard = fail(told)
+        self._listeners = None
 
     def _heard(self) -> None:
         """Somebody has asked for the failure: it is not to be logged."""
-        unheard, self._unheard = self._unheard, None
-        if unheard is not None:
-            unheard.addErrback(lambda failure: None)
+        unheard, self._unheard = self._unheard, False
+        if unheard:
+            unheard.addErrback(ignore)
+
+
+def ignore(failure: Failure) -> None:
+    """For addErrback(): a failure that is not to be logged."""

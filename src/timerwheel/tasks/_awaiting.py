@@ -1,0 +1,95 @@
+"""What a task's function returns to be awaited, as something that Twisted can wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import CoroutineType, GeneratorType, coroutine
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+Steps = Generator[Any, Any, Any]
+
+
+def for_twisted(awaitable: Any, reactor: Any) -> Deferred[Any] | Coroutine[Any, Any, Any]:
+    """A Deferred, or a coroutine that awaits nothing but Deferreds.
+
+    On the asyncio reactor what is no coroutine is awaited in a task of asyncio's, which
+    may wait for Deferreds, too. Cancelling the Deferred cancels what it was made of.
+    Raises TypeError for a future that the reactor's event loop does not run; such a
+    coroutine raises it once it comes to one.
+    """
+    if isinstance(awaitable, Deferred | CoroutineType):
+        return awaitable
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if asyncio.isfuture(awaitable):
+        if awaitable.get_loop() is not loop:
+            raise not_awaitable(awaitable, reactor)
+        return Deferred.fromFuture(awaitable)
+    if loop is None:
+        return translated(awaitable, partial(only_deferred, reactor))
+    steps = translated(awaitable, partial(deferred_or_future, loop))
+    return Deferred.fromFuture(asyncio.ensure_future(steps, loop=loop))
+
+
+def not_awaitable(awaited: object, reactor: object) -> TypeError:
+    return TypeError(
+        f"{reactor!r} cannot await {awaited!r}: only the asyncio reactor can await what is"
+        " asyncio's, and only what belongs to its own event loop"
+    )
+
+
+async def translated(awaitable: Awaitable[Any], translate: Callable[[Any], Steps]) -> Any:
+    """Await it; what it waits for on its way goes through translate()."""
+    return await steps_of(awaitable, translate)
+
+
+@coroutine
+def steps_of(awaitable: Awaitable[Any], translate: Callable[[Any], Steps]) -> Steps:
+    # (A generator that types.coroutine() has made awaitable has no __await__().)
+    steps: Any = awaitable if isinstance(awaitable, GeneratorType) else awaitable.__await__()
+    resume = partial(next, steps)
+    while True:
+        try:
+            awaited = resume()
+        except StopIteration as end:
+            return end.value
+        try:
+            value = yield from translate(awaited)
+        except BaseException as error:
+            resume = partial(steps.throw, error)
+        else:
+            resume = partial(next, steps) if value is None else partial(steps.send, value)
+
+
+def only_deferred(reactor: object, awaited: Any) -> Steps:
+    """For Twisted, which waits for Deferreds."""
+    if not isinstance(awaited, Deferred):
+        raise not_awaitable(awaited, reactor)
+    return (yield awaited)
+
+
+def deferred_or_future(loop: asyncio.AbstractEventLoop, awaited: Any) -> Steps:
+    """For asyncio, which waits for its futures."""
+    if not isinstance(awaited, Deferred):
+        return (yield awaited)
+    future = loop.create_future()
+
+    def fire(result: Any) -> Any:
+        if isinstance(result, Failure):
+            if not future.done():
+                future.set_exception(cast(BaseException, result.value))
+            return None
+        if not future.done():
+            future.set_result(result)
+        return result  # which Deferred.__await__() looks for there
+
+    awaited.addBoth(fire)
+    try:
+        return (yield from future)
+    except asyncio.CancelledError:
+        awaited.cancel()
+        raise
