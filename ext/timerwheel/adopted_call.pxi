@@ -9,20 +9,37 @@ cdef class AdoptedCall(Handle):
     not that it was moved later: that shows when it falls due.
     """
 
-    def canceller(self, call):
-        """For the stock object's canceller attribute: it is being cancelled."""
-        if self.owner != NULL:
-            leave(&self.entry)
-            drop_callback(self)     # and it refers to this method: that would be a cycle
-
-    def resetter(self, call):
-        """For the stock object's resetter attribute: it has been moved sooner."""
-        cdef double when = as_time(call.time)
-        cdef CallQueue queue
-        if self.owner != NULL:
-            queue = <CallQueue>self.owner
-            wheel_move(&queue.wheel, &self.entry, when)
-            queue.consider(when)
-
 
 manage_memory(<PyTypeObject *>AdoptedCall, traverse_handle, clear_handle)
+
+
+cdef int tell_of_changes(AdoptedCall self, object call) except -1:
+    """Have a stock call tell its handle when it is cancelled or moved sooner."""
+    # (Made so, they need not be looked up: a hook on Twisted's class may have each call adopted.)
+    call.canceller = PyCFunction_New(&canceller, self)
+    call.resetter = PyCFunction_New(&resetter, self)
+    return 0
+
+
+cdef object note_cancelled(object self, object call):
+    cdef AdoptedCall handle = self
+    if handle.owner != NULL:
+        leave(&handle.entry)
+        drop_callback(handle)   # and it refers to this function: that would be a cycle
+
+
+cdef object note_moved_sooner(object self, object call):
+    cdef AdoptedCall handle = self
+    cdef double when = as_time(call.time)
+    cdef CallQueue queue
+    if handle.owner != NULL:
+        queue = <CallQueue>handle.owner
+        wheel_move(&queue.wheel, &handle.entry, when)
+        queue.consider(when)
+
+
+cdef PyMethodDef canceller = PyMethodDef(
+    "canceller", <PyCFunction>note_cancelled, METH_O, "canceller($self, call, /)\n--\n\nIt is being cancelled.")
+
+cdef PyMethodDef resetter = PyMethodDef(
+    "resetter", <PyCFunction>note_moved_sooner, METH_O, "resetter($self, call, /)\n--\n\nIt was moved sooner.")

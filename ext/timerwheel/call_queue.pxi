@@ -68,9 +68,11 @@ cdef class CallQueue(TimerWheel):
         """Take over a call that a stock reactor made, or one of ours that is in no queue."""
         cdef DelayedCall own
         cdef AdoptedCall adopted
-        cdef double now = read_clock(seconds_of(self, self.reactor))
-        if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
-            wheel_start(&self.wheel, now)
+        cdef double now
+        if self.wheel.count == 0 and self.passes == 0:
+            now = read_clock(seconds_of(self, self.reactor))
+            if not isnan(now) and self.wheel.count == 0:
+                wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
             if own.owner != NULL:
@@ -81,8 +83,7 @@ cdef class CallQueue(TimerWheel):
             adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
             set_callback(adopted, call, NO_ARGUMENTS, None)
             self.add(adopted, as_time(call.time))
-            call.canceller = adopted.canceller
-            call.resetter = adopted.resetter
+            tell_of_changes(adopted, call)
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
