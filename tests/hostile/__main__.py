@@ -20,9 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from model.lockstep import silence
+
 from hostile.profiles import PROFILES, Profile
 from hostile.runner import Result, profile_named, run, settle
-from model.lockstep import silence
 
 
 def main() -> int:
@@ -53,7 +54,10 @@ def parse() -> argparse.Namespace:
         description="Run random programs that do what no reactor expects, on both sides.",
     )
     parser.add_argument(
-        "--programs", type=int, default=10_000, help="in all profiles together (default: %(default)s)"
+        "--programs",
+        type=int,
+        default=10_000,
+        help="in all profiles together (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(2**32), help="(default: another each time)"

@@ -8,6 +8,7 @@ import resource
 import select
 import signal
 from collections.abc import Callable, Iterator
+from traceback import format_exc
 from typing import Any
 
 # Only a hang takes so long without a word, seconds.
@@ -16,6 +17,13 @@ LIMIT = 30.0
 
 class Ended(Exception):
     """A child ended otherwise than by returning: it crashed, or hung and was killed."""
+
+
+class Broken:
+    """A child's last answer, when what it ran raised."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> Iterator[Any]:
@@ -45,8 +53,11 @@ def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> 
                     end = 8 + int.from_bytes(received[:8], "big")
                     if len(received) < end:
                         break
-                    yield pickle.loads(received[8:end])
+                    answer = pickle.loads(received[8:end])
                     received = received[end:]
+                    if isinstance(answer, Broken):
+                        raise Ended(answer.text)
+                    yield answer
         finally:
             os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]
@@ -66,14 +77,17 @@ def _answer(function: Callable[[], Iterator[Any]], sink: int, stack: int | None)
             os.dup2(null, number)
         if stack is not None:
             resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))
-        for answer in function():
-            message = pickle.dumps(answer)
-            _write(sink, len(message).to_bytes(8, "big") + message)
+        try:
+            for answer in function():
+                _write(sink, pickle.dumps(answer))
+        except BaseException:
+            _write(sink, pickle.dumps(Broken(format_exc())))
         code = 0
     finally:
         os._exit(code)
 
 
-def _write(sink: int, message: bytes) -> None:
+def _write(sink: int, answer: bytes) -> None:
+    message = len(answer).to_bytes(8, "big") + answer
     while message:
         message = message[os.write(sink, message) :]

@@ -8,7 +8,7 @@ from typing import Any
 
 from hostile import memory, patches, system, timers, travel
 from hostile.steps import Script, Step
-from hostile.world import NAMES
+from hostile.world import NAMES, OURS
 
 MOST_DEPTH = 3
 
@@ -96,15 +96,19 @@ class Draw:
         if target == "call":
             return patches.Patch(target, "debug", "value", self.chance.choice(["mock", "keep"]))
         name = self.chance.choice(NAMES)
+        if name == "_insertNewDelayedCalls" and target == "instance":
+            target = "class"  # ours has one of its own there
         hows = HOWS.get(name, ["function", "hook", "hook", "mock", "autospec"])
         if target == "instance":
             hows = [how for how in hows if how != "property"]
-        by = ["mock", "keep", "delete"]
+        by = ["mock", "keep"]
         how = self.chance.choice(hows) if hows else "value"
         if target != "instance" and how == "value":  # which the instance's own hides
             how = "property"
         if how in ("mock", "autospec"):
             by = ["mock"]
+        elif target != "base" and (name in OURS or name == "spawnProcess"):
+            by = ["mock", "keep", "delete"]
         return patches.Patch(target, name, how, self.chance.choice(by))
 
 

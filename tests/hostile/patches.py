@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from hostile.steps import Script, Step
-from hostile.world import MISSING
 from twisted.internet.base import DelayedCall, ReactorBase
+
+from hostile.steps import Script, Step
+from hostile.world import MISSING, OURS, STOCK_CALLS
 
 if TYPE_CHECKING:
     from hostile.world import World
@@ -52,9 +53,13 @@ class Patch(Step):
         owners = {"class": type(world.reactor), "base": ReactorBase, "call": DelayedCall}
         owner: Any = owners.get(self.target, world.reactor)
         label = f"{self.how} {len(world.patches)}"
+        world.patched.add((self.target, self.name))
 
         def still() -> bool:
-            return self.name in vars(owner)
+            value = vars(owner).get(self.name, MISSING)
+            return value is not MISSING and (
+                self.name not in OURS or world.label_of(value) != "its own"
+            )
 
         if self.by == "mock":
             patcher = self.patcher(world, owner, label)
@@ -67,7 +72,7 @@ class Patch(Step):
         if old is MISSING:
             old = getattr(owner, self.name, MISSING)
         setattr(owner, self.name, self.value(world, owner, label))
-        if self.by == "delete" and self.target in ("instance", "class") or old is MISSING:
+        if old is MISSING or self.by == "delete":
             undo: Callable[[], object] = lambda: delattr(owner, self.name)  # noqa: E731
         else:
             undo = lambda: setattr(owner, self.name, old)  # noqa: E731
@@ -94,7 +99,7 @@ class Patch(Step):
         if self.target == "call":
             return True
         if self.how == "property":
-            return self.property_for(owner)
+            return world.label(self.property_for(owner), label)
         if self.name in VALUES:
             return world.label(VALUES[self.name](), label) if self.name != "_justStopped" else True
         own = self.function(world, label)
@@ -220,7 +225,7 @@ class PatchDict(Step):
     def perform(self, world: World) -> Any:
         reactor = world.reactor
         with mock.patch.dict(vars(reactor)):
-            if self.turn and not reactor.getDelayedCalls():
+            if self.turn and not STOCK_CALLS(reactor):
                 world.accelerate()
             if self.cycle:
                 holder: list[Any] = [reactor.callLater]
@@ -234,23 +239,31 @@ class CancelAll(Step):
     """Schedule a call, and cancel all that there are."""
 
     def perform(self, world: World) -> Any:
-        call = world.reactor.callLater(world.unit + world.fraction(), world.note, "not to be made")
+        call = world.reactor.callLater(world.seconds(1), world.note, "not to be made")
         if isinstance(call, DelayedCall):
             call.cancel()
 
 
 @dataclass(frozen=True)
 class Turn(Step):
-    """Put the wheel into the reactor, or take it out."""
+    """Put the wheel into the reactor, or take it out.
+
+    (Not when a program has patched a method on the reactor and on a class: what was kept of the
+    wheel's method calls what the class has then.)
+    """
 
     inside: bool
 
     def perform(self, world: World) -> None:
-        world.turned = True
+        world.turned = world.depth > 0
         if self.inside:
             world.accelerate()
-        else:
+        elif not any(("instance", name) in world.patched for name in patched_on_classes(world)):
             world.restore()
+
+
+def patched_on_classes(world: World) -> list[str]:
+    return [name for target, name in world.patched if target != "instance"]
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ PATCHES: Weights = {
     patches.Unpatch: 9,
     patches.UnpatchAll: 1,
     patches.PatchDict: 1,
+    memory.Collect: 1,
 }
 MEMORY: Weights = {
     memory.Drop: 4,
@@ -186,7 +187,7 @@ PROFILES = [
         FAIR_SCRIPT | TURNS,
         alone=True,
     ),
-    Profile("chains", 0.005, plain, FAIR, once=memory.Chain, alone=True, stack=2**19),
+    Profile("chains", 0.005, plain, FAIR, FAIR_SCRIPT, once=memory.Chain, alone=True, stack=2**19),
     Profile(
         "tags",
         0.001,

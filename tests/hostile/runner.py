@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from model.runner import smaller
+
 from hostile.children import Ended, answers
 from hostile.profiles import PROFILES, Profile, Program
 from hostile.sides import Trace, run_side
 from hostile.steps import Step
 from hostile.world import Setting
-from model.runner import smaller
 
 # Programs in one child, unless they are to be alone.
 BATCH = 250
@@ -31,7 +32,11 @@ class Difference:
     @property
     def group(self) -> str:
         """What differences have in common that may have one cause."""
-        if self.field in ("outcome", "alive", "process"):
+        if self.field == "alive":
+            return "alive: the reactor" if "reactor" in self.ours else f"alive: {self.ours}"
+        if self.field == "process":
+            return f"process: stock {_last_line(self.stock)}, ours {_last_line(self.ours)}"
+        if self.field in ("outcome", "logged"):
             return f"{self.field}: stock {self.stock}, ours {self.ours}"
         return f"{self.field} after {self.step}"
 
@@ -61,6 +66,10 @@ class Result:
     @property
     def differing(self) -> int:
         return sum(failure.count for failure in self.failures.values())
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
 
 
 def compare(stock: Trace, ours: Trace) -> Difference | None:
@@ -176,10 +185,10 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
 def smallest(profile: Profile, seed: str, before: list[str], difference: Difference) -> Failure:
     """What is left of a program when all is taken away that it differs without."""
     program = profile.program(seed)
-    first = alone(profile, program)
-    if first is None:  # it depends on those that ran before it in its process
+    if not repeats(profile, program, difference):
+        # It depends on those that ran before it in its process; or on threads.
         return Failure(seed, program, difference, before=fewest_before(profile, seed, before))
-    difference, again = first, True
+    again = True
     while again:
         again = False
         for candidate in candidates(program):
@@ -190,9 +199,18 @@ def smallest(profile: Profile, seed: str, before: list[str], difference: Differe
     return Failure(seed, program, difference)
 
 
+def repeats(profile: Profile, program: Program, difference: Difference) -> bool:
+    """Whether a program shows the difference by itself: with threads, not always."""
+    for _ in range(5):
+        found = alone(profile, program)
+        if found is not None and alike(found, difference):
+            return True
+    return False
+
+
 def alike(found: Difference, difference: Difference) -> bool:
     """Whether it is the same that differs, be it after another step."""
-    if difference.field in ("outcome", "alive", "process"):
+    if difference.field in ("outcome", "alive", "process", "logged"):
         return found.group == difference.group
     return found.field == difference.field
 
@@ -235,5 +253,3 @@ def settle() -> None:
     gc.collect()
     gc.disable()
     gc.freeze()
-
-

@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from twisted.internet import base
+from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+from hostile.memory import Collect
 from hostile.patches import UnpatchAll
 from hostile.steps import Script
 from hostile.timers import Afterwards
 from hostile.world import MISSING, NAMES, Setting, World
-from twisted.internet import base
-from twisted.internet.base import DelayedCall, ReactorBase
-from twisted.logger import LogEvent, globalLogPublisher
 
 # What comes after the steps of each program.
-EPILOGUE: Script = (UnpatchAll(), Afterwards())
+EPILOGUE: Script = (UnpatchAll(), Collect(), Afterwards())
 
 # What showed after each step, by the kind of the step.
 Trace = list[tuple[str, dict[str, Any]]]
@@ -47,6 +50,7 @@ def overheard(world: World) -> Iterator[None]:
         failure = event.get("log_failure") or event.get("failure")
         if failure is not None:
             world.logged.append(failure.type.__name__)
+            forget_failures()
 
     def unraisable(args: Any) -> None:
         world.note(("unraisable", args.exc_type.__name__))
@@ -87,12 +91,9 @@ def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
     with classes_put_back():
         world = World(setting, ours, witness)
         with overheard(world):
-            trace = [
-                (type(step).__name__, vars(world.step(step))) for step in (*steps, *EPILOGUE)
-            ]
+            trace = [(type(step).__name__, vars(world.step(step))) for step in (*steps, *EPILOGUE)]
             world.finish()
         del world
-    forget_failures()
     for _ in range(3):
         gc.collect()
     trace.append(("End", {"alive": witness.alive()}))
@@ -102,5 +103,5 @@ def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
 def forget_failures() -> None:
     """Twisted's handlers of failures keep the last one, with all that its frames have."""
     for handler in vars(base).values():
-        if getattr(handler, "failure", None) is not None:
+        if isinstance(getattr(handler, "failure", None), Failure):
             handler.failure = None
