@@ -112,13 +112,12 @@ class Draw:
         return patches.Patch(target, name, how, self.chance.choice(by))
 
 
-# What destructors do.
+# What destructors do. They run no pass: Twisted's loop lets go of a call when it has taken the next.
 DESTRUCTORS: dict[type[Step], float] = {
     timers.CallLater: 3,
     timers.Cancel: 2,
     timers.Reset: 1,
     timers.Delay: 1,
-    timers.Pass: 0.5,
     memory.Drop: 1,
 }
 
@@ -166,7 +165,7 @@ ARGUMENTS: dict[type[Step], tuple[Callable[[Draw], Any], ...]] = {
     memory.Forget: (Draw.flag,),
     memory.Chain: (
         one_of("argument", "method", "partial", "closure", "own method", "object"),
-        one_of(200, 12_000),
+        one_of(200, 12_000, 12_000),
     ),
     travel.Travel: (one_of("time_machine", "time_machine", "freezegun"), Draw.seconds, Draw.flag),
     travel.Shift: (Draw.seconds,),

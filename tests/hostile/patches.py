@@ -36,6 +36,11 @@ class Undo:
         return self._undo() if self._still() else "gone"
 
 
+def leave(patcher: Any) -> Callable[[], object]:
+    """Undoes what mock.patch did."""
+    return lambda: bool(patcher.__exit__(None, None, None))
+
+
 @dataclass(frozen=True)
 class Patch(Step):
     """Patch an attribute of the reactor, of its class, of ReactorBase or of Twisted's DelayedCall.
@@ -63,10 +68,10 @@ class Patch(Step):
 
         if self.by == "mock":
             patcher = self.patcher(world, owner, label)
-            patcher.start()
+            patcher.__enter__()
             if self.how in ("mock", "autospec"):
                 world.label(vars(owner)[self.name], label)
-            world.patches.append(Undo(patcher.stop, still))
+            world.patches.append(Undo(leave(patcher), still))
             return None
         old = vars(owner).get(self.name, MISSING)
         if old is MISSING:
@@ -80,9 +85,10 @@ class Patch(Step):
         return None
 
     def patcher(self, world: World, owner: Any, label: str) -> Any:
-        if self.how == "autospec":
+        plain = world.label_of(getattr(owner, self.name, None)) == "its own"
+        if self.how == "autospec" and plain:  # mock refuses to mock most mocks
             return mock.patch.object(owner, self.name, autospec=True, **self.returns(world))
-        if self.how == "mock":
+        if self.how in ("mock", "autospec"):
             return mock.patch.object(owner, self.name, **self.returns(world))
         return mock.patch.object(owner, self.name, self.value(world, owner, label))
 
@@ -188,8 +194,8 @@ class PatchHandle(Step):
         value = self.value(world, number)
         if self.by == "mock":
             patcher = mock.patch.object(handle, self.name, value, create=self.name == "own")
-            patcher.start()
-            world.patches.append(Undo(patcher.stop, lambda: True))
+            patcher.__enter__()
+            world.patches.append(Undo(leave(patcher), lambda: True))
         elif self.by == "delete":  # and put back at once
             old = getattr(handle, self.name, MISSING)
             if old is not MISSING:

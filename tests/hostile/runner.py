@@ -12,7 +12,7 @@ from model.runner import smaller
 
 from hostile.children import Ended, answers
 from hostile.profiles import PROFILES, Profile, Program
-from hostile.sides import Trace, run_side
+from hostile.sides import Trace, put_classes_back, run_side
 from hostile.steps import Step
 from hostile.world import Setting
 
@@ -122,6 +122,7 @@ def prepare(setting: Setting) -> None:
 
         with time_machine.travel(0):
             accelerate(StockReactor())
+        put_classes_back()
 
 
 def run(

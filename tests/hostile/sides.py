@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet import base
-from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.internet.base import DelayedCall
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -19,10 +19,17 @@ from hostile.memory import Collect
 from hostile.patches import UnpatchAll
 from hostile.steps import Script
 from hostile.timers import Afterwards
-from hostile.world import MISSING, NAMES, Setting, World
+from hostile.world import MISSING, NAMES, REACTORS, Setting, World
 
 # What comes after the steps of each program.
 EPILOGUE: Script = (UnpatchAll(), Collect(), Afterwards())
+
+# What Twisted's classes have, which programs and the wheel change.
+ORIGINALS = [
+    (owner, name, vars(owner).get(name, MISSING))
+    for owner in (DelayedCall, *{base for kind in REACTORS.values() for base in kind.__mro__[:-1]})
+    for name in (*NAMES, "debug")
+]
 
 # What showed after each step, by the kind of the step.
 Trace = list[tuple[str, dict[str, Any]]]
@@ -65,35 +72,26 @@ def overheard(world: World) -> Iterator[None]:
         sys.unraisablehook, threading.excepthook = hooks
 
 
-@contextmanager
-def classes_put_back() -> Iterator[None]:
+def put_classes_back() -> None:
     """Put the attributes of Twisted's classes back as they were."""
-    before = [
-        (owner, name, vars(owner).get(name, MISSING))
-        for owner in (ReactorBase, DelayedCall)
-        for name in (*NAMES, "debug")
-    ]
-    try:
-        yield
-    finally:
-        for owner, name, value in before:
-            if vars(owner).get(name, MISSING) is value:
-                continue
-            if value is MISSING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, value)
+    for owner, name, value in ORIGINALS:
+        if vars(owner).get(name, MISSING) is value:
+            continue
+        if value is MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, value)
 
 
 def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
     """Run a program on a side. Returns what showed after each step, and what was left at the end."""
     witness = Witness()
-    with classes_put_back():
-        world = World(setting, ours, witness)
-        with overheard(world):
-            trace = [(type(step).__name__, vars(world.step(step))) for step in (*steps, *EPILOGUE)]
-            world.finish()
-        del world
+    world = World(setting, ours, witness)
+    with overheard(world):
+        trace = [(type(step).__name__, vars(world.step(step))) for step in (*steps, *EPILOGUE)]
+        world.finish()
+    del world
+    put_classes_back()
     for _ in range(3):
         gc.collect()
     trace.append(("End", {"alive": witness.alive()}))

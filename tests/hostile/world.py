@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers import FakeClock, StockReactor
 from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.selectreactor import SelectReactor
@@ -119,6 +120,14 @@ class PlainReactor(StockReactor):
         self._runs = runs
 
 
+REACTORS: dict[str, type[ReactorBase]] = {
+    "plain": PlainReactor,
+    "select": SelectReactor,
+    "poll": PollReactor,
+    "epoll": EPollReactor,
+}
+
+
 class Token:
     """What calls hold. Its end is noted, if there is a note to make."""
 
@@ -183,11 +192,6 @@ class World:
             self.accelerate()
 
     def _make_reactor(self) -> Any:
-        bases = {"plain": PlainReactor, "select": SelectReactor, "poll": PollReactor}
-        if self.setting.reactor == "epoll":
-            from twisted.internet.epollreactor import EPollReactor
-
-            bases["epoll"] = EPollReactor
         namespace: dict[str, Any] = {}
         for name, way in self.setting.kept:
             if way == "slot":
@@ -196,7 +200,7 @@ class World:
                 namespace[name] = _kept_elsewhere(f"_kept{name}")
         if self.setting.clock == "class":
             namespace["seconds"] = staticmethod(self.clock)
-        reactor_class = type("Reactor", (bases[self.setting.reactor],), namespace)
+        reactor_class = type("Reactor", (REACTORS[self.setting.reactor],), namespace)
         self.witness.note("class", reactor_class)
         reactor = reactor_class()
         if self.setting.clock == "instance":
