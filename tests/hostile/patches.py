@@ -191,6 +191,8 @@ class PatchHandle(Step):
         if number is None:
             return "none"
         handle = world.handles[number]
+        if not handle.active():
+            return "over"
         value = self.value(world, number)
         if self.by == "mock":
             patcher = mock.patch.object(handle, self.name, value, create=self.name == "own")
@@ -254,13 +256,16 @@ class CancelAll(Step):
 class Turn(Step):
     """Put the wheel into the reactor, or take it out.
 
-    (Not when a program has patched a method on the reactor and on a class: what was kept of the
-    wheel's method calls what the class has then.)
+    Not in iterate(): what is left of the pass would have to wait until the clock has moved. Not
+    taken out when a program has patched a method on the reactor and on a class: what it kept of
+    the wheel's method calls what the class has then.
     """
 
     inside: bool
 
     def perform(self, world: World) -> None:
+        if world.iterating:
+            return
         world.turned = world.depth > 0
         if self.inside:
             world.accelerate()

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hostile.steps import Script, Step
-from hostile.world import CallbackError, Token, stop
+from hostile.world import STOCK_CALL_LATER, CallbackError, Token, stop
 
 if TYPE_CHECKING:
     from hostile.world import World
+
+
+# More than any call is away, seconds.
+LONGEST_RUN = 2.0**20
 
 
 @dataclass(frozen=True)
@@ -158,8 +162,11 @@ class Iterate(Step):
     seconds: int
 
     def perform(self, world: World) -> None:
-        world.reactor.iterate(self.seconds if world.setting.reactor == "plain" else 0)
-        world.run_pass()
+        world.iterating += 1
+        try:
+            world.reactor.iterate(self.seconds if world.setting.reactor == "plain" else 0)
+        finally:
+            world.iterating -= 1
 
 
 @dataclass(frozen=True)
@@ -204,9 +211,14 @@ class Run(Step):
         reactor = world.reactor
         if world.setting.reactor != "plain" or world.setting.clock == "wall":
             return None
-        reactor.callLater(self.seconds + world.fraction(), stop, reactor)
+        STOCK_CALL_LATER(reactor, world.seconds(self.seconds), stop, reactor)
         reactor.turns = 0
-        reactor.run(installSignalHandlers=False)
+        end = world.clock.now + LONGEST_RUN
+        try:
+            reactor.run(installSignalHandlers=False)
+        finally:
+            # Calls that were cancelled wake Twisted's, if it does not end.
+            world.clock.now = end
         return "does not end" if reactor.endless else None
 
 

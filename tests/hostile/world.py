@@ -30,6 +30,7 @@ MOST_TURNS = 300
 MISSING = object()
 # Whatever a program patches.
 STOCK_PASS = ReactorBase.runUntilCurrent
+STOCK_CALL_LATER = ReactorBase.callLater
 STOCK_CALLS = ReactorBase.getDelayedCalls
 
 # What programs patch on reactors, and what shows after each step: whose it is.
@@ -178,6 +179,8 @@ class World:
         self.depth = 0
         self.collecting = False  # or the program is over
         self.turned = False  # in a callback
+        self.iterating = 0
+        self.made = 0  # calls
         self.patched: set[tuple[str, str]] = set()  # targets, and names
         self.events: list[Any] = []
         self.logged: list[str] = []
@@ -235,11 +238,14 @@ class World:
         installReactor(reactor)
 
     def run_pass(self) -> None:
-        """Run a pass; and the rest of it, if the wheel was turned in a callback, which ends it."""
+        """Run a pass. If the wheel was turned in a callback, that ended it: run what is left."""
         self.reactor.runUntilCurrent()
         while self.turned:
             self.turned = False
-            STOCK_PASS(self.reactor)
+            made = -1
+            while made != self.made:
+                made = self.made
+                STOCK_PASS(self.reactor)
 
     def now(self) -> float:
         seconds: float = self.reactor.seconds() if self.setting.clock == "wall" else self.clock.now
@@ -281,6 +287,7 @@ class World:
 
     def fire(self, number: int) -> None:
         """What calls do: carry out their scripts."""
+        self.made += 1
         self.events.append(("made", number, self.elapsed()))
         self.carry_out(self.scripts.get(number, ()))
 
