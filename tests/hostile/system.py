@@ -162,11 +162,10 @@ class NewPoller(Step):
 
 @dataclass(frozen=True)
 class CloseRange(Step):
-    """Close all descriptors but the standard ones, those of the reactor and those of the program."""
+    """Close all descriptors that were not there at first, but the poller's and those of files."""
 
     def perform(self, world: World) -> None:
-        known = {0, 1, 2, *world.known, *getattr(world.reactor, "_selectables", ())}
-        known.update(file.fileno() for file in world.files)
+        known = {*world.known, *(file.fileno() for file in world.files)}
         poller = getattr(world.reactor, "_poller", None)
         if hasattr(poller, "fileno"):
             known.add(poller.fileno())

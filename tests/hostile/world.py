@@ -187,8 +187,8 @@ class World:
         self.destroyed: list[str] = []
         self.shutdowns = 0
         self.others: list[Any] = []  # reactors that took the place of this
-        self.known = [int(name) for name in os.listdir("/proc/self/fd")]
         self.reactor = self._make_reactor()
+        self.known = [int(name) for name in os.listdir("/proc/self/fd")]  # descriptors
         if setting.installed:
             self.install(self.reactor)
         if setting.wheel:
