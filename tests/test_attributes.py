@@ -292,7 +292,7 @@ def test_the_last_wheel_that_is_taken_out_leaves_twisteds_functions() -> None:
     from helpers import run_python
 
     changed, kept, restored = run_python(program)
-    assert changed == sorted([*NAMES, "_insertNewDelayedCalls"])
+    assert changed == sorted(NAMES)
     assert kept
     assert restored
 
@@ -389,6 +389,16 @@ def test_what_can_be_set_can_be_deleted_and_put_back(either: Any, name: str, val
     with pytest.raises(AttributeError):
         delattr(call, name)
     setattr(call, name, before)
+    assert getattr(call, name) == before
+
+
+@pytest.mark.parametrize("name", ["func", "args", "kw"])
+def test_a_patch_may_end_after_the_call_was_cancelled(either: Any, name: str) -> None:
+    call = either.callLater(5, dict, (), key=1)
+    before = getattr(call, name)
+    with mock.patch.object(call, name):
+        call.cancel()
+        assert not hasattr(call, name)
     assert getattr(call, name) == before
 
 

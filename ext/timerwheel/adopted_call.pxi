@@ -39,7 +39,9 @@ cdef object note_moved_sooner(object self, object call):
 
 
 cdef PyMethodDef canceller = PyMethodDef(
-    "canceller", <PyCFunction>note_cancelled, METH_O, "canceller($self, call, /)\n--\n\nIt is being cancelled.")
+    "canceller", <PyCFunction>note_cancelled, METH_O,
+    "canceller($self, call, /)\n--\n\nIt is being cancelled.")
 
 cdef PyMethodDef resetter = PyMethodDef(
-    "resetter", <PyCFunction>note_moved_sooner, METH_O, "resetter($self, call, /)\n--\n\nIt was moved sooner.")
+    "resetter", <PyCFunction>note_moved_sooner, METH_O,
+    "resetter($self, call, /)\n--\n\nIt was moved sooner.")

@@ -88,7 +88,7 @@ cdef class DelayedCall(Handle):
         self._time = self.entry.when = when
         self._delayed_time = 0.0
         self.entry.mark = 0
-        self.func = func
+        self.func = func    # before the others: it deletes them
         self.args = args
         self.kw = kw
         if seconds is not None:

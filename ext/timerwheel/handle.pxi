@@ -15,12 +15,18 @@ cdef class Handle:
 
     @func.setter
     def func(self, func):
+        if self._func == NULL:      # cancel() has deleted all three
+            set_pointer(&self._args, DELETED["args"])
+            set_pointer(&self._kw, DELETED["kw"])
         set_pointer(&self._func, func)
+
+    # (To delete what cancel() has deleted is no error: unittest.mock does, for what it patched before.)
 
     @func.deleter
     def func(self):
-        attribute(self, self._func, "func")
-        set_pointer(&self._func, DELETED["func"])
+        if self._func != NULL:
+            self.func
+            set_pointer(&self._func, DELETED["func"])
 
     @property
     def args(self):
@@ -33,8 +39,9 @@ cdef class Handle:
 
     @args.deleter
     def args(self):
-        self.args
-        set_pointer(&self._args, DELETED["args"])
+        if self._func != NULL:
+            self.args
+            set_pointer(&self._args, DELETED["args"])
 
     @property
     def kw(self):
@@ -49,8 +56,9 @@ cdef class Handle:
 
     @kw.deleter
     def kw(self):
-        self.kw
-        set_pointer(&self._kw, DELETED["kw"])
+        if self._func != NULL:
+            self.kw
+            set_pointer(&self._kw, DELETED["kw"])
 
 
 @cython.final

@@ -1,7 +1,8 @@
 """Put the wheel into a reactor, and take it out.
 
 The reactor's calls go to a `CallQueue`, which it keeps as an attribute. That is what
-the methods in Twisted's classes (`timerwheel._methods`) look for.
+the methods in Twisted's classes (`timerwheel._methods`) look for. Beside it stand the
+attributes that Twisted's own functions find in place of their heap (`timerwheel._stock`).
 """
 
 from __future__ import annotations
@@ -85,7 +86,6 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     for call in calls:
         queue.adopt(call)
     replacements = waker.methods()
-    replacements["_insertNewDelayedCalls"] = BridgedHeap(reactor, queue).refill
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
     put_in(type(reactor), [*_METHODS, *replacements])
@@ -97,6 +97,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
             KEY: queue,
             "_pendingTimedCalls": [],
             "_newTimedCalls": NewCalls(queue),
+            "_insertNewDelayedCalls": BridgedHeap(reactor, queue).refill,
             "_cancellations": 0,
         }
     )
@@ -140,6 +141,7 @@ class Departure:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
         self._namespace.pop(KEY, None)
+        self._namespace.pop("_insertNewDelayedCalls", None)
         self._namespace.update(self._stock)
         self._queue.release_all()
 

@@ -84,4 +84,6 @@ def smaller(steps: Steps) -> Iterator[Steps]:
 
 def simpler(number: Any) -> list[int]:
     """What may be instead of a number."""
-    return [] if number in (0, None) else [0] if number == 1 else [0, 1]
+    if isinstance(number, str | bool | tuple) or number in (0, None):
+        return []
+    return [0] if number == 1 else [0, 1]

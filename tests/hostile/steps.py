@@ -1,0 +1,19 @@
+"""What all steps of programs have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hostile.world import World
+
+
+class Step:
+    """Something that a program does. It knows no side: it names calls and patches by numbers."""
+
+    def perform(self, world: World) -> Any:
+        """Do it. What it returns is compared, and so must hold no object of the program."""
+        raise NotImplementedError
+
+
+Script = tuple[Step, ...]
