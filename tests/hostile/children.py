@@ -15,7 +15,7 @@ from typing import Any
 LIMIT = 30.0
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """A child ended otherwise than by returning: it crashed, or hung and was killed."""
 
 
@@ -29,7 +29,7 @@ class Broken:
 def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> Iterator[Any]:
     """Run a generator function in a child; yield what it yields, pickled in between.
 
-    stack: of so many bytes at most. Raises Ended.
+    stack: of so many bytes at most. Raises EndedError.
     """
     source, sink = os.pipe()
     child = os.fork()
@@ -56,17 +56,19 @@ def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> 
                     answer = pickle.loads(received[8:end])
                     received = received[end:]
                     if isinstance(answer, Broken):
-                        raise Ended(answer.text)
+                        raise EndedError(answer.text)
                     yield answer
         finally:
             os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]
     if hung:
-        raise Ended("hangs")
+        raise EndedError("hangs")
     code = os.waitstatus_to_exitcode(status)
     # It was killed after it had closed its end, so it may be too late for its own.
     if code not in (0, -signal.SIGKILL):
-        raise Ended(f"ends by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}")
+        raise EndedError(
+            f"ends by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}"
+        )
 
 
 def _answer(function: Callable[[], Iterator[Any]], sink: int, stack: int | None) -> None:
