@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import resource
@@ -13,6 +14,7 @@ from typing import Any
 
 # Only a hang takes so long without a word, seconds.
 LIMIT = 30.0
+HANGS = "hangs"
 
 
 class EndedError(Exception):
@@ -62,7 +64,7 @@ def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> 
             os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]
     if hung:
-        raise EndedError("hangs")
+        raise EndedError(HANGS)
     code = os.waitstatus_to_exitcode(status)
     # It was killed after it had closed its end, so it may be too late for its own.
     if code not in (0, -signal.SIGKILL):
@@ -74,6 +76,7 @@ def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> 
 def _answer(function: Callable[[], Iterator[Any]], sink: int, stack: int | None) -> None:
     code = 70
     try:
+        faulthandler.disable()  # a crash is an answer
         null = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(null, number)

@@ -10,7 +10,7 @@ from typing import Any
 
 from model.runner import smaller
 
-from hostile.children import EndedError, answers
+from hostile.children import HANGS, EndedError, answers
 from hostile.profiles import PROFILES, Profile, Program
 from hostile.sides import Trace, put_classes_back, run_side
 from hostile.steps import Step
@@ -143,11 +143,9 @@ def run_batch(profile: Profile, seeds: list[str], result: Result) -> None:
     """Run the programs of these seeds. After one that crashes, or hangs, goes on with the next."""
     done = 0
     while done < len(seeds):
-        seed = seeds[done]
         try:
             for difference in differences(profile, seeds[done:]):
-                seed = seeds[done]
-                note(profile, seed, seeds[:done], difference, result)
+                note(profile, seeds[done], seeds[:done], difference, result)
                 done += 1
         except EndedError as end:
             difference = Difference("some step", "process", "", str(end))
@@ -187,6 +185,8 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
 def smallest(profile: Profile, seed: str, before: list[str], difference: Difference) -> Failure:
     """What is left of a program when all is taken away that it differs without."""
     program = profile.program(seed)
+    if difference.ours == HANGS:  # each try would take as long
+        return Failure(seed, program, difference)
     if not repeats(profile, program, difference):
         # It depends on those that ran before it in its process; or on threads.
         return Failure(seed, program, difference, before=fewest_before(profile, seed, before))
