@@ -42,6 +42,7 @@ TRIED = {
     "python bench/round_trip.py": "--help",
     "python tests/conformance": "--help",
     "python tests/fuzz": "--help",
+    "python tests/hostile": "--help",
     "python tests/model": "--steps 1000",
     "python tests/soak": "--help",
     "trial --reactor=timerwheel": "--version",

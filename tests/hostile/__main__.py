@@ -3,10 +3,12 @@
     python tests/hostile                        ten thousand programs, of all profiles
     python tests/hostile --programs 100000 --seed 7
     python tests/hostile --profile memory --profile patches
+    python tests/hostile --only "memory 7 2945"
 
 Prints a line for each profile (`profiles.py` says what these are), how often each kind of step was
 drawn, and the differences. Each has the smallest program that shows it, and how often its like
-occurred. Exits with 1 if there was a difference. The same seed draws the same programs.
+occurred. Exits with 1 if there was a difference. The same seed draws the same programs; --only
+runs one again.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from model.lockstep import silence
 
 from hostile.profiles import PROFILES, Profile
-from hostile.runner import Result, profile_named, run, settle
+from hostile.runner import Result, profile_named, run, run_batch, settle
 
 
 def main() -> int:
@@ -31,6 +33,8 @@ def main() -> int:
     options = parse()
     silence()
     settle()
+    if options.only:
+        return run_one(options.only)
     profiles = [profile_named(name) for name in options.profile] or PROFILES
     print(f"seed {options.seed}")
     shares = sum(profile.share for profile in profiles)
@@ -69,7 +73,18 @@ def parse() -> argparse.Namespace:
         choices=[profile.name for profile in PROFILES],
         help="may be given again (default: all)",
     )
+    parser.add_argument("--only", help="run one program: its profile, seed and number")
     return parser.parse_args()
+
+
+def run_one(seed: str) -> int:
+    """Run the program of a seed that a run has printed. Returns the exit status."""
+    profile = profile_named(seed.split()[0])
+    result = Result()
+    run_batch(profile, [seed], result)
+    print(profile.program(seed))
+    print_failures(profile, result)
+    return 1 if result.failures else 0
 
 
 def run_profile(profile: Profile, seed: int, programs: int) -> Result:

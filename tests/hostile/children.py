@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import resource
@@ -13,9 +14,10 @@ from typing import Any
 
 # Only a hang takes so long without a word, seconds.
 LIMIT = 30.0
+HANGS = "hangs"
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """A child ended otherwise than by returning: it crashed, or hung and was killed."""
 
 
@@ -29,7 +31,7 @@ class Broken:
 def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> Iterator[Any]:
     """Run a generator function in a child; yield what it yields, pickled in between.
 
-    stack: of so many bytes at most. Raises Ended.
+    stack: of so many bytes at most. Raises EndedError.
     """
     source, sink = os.pipe()
     child = os.fork()
@@ -56,22 +58,25 @@ def answers(function: Callable[[], Iterator[Any]], stack: int | None = None) -> 
                     answer = pickle.loads(received[8:end])
                     received = received[end:]
                     if isinstance(answer, Broken):
-                        raise Ended(answer.text)
+                        raise EndedError(answer.text)
                     yield answer
         finally:
             os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]
     if hung:
-        raise Ended("hangs")
+        raise EndedError(HANGS)
     code = os.waitstatus_to_exitcode(status)
     # It was killed after it had closed its end, so it may be too late for its own.
     if code not in (0, -signal.SIGKILL):
-        raise Ended(f"ends by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}")
+        raise EndedError(
+            f"ends by {signal.Signals(-code).name}" if code < 0 else f"exits with {code}"
+        )
 
 
 def _answer(function: Callable[[], Iterator[Any]], sink: int, stack: int | None) -> None:
     code = 70
     try:
+        faulthandler.disable()  # a crash is an answer
         null = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(null, number)

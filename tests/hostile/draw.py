@@ -56,7 +56,7 @@ class Draw:
 
     def cancelling(self) -> Script:
         """A script that leaves no calls."""
-        return (patches.CancelAll(),) * self.chance.randrange(3)
+        return (patches.CallAndCancel(),) * self.chance.randrange(3)
 
     def which(self) -> int:
         return self.chance.randrange(20)
@@ -78,7 +78,7 @@ class Draw:
         return self.chance.random() < 0.5
 
     def call_later(self) -> Step:
-        """A call. What a destructor does is no more than what may be done in the middle of a cancel."""
+        """A call. What destructors do may be done in the middle of a cancel."""
         kind = self.chance.choice(["function", "method", "partial", "instance"])
         argument = self.chance.choice(
             ["", "", "token", "cycle", "destructor", "watched", "reaches"]
@@ -96,8 +96,6 @@ class Draw:
         if target == "call":
             return patches.Patch(target, "debug", "value", self.chance.choice(["mock", "keep"]))
         name = self.chance.choice(NAMES)
-        if name == "_insertNewDelayedCalls" and target == "instance":
-            target = "class"  # ours has one of its own there
         hows = HOWS.get(name, ["function", "hook", "hook", "mock", "autospec"])
         if target == "instance":
             hows = [how for how in hows if how != "property"]
@@ -112,7 +110,7 @@ class Draw:
         return patches.Patch(target, name, how, self.chance.choice(by))
 
 
-# What destructors do. They run no pass: Twisted's loop lets go of a call when it has taken the next.
+# What destructors do. They run no pass: Twisted's lets go of a call when it has taken the next.
 DESTRUCTORS: dict[type[Step], float] = {
     timers.CallLater: 3,
     timers.Cancel: 2,

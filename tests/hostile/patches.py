@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 RESULTS = {"timeout": 0.5, "getDelayedCalls": []}
 # What is called as often as it pleases the reactor: only whether it was called can be compared.
 UNCOUNTED = ("timeout", "runUntilCurrent", "doIteration")
+# Of these, not even that.
 UNSEEN = ("seconds", "_insertNewDelayedCalls")
-VALUES: dict[str, Callable[[], Any]] = {"threadCallQueue": list, "_justStopped": lambda: True}
 
 
 class Undo:
@@ -58,7 +58,6 @@ class Patch(Step):
         owners = {"class": type(world.reactor), "base": ReactorBase, "call": DelayedCall}
         owner: Any = owners.get(self.target, world.reactor)
         label = f"{self.how} {len(world.patches)}"
-        world.patched.add((self.target, self.name))
 
         def still() -> bool:
             value = vars(owner).get(self.name, MISSING)
@@ -106,8 +105,10 @@ class Patch(Step):
             return True
         if self.how == "property":
             return world.label(self.property_for(owner), label)
-        if self.name in VALUES:
-            return world.label(VALUES[self.name](), label) if self.name != "_justStopped" else True
+        if self.name == "_justStopped":
+            return True
+        if self.name == "threadCallQueue":
+            return world.label([], label)
         own = self.function(world, label)
         if self.how == "hook":
             own = self.hook(world, owner, label)
@@ -222,7 +223,7 @@ class PatchHandle(Step):
 class PatchDict(Step):
     """Put the reactor's __dict__ back after a while, with mock.patch.dict().
 
-    Meanwhile the wheel is taken in, if there are no calls, and a script is carried out, which
+    Meanwhile the wheel is put in, if there are no calls, and a script is carried out, which
     leaves none. cycle: an object in a cycle keeps callLater(), and is dropped.
     """
 
@@ -243,8 +244,8 @@ class PatchDict(Step):
 
 
 @dataclass(frozen=True)
-class CancelAll(Step):
-    """Schedule a call, and cancel all that there are."""
+class CallAndCancel(Step):
+    """Schedule a call, and cancel it at once."""
 
     def perform(self, world: World) -> Any:
         call = world.reactor.callLater(world.seconds(1), world.note, "not to be made")
@@ -256,9 +257,7 @@ class CancelAll(Step):
 class Turn(Step):
     """Put the wheel into the reactor, or take it out.
 
-    Not in iterate(): what is left of the pass would have to wait until the clock has moved. Not
-    taken out when a program has patched a method on the reactor and on a class: what it kept of
-    the wheel's method calls what the class has then.
+    Not in iterate(): what is left of the pass would have to wait until the clock has moved.
     """
 
     inside: bool
@@ -269,12 +268,8 @@ class Turn(Step):
         world.turned = world.depth > 0
         if self.inside:
             world.accelerate()
-        elif not any(("instance", name) in world.patched for name in patched_on_classes(world)):
+        else:
             world.restore()
-
-
-def patched_on_classes(world: World) -> list[str]:
-    return [name for target, name in world.patched if target != "instance"]
 
 
 @dataclass(frozen=True)

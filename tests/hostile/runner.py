@@ -10,7 +10,7 @@ from typing import Any
 
 from model.runner import smaller
 
-from hostile.children import Ended, answers
+from hostile.children import HANGS, EndedError, answers
 from hostile.profiles import PROFILES, Profile, Program
 from hostile.sides import Trace, put_classes_back, run_side
 from hostile.steps import Step
@@ -22,7 +22,7 @@ BATCH = 250
 
 @dataclass(frozen=True)
 class Difference:
-    """What a program shows first that is not the same on both sides: after which step, and where."""
+    """What a program first shows that differs between the sides: after which step, and where."""
 
     step: str
     field: str
@@ -92,23 +92,24 @@ def alone(profile: Profile, program: Program) -> Difference | None:
     if not profile.alone:
         try:
             return next(answers(lambda: iter([both_sides(program)])))
-        except Ended as end:
+        except EndedError as end:
             return Difference("some step", "process", "", str(end))
-    sides = [_side_alone(profile, program, ours) for ours in (False, True)]
-    ends = [str(side) if isinstance(side, Ended) else "ends" for side in sides]
-    if ends[0] != ends[1]:
-        return Difference("some step", "process", *ends)
-    return None if isinstance(sides[0], Ended) else compare(*sides)
+    stock, ours = (_side_alone(profile, program, side) for side in (False, True))
+    if isinstance(stock, EndedError):
+        return None  # what Twisted's own does not survive is no measure
+    if isinstance(ours, EndedError):
+        return Difference("some step", "process", "ends", str(ours))
+    return compare(stock, ours)
 
 
-def _side_alone(profile: Profile, program: Program, ours: bool) -> Trace | Ended:
+def _side_alone(profile: Profile, program: Program, ours: bool) -> Trace | EndedError:
     def run() -> Iterator[Trace]:
         prepare(program.setting)
         yield run_side(program.setting, program.steps, ours)
 
     try:
         return next(answers(run, profile.stack))
-    except Ended as end:
+    except EndedError as end:
         return end
 
 
@@ -142,20 +143,18 @@ def run_batch(profile: Profile, seeds: list[str], result: Result) -> None:
     """Run the programs of these seeds. After one that crashes, or hangs, goes on with the next."""
     done = 0
     while done < len(seeds):
-        seed = seeds[done]
         try:
             for difference in differences(profile, seeds[done:]):
-                seed = seeds[done]
-                note(profile, seed, seeds[:done], difference, result)
+                note(profile, seeds[done], seeds[:done], difference, result)
                 done += 1
-        except Ended as end:
+        except EndedError as end:
             difference = Difference("some step", "process", "", str(end))
             note(profile, seeds[done], seeds[:done], difference, result)
             done += 1
 
 
 def differences(profile: Profile, seeds: list[str]) -> Iterator[Difference | None]:
-    """What each program shows. Raises Ended where a child ends."""
+    """What each program shows. Raises EndedError where a child ends."""
     if profile.alone:
         return iter([alone(profile, profile.program(seed)) for seed in seeds])
     return answers(lambda: (both_sides(profile.program(seed)) for seed in seeds))
@@ -186,6 +185,8 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
 def smallest(profile: Profile, seed: str, before: list[str], difference: Difference) -> Failure:
     """What is left of a program when all is taken away that it differs without."""
     program = profile.program(seed)
+    if difference.ours == HANGS:  # each try would take as long
+        return Failure(seed, program, difference)
     if not repeats(profile, program, difference):
         # It depends on those that ran before it in its process; or on threads.
         return Failure(seed, program, difference, before=fewest_before(profile, seed, before))
@@ -240,7 +241,7 @@ def fewest_before(profile: Profile, seed: str, before: list[str]) -> list[str]:
 def fails_after(profile: Profile, seed: str, before: list[str]) -> bool:
     try:
         *_, last = differences(profile, [*before, seed])
-    except Ended:
+    except EndedError:
         return True
     return last is not None
 

@@ -84,7 +84,7 @@ def put_classes_back() -> None:
 
 
 def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
-    """Run a program on a side. Returns what showed after each step, and what was left at the end."""
+    """Run a program on a side. Returns what showed after each step, and what was left then."""
     witness = Witness()
     world = World(setting, ours, witness)
     with overheard(world):

@@ -190,7 +190,7 @@ def timers() -> list[int]:
 
 
 def open_file(world: World) -> None:
-    file = tempfile.TemporaryFile("w+")
+    file = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it stays open)
     file.write(f"file {len(world.files)}")
     file.flush()
     world.files.append(file)

@@ -181,7 +181,6 @@ class World:
         self.turned = False  # in a callback
         self.iterating = 0
         self.made = 0  # calls
-        self.patched: set[tuple[str, str]] = set()  # targets, and names
         self.events: list[Any] = []
         self.logged: list[str] = []
         self.destroyed: list[str] = []
