@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from timerwheel._core import CallQueue, DelayedCall, review_immortality
 from timerwheel._methods import put_in, take_out
+from timerwheel._stock import BridgedHeap, NewCalls, is_refill
 
 # Where a reactor keeps its queue, in its instance dict.
 KEY = "_timerwheel"
@@ -81,8 +82,6 @@ def _take_over(reactor: Any) -> None:
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
-    from timerwheel._stock import BridgedHeap, NewCalls
-
     for call in calls:
         queue.adopt(call)
     replacements = waker.methods()
@@ -141,7 +140,8 @@ class Departure:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
         self._namespace.pop(KEY, None)
-        self._namespace.pop("_insertNewDelayedCalls", None)
+        if is_refill(self._namespace.get("_insertNewDelayedCalls")):
+            del self._namespace["_insertNewDelayedCalls"]
         self._namespace.update(self._stock)
         self._queue.release_all()
 

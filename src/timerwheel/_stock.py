@@ -59,3 +59,8 @@ class BridgedHeap:
         time = self._queue.next_deadline()
         heap = [] if time is None else [Bridge(time, self._reactor, self._queue)]
         self._reactor._pendingTimedCalls = heap
+
+
+def is_refill(function: Any) -> bool:
+    """Whether a function is the method of a BridgedHeap, and not a program's own."""
+    return type(getattr(function, "__self__", None)) is BridgedHeap

@@ -123,7 +123,6 @@ DESTRUCTORS: dict[type[Step], float] = {
 HOWS = {
     "callLater": ["function", "hook", "hook", "mock", "autospec", "property"],
     "seconds": ["function", "hook", "mock"],
-    "_insertNewDelayedCalls": ["hook"],
     "threadCallQueue": ["value", "property"],
     "_justStopped": ["value", "property"],
 }

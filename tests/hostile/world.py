@@ -40,7 +40,6 @@ NAMES = (
     "runUntilCurrent",
     "getDelayedCalls",
     "seconds",
-    "_insertNewDelayedCalls",
     "threadCallQueue",
     "_justStopped",
     "doIteration",
@@ -52,7 +51,6 @@ OURS = (
     "timeout",
     "runUntilCurrent",
     "getDelayedCalls",
-    "_insertNewDelayedCalls",
     "doIteration",
 )
 
