@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor
+from helpers import FakeClock, StockReactor, make_reactor, run_python
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.logger import LogLevel, globalLogPublisher
@@ -220,7 +220,155 @@ def test_hooks_that_are_undone_out_of_turn(clock: FakeClock) -> None:
     assert len(reactor.getDelayedCalls()) == 2
 
 
+# Code that runs in the middle of an operation.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clock_that_takes_the_wheel_out(name: str) -> None:
+    """While the wheel waits for what the clock says, its queue is garbage."""
+    reactor: Any = StockReactor()
+    timerwheel.accelerate(reactor)
+    made: list[int] = []
+    for number in range(100):
+        reactor.callLater(5, made.append, number)
+
+    def seconds() -> float:
+        del reactor.seconds
+        timerwheel.restore(reactor)
+        gc.collect()
+        reactor.seconds = lambda: 50.0
+        return 50.0
+
+    reactor.seconds = seconds
+    call = {"callLater": lambda: reactor.callLater(5, made.append, 100)}
+    call.get(name, getattr(reactor, name))()
+    if name == "getDelayedCalls":
+        reactor.timeout()
+    reactor.seconds = lambda: 1e10
+    reactor.runUntilCurrent()
+    reactor.runUntilCurrent()
+    assert sorted(made) == list(range(100 + (name == "callLater")))
+
+
+@pytest.mark.parametrize("change", [timerwheel.accelerate, timerwheel.restore])
+def test_calls_that_destructors_make_while_the_wheel_changes_are_made(
+    change: Callable[[Any], None], clock: FakeClock
+) -> None:
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    if change is timerwheel.restore:
+        timerwheel.accelerate(reactor)
+    due, made = 300, []
+
+    class Garbage:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            nonlocal due
+            due += 1
+            reactor.callLater(0, made.append, 1)
+
+    for _ in range(300):
+        reactor.callLater(0, made.append, 1)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(20):
+            Garbage()
+        change(reactor)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.collect()
+    for _ in range(2):
+        reactor.runUntilCurrent()
+    assert len(made) == due
+    timerwheel.restore(reactor)
+
+
+def test_a_stock_call_that_cancels_itself_when_it_is_due(reactor: Any, clock: FakeClock) -> None:
+    class Odd(DelayedCall):
+        @property
+        def delayed_time(self) -> float:
+            if armed and not self.cancelled:
+                self.cancel()
+            return 0.0
+
+        @delayed_time.setter
+        def delayed_time(self, value: float) -> None:
+            """As Twisted's constructor has it."""
+
+    armed: list[int] = []
+    made: list[int] = []
+    functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
+    reactor._newTimedCalls.append(Odd(101.0, made.append, (1,), {}, *functions))
+    armed.append(1)
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert reactor.getDelayedCalls() == []
+    assert made == []
+
+
+def test_a_stock_call_that_is_marked_cancelled_is_not_made(reactor: Any, clock: FakeClock) -> None:
+    made: list[int] = []
+    functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
+    call = DelayedCall(101.0, made.append, (1,), {}, *functions)
+    reactor._newTimedCalls.append(call)
+    call.cancelled = 1
+    clock.advance(1)
+    reactor.runUntilCurrent()
+    assert made == []
+
+
+def test_a_static_method_that_becomes_another(clock: FakeClock) -> None:
+    """Its class does not tell. What was found before may be what is called, but it is there."""
+    static = staticmethod(lambda: 5.0)
+    reactor: Any = type("Reactor", (StockReactor,), {"seconds": static})()
+    timerwheel.accelerate(reactor)
+    assert reactor.callLater(5, int).getTime() == 10.0
+    static.__init__(lambda: 6.0)  # type: ignore[misc]
+    gc.collect()
+    assert reactor.callLater(5, int).getTime() in (10.0, 11.0)
+
+
+def test_a_value_whose_type_becomes_one_of_descriptors(either: Any) -> None:
+    class Seconds:
+        def __call__(self) -> float:
+            return 5.0
+
+    del either.seconds
+    kind: Any = type(either)
+    kind.seconds = Seconds()
+    assert either.callLater(5, int).getTime() == 10.0
+    Seconds.__get__ = lambda self, reactor, kind: lambda: 6.0  # type: ignore[attr-defined]
+    assert either.callLater(5, int).getTime() == 11.0
+    del kind.seconds
+
+
 # What is left behind.
+
+
+def test_a_failure_part_way_leaves_twisteds_functions() -> None:
+    program = """
+        import json
+        from twisted.internet.base import ReactorBase
+        from twisted.internet.selectreactor import SelectReactor
+        import timerwheel
+        from timerwheel._wakers import Waker
+        before = dict(vars(ReactorBase))
+        reactor = SelectReactor()
+        attributes = dict(vars(reactor))
+        call = reactor.callLater(5, int)
+        attach, Waker.attach = Waker.attach, lambda self, queue: 1 / 0
+        try:
+            timerwheel.accelerate(reactor)
+        except ZeroDivisionError:
+            failed = True
+        Waker.attach = attach
+        left = vars(reactor) == attributes and dict(vars(ReactorBase)) == before
+        print(json.dumps([failed, left, reactor.getDelayedCalls() == [call]]))
+    """
+    assert run_python(program) == [True, True, True]
 
 
 def test_a_dict_that_is_put_back_takes_the_wheel_out(clock: FakeClock) -> None:
@@ -289,8 +437,6 @@ def test_the_last_wheel_that_is_taken_out_leaves_twisteds_functions() -> None:
         timerwheel.restore(second)
         print(json.dumps([changed, kept, dict(vars(ReactorBase)) == before]))
     """
-    from helpers import run_python
-
     changed, kept, restored = run_python(program)
     assert changed == sorted(NAMES)
     assert kept

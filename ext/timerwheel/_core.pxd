@@ -84,7 +84,9 @@ cdef class CallQueue(TimerWheel):
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
+    cdef bint departed          # the reactor has left the queue
     cdef Recalled recalled
+    cdef list functions         # of static methods that are recalled: their class does not say if they change
     cdef object mro             # of the reactor's class, when it was recalled
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 

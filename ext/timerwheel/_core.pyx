@@ -137,7 +137,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     PyTypeObject *Py_TYPE(object)
-    const unsigned long Py_TPFLAGS_HAVE_GC
+    const unsigned long Py_TPFLAGS_HAVE_GC, Py_TPFLAGS_IMMUTABLETYPE
     object PyObject_Init(PyObject *, PyTypeObject *)
     void PyObject_GC_Del(void *) noexcept
     void PyObject_ClearWeakRefs(PyObject *) noexcept

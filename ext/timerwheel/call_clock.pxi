@@ -128,7 +128,7 @@ cdef class CallsInOrder:
 
 
 cdef int make(DelayedCall call) except -1:
-    call.entry.mark |= CALLED
+    set_called(call)
     invoke(call)
     return 0
 

@@ -87,6 +87,7 @@ cdef class CallQueue(TimerWheel):
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
+        self.departed = True
         self.detach_all()
 
     def run_timers(self, reactor):
@@ -158,7 +159,7 @@ cdef class CallQueue(TimerWheel):
 
     cdef int fire(self, DelayedCall call) except -1:
         activate(call)
-        call.entry.mark |= CALLED
+        set_called(call)
         try:
             invoke(call)
         except BaseException:
@@ -168,7 +169,11 @@ cdef class CallQueue(TimerWheel):
     cdef int fire_adopted(self, AdoptedCall handle) except -1:
         """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
         cdef object kw, call = None if handle._func == NULL else <object>handle._func
-        cdef double when = 0.0 if call is None else as_seconds(call.time + call.delayed_time)
+        cdef double when = 0.0
+        if call is not None:
+            when = as_seconds(call.time + call.delayed_time)
+            if handle.owner == NULL:    # that was Python code, which has cancelled the call
+                return 0
         if when > handle.entry.when:
             wheel_move(&self.wheel, &handle.entry, when)
             call.activate_delay()
@@ -177,6 +182,8 @@ cdef class CallQueue(TimerWheel):
         drop_callback(handle)
         if call is None:        # the collector has cleared it
             # unreached: it clears a reactor, and with it the queue, before the younger calls
+            return 0
+        if call.cancelled:
             return 0
         try:
             call.called = 1

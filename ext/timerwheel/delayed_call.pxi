@@ -295,7 +295,7 @@ cdef int delete_own_attribute(DelayedCall call, str name) except -1:
     try:
         del PyObject_GenericGetDict(call, NULL)[name]
     except KeyError:
-        raise AttributeError(name) from None
+        raise AttributeError(f"'DelayedCall' object has no attribute '{name}'") from None
     return 0
 
 
@@ -312,6 +312,11 @@ cdef inline void set_mark(DelayedCall call, uint8_t mark, bint value) noexcept:
         call.entry.mark |= mark
     else:
         call.entry.mark &= ~mark
+
+
+cdef inline void set_called(DelayedCall call) noexcept:
+    set_mark(call, CALLED, True)
+    set_mark(call, CALLED_DELETED, False)
 
 
 cdef inline int require_active(DelayedCall call) except -1:

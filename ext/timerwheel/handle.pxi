@@ -16,16 +16,20 @@ cdef class Handle:
     @func.setter
     def func(self, func):
         if self._func == NULL:      # cancel() has deleted all three
-            set_pointer(&self._args, DELETED["args"])
-            set_pointer(&self._kw, DELETED["kw"])
+            if self._args == NULL:
+                set_pointer(&self._args, DELETED["args"])
+            if self._kw == NULL:
+                set_pointer(&self._kw, DELETED["kw"])
         set_pointer(&self._func, func)
 
-    # (To delete what cancel() has deleted is no error: unittest.mock does, for what it patched before.)
+    # To delete what is deleted is an error while the handle is pending. Later it is none: cancel() deletes
+    # all three, and unittest.mock does once more what it patched before.
 
     @func.deleter
     def func(self):
-        if self._func != NULL:
+        if self.owner != NULL:
             self.func
+        if self._func != NULL:
             set_pointer(&self._func, DELETED["func"])
 
     @property
@@ -39,9 +43,9 @@ cdef class Handle:
 
     @args.deleter
     def args(self):
-        if self._func != NULL:
+        if self.owner != NULL:
             self.args
-            set_pointer(&self._args, DELETED["args"])
+        set_pointer(&self._args, DELETED["args"])
 
     @property
     def kw(self):
@@ -56,9 +60,9 @@ cdef class Handle:
 
     @kw.deleter
     def kw(self):
-        if self._func != NULL:
+        if self.owner != NULL:
             self.kw
-            set_pointer(&self._kw, DELETED["kw"])
+        set_pointer(&self._kw, DELETED["kw"])
 
 
 @cython.final

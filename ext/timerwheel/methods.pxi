@@ -56,7 +56,7 @@ cdef class Method:
         return self.function.__qualname__   # by name, as pickle and copy take functions
 
 
-cdef frozenset OWN = frozenset(("__call__", "__get__", "__reduce__", "__reduce_ex__"))
+cdef frozenset OWN = frozenset(("__call__", "__get__", "__reduce__", "__reduce_ex__", "__hash__", "__eq__"))
 
 cdef Method probe_method = Method.__new__(Method)
 # (Cython has no declaration for these.)
@@ -68,7 +68,10 @@ probe_method = None
 
 
 cdef inline PyObject *queue_of(PyObject **args, size_t nargsf) except? NULL:
-    """The queue of the reactor that a method is called on, borrowed; NULL if that has none."""
+    """The queue of the reactor that a method is called on, or NULL if that has none.
+
+    It is borrowed from the reactor, from which any Python code may take it.
+    """
     return queue_in(args[0]) if PyVectorcall_NARGS(nargsf) else NULL
 
 
@@ -89,13 +92,13 @@ cdef object call_function(object method, PyObject **args, size_t nargsf, PyObjec
 
 
 cdef object call_replacement(object method, PyObject **args, size_t nargsf, PyObject *names):
-    cdef PyObject *queue = queue_of(args, nargsf)
-    cdef PyObject *replacement = NULL
-    if queue != NULL and (<CallQueue>queue).replacements is not None:
-        replacement = PyDict_GetItemWithError((<CallQueue>queue).replacements, (<Method>method).name)
-    if replacement == NULL:
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef object replacement = None
+    if found != NULL and (<CallQueue>found).replacements is not None:
+        replacement = (<CallQueue>found).replacements.get((<Method>method).name)
+    if replacement is None:
         return call_function(method, args, nargsf, names)
-    return PyObject_Vectorcall(<object>replacement, args + 1, PyVectorcall_NARGS(nargsf) - 1, names)
+    return PyObject_Vectorcall(replacement, args + 1, PyVectorcall_NARGS(nargsf) - 1, names)
 
 
 cdef object call_later(object method, PyObject **args, size_t nargsf, PyObject *names):
@@ -119,10 +122,12 @@ cdef bint is_base_ours(Method method) except -1:
 
 
 cdef object timeout(object method, PyObject **args, size_t nargsf, PyObject *names):
-    cdef PyObject *queue = queue_of(args, nargsf)
-    if queue == NULL or is_more_than_self(nargsf, names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef CallQueue queue
+    if found == NULL or is_more_than_self(nargsf, names):
         return call_function(method, args, nargsf, names)
-    return (<CallQueue>queue).next_timeout(<object>args[0])
+    queue = <CallQueue>found
+    return queue.next_timeout(<object>args[0])
 
 
 cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyObject *names):
@@ -143,10 +148,12 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
 
 
 cdef object get_delayed_calls(object method, PyObject **args, size_t nargsf, PyObject *names):
-    cdef PyObject *queue = queue_of(args, nargsf)
-    if queue == NULL or is_more_than_self(nargsf, names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef CallQueue queue
+    if found == NULL or is_more_than_self(nargsf, names):
         return call_function(method, args, nargsf, names)
-    return (<CallQueue>queue).pending()
+    queue = <CallQueue>found
+    return queue.pending()
 
 
 cdef inline bint is_more_than_self(size_t nargsf, PyObject *names) noexcept:
@@ -190,7 +197,7 @@ cdef tuple bind_arguments(tuple given, dict keywords):
     return bound[0], bound[1], given[2:], keywords
 
 
-cdef inline DelayedCall schedule_call(
+cdef inline object schedule_call(
         CallQueue queue, object reactor, object delay, object func, tuple args, dict kw):
     cdef double seconds = as_seconds(delay)
     if not seconds >= 0.0:      # NaN too
@@ -198,7 +205,7 @@ cdef inline DelayedCall schedule_call(
     return schedule_by(queue, seconds_of(queue, reactor), seconds, func, args, kw)
 
 
-cdef inline DelayedCall schedule_by(
+cdef inline object schedule_by(
         CallQueue queue, object clock, double seconds, object func, tuple args, dict kw):
     """Schedule a call for so many seconds, not NaN, from what the clock says."""
     cdef double now, when
@@ -206,6 +213,8 @@ cdef inline DelayedCall schedule_by(
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
     now = read_clock(clock)
+    if queue.departed:          # the clock, or a thread meanwhile, has taken the wheel out
+        return queue.reactor.callLater(seconds, func, *args, **(kw or {}))
     when = now + seconds
     if isnan(when):
         raise ValueError("the clock says NaN")

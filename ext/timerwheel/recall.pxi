@@ -39,7 +39,7 @@ cdef uint64_t changes = 0       # of watched dicts, so far, that may change what
 
 # The names that are recalled, and those that may change how any is looked up.
 cdef frozenset RECALLED = frozenset((
-    KEY, "seconds", "threadCallQueue", "_justStopped", "debug", "__getattr__", "__getattribute__"))
+    "seconds", "threadCallQueue", "_justStopped", "debug", "__getattr__", "__getattribute__"))
 
 cdef uint64_t debug_found = 0               # at how many changes the next was found; 0: it was not
 cdef bint debug_recalled = False
@@ -121,6 +121,7 @@ cdef bint find_all(CallQueue queue, object reactor) except -1:
     cdef Recalled *recalled = &queue.recalled
     recalled.found = 0
     recalled.type = Py_TYPE(reactor)
+    queue.functions = []
     queue.mro = <object>recalled.type.tp_mro
     for base in <tuple>queue.mro:
         watch_dict(watcher, type_dict(<PyTypeObject *>base))
@@ -138,10 +139,12 @@ cdef int find(CallQueue queue, str name, ClassAttribute *attribute) except -1:
         if found != NULL:
             break
     attribute.value = NULL
-    attribute.is_computed = queue.recalled.type.tp_getattro != generic_getattr or (
-        found != NULL and found.ob_type.tp_descr_set != NULL)
+    # (A type that is no builtin may become one of descriptors.)
+    attribute.is_computed = queue.recalled.type.tp_getattro != generic_getattr or found != NULL and (
+        found.ob_type.tp_descr_set != NULL or not found.ob_type.tp_flags & Py_TPFLAGS_IMMUTABLETYPE)
     if found != NULL and type(<object>found) is staticmethod:
-        attribute.value = <PyObject *>(<object>found).__func__
+        queue.functions.append((<object>found).__func__)
+        attribute.value = <PyObject *>queue.functions[-1]
     elif found != NULL and found.ob_type.tp_descr_get == NULL:
         attribute.value = found
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 from heapq import heapify
 from operator import attrgetter
 from threading import RLock
@@ -28,8 +29,19 @@ _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 # What is done in C. The wakers add their own.
 _METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
 
-# Held while a wheel is put in or taken out: threads may do so at once.
+# Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
+# memory to release it.)
 _changing = RLock()
+
+
+def _renew_lock() -> None:
+    """In a child that was forked: whoever held the lock is not there."""
+    global _changing
+    _changing = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 # All that are in use. When the last is taken out, Twisted's classes get their functions back.
 _queues: WeakSet[CallQueue] = WeakSet()
@@ -39,8 +51,9 @@ def accelerate(reactor: Any) -> None:
     """Put the wheel into a reactor, which may be running.
 
     Pending calls move over in their order, and the handles that the program
-    holds stay valid. Does nothing if the wheel is in already. Raises TypeError
-    if reactor is not built on Twisted's ReactorBase. Takes O(n log n) steps for n calls.
+    holds stay valid. If the wheel is in already, this only has its methods stand
+    where the program has put back Twisted's. Raises TypeError if reactor is not built
+    on Twisted's ReactorBase. Takes O(n log n) steps for n calls.
     """
     from twisted.internet.base import ReactorBase
 
@@ -48,9 +61,15 @@ def accelerate(reactor: Any) -> None:
         raise TypeError(
             f"accelerate() needs a reactor built on Twisted's ReactorBase, not {reactor!r}"
         )
-    with _changing:
-        if KEY not in vars(reactor):
+    lock = _changing
+    lock.acquire()
+    try:
+        if KEY in vars(reactor):
+            put_in(reactor.__class__, [*_METHODS, *vars(reactor)[KEY].waker.methods()])
+        else:
             _take_over(reactor)
+    finally:
+        lock.release()
 
 
 def restore(reactor: Any) -> None:
@@ -59,10 +78,16 @@ def restore(reactor: Any) -> None:
     Pending calls move back, and the handles that the program holds stay valid.
     Does nothing if there is no wheel in. Takes O(n log n) steps for n calls.
     """
-    with _changing:
+    lock = _changing
+    lock.acquire()
+    try:
         queue = vars(reactor).get(KEY)
         if queue is not None:
             _give_back(reactor, queue)
+        if not _queues:
+            take_out()
+    finally:
+        lock.release()
 
 
 def _take_over(reactor: Any) -> None:
@@ -76,9 +101,21 @@ def _take_over(reactor: Any) -> None:
     leave = Departure(reactor, queue, calls, stock)
     try:
         _enter(reactor, queue, waker_for(reactor), calls)
+        _take_over_late(queue, calls, stock["_newTimedCalls"])
     except BaseException:
         leave()
+        _queues.discard(queue)
+        if not _queues:
+            take_out()
         raise
+
+
+def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
+    """Move the calls that were made meanwhile: by a destructor, say, or in another thread."""
+    known = set(map(id, calls))
+    for call in list(new):
+        if id(call) not in known and not call.cancelled:
+            queue.adopt(call)
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
@@ -87,7 +124,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
-    put_in(type(reactor), [*_METHODS, *replacements])
+    put_in(reactor.__class__, [*_METHODS, *replacements])
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)
@@ -105,16 +142,17 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
 
 
 def _give_back(reactor: Any, queue: CallQueue) -> None:
-    calls = queue.calls_in_order()
-    heap = list(calls)
-    heapify(heap)
-    leave = Departure(reactor, queue, calls, dict(zip(_HEAP, (heap, [], 0), strict=True)))
+    while True:
+        calls = queue.calls_in_order()
+        heap = list(calls)
+        heapify(heap)
+        leave = Departure(reactor, queue, calls, dict(zip(_HEAP, (heap, [], 0), strict=True)))
+        if queue.calls_in_order() == calls:  # else a destructor, or a thread, has made another
+            break
     waker = queue.waker
     leave()
     waker.detach()
     _queues.discard(queue)
-    if not _queues:
-        take_out()
 
 
 class Departure:

@@ -8,14 +8,15 @@ function. A reactor that has no wheel gets that function still.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from types import FunctionType
 from typing import Any, TypeGuard
 
 from timerwheel._core import Method
 from timerwheel._reactor_modules import REACTOR_MODULES
 
-# The methods that are put in, by class and name.
+# By class and name. They are kept for good: of a class that is garbage, CPython's cache may still
+# lead to one when its bases have changed already.
 _methods: dict[tuple[type, str], Method] = {}
 
 
@@ -26,10 +27,7 @@ def put_in(reactor_class: type, names: Collection[str]) -> None:
             for name in names:
                 function = vars(base).get(name)
                 if _is_twisteds(function, base):
-                    # Where a base has a callLater() of its own, Twisted's calls that by name.
-                    below = base.__base__ if hasattr(base.__base__, name) else None
-                    _methods[base, name] = method = Method(name, function, below)
-                    setattr(base, name, method)
+                    setattr(base, name, _method(base, name, function))
 
 
 def take_out() -> None:
@@ -37,7 +35,14 @@ def take_out() -> None:
     for (base, name), method in _methods.items():
         if vars(base).get(name) is method:
             setattr(base, name, method.__wrapped__)
-    _methods.clear()
+
+
+def _method(base: type, name: str, function: Callable[..., Any]) -> Method:
+    if (base, name) not in _methods:
+        # Where a base has a callLater() of its own, Twisted's calls that by name.
+        below = base.__base__ if hasattr(base.__base__, name) else None
+        _methods[base, name] = Method(name, function, below)
+    return _methods[base, name]
 
 
 def _is_twisteds(function: Any, base: type) -> TypeGuard[FunctionType]:
