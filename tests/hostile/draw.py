@@ -96,6 +96,8 @@ class Draw:
         if target == "call":
             return patches.Patch(target, "debug", "value", self.chance.choice(["mock", "keep"]))
         name = self.chance.choice(NAMES)
+        if name == "_insertNewDelayedCalls" and target == "instance":
+            target = "class"  # on the instance it is the wheel's, see docs/differences.md
         hows = HOWS.get(name, ["function", "hook", "hook", "mock", "autospec"])
         if target == "instance":
             hows = [how for how in hows if how != "property"]

@@ -194,6 +194,7 @@ class PatchHandle(Step):
         handle = world.handles[number]
         if not handle.active():
             return "over"
+        world.held.append(handle)  # as Twisted's heap may: what it gets back is not destroyed
         value = self.value(world, number)
         if self.by == "mock":
             patcher = mock.patch.object(handle, self.name, value, create=self.name == "own")

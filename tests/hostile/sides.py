@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 from twisted.internet import base
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 
 from hostile.memory import Collect
 from hostile.patches import UnpatchAll
-from hostile.steps import Script
+from hostile.steps import Script, Step
 from hostile.timers import Afterwards
 from hostile.world import MISSING, NAMES, REACTORS, Setting, World
 
@@ -88,7 +89,7 @@ def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
     witness = Witness()
     world = World(setting, ours, witness)
     with overheard(world):
-        trace = [(type(step).__name__, vars(world.step(step))) for step in (*steps, *EPILOGUE)]
+        trace = [(type(step).__name__, shown_by(world, step)) for step in (*steps, *EPILOGUE)]
         world.finish()
     del world
     put_classes_back()
@@ -96,6 +97,13 @@ def run_side(setting: Setting, steps: Script, ours: bool) -> Trace:
         gc.collect()
     trace.append(("End", {"alive": witness.alive()}))
     return trace
+
+
+def shown_by(world: World, step: Step) -> dict[str, Any]:
+    """What shows after a step."""
+    # (Not vars(), which on Python 3.13.0 may have what the attributes were at first.)
+    shown = world.step(step)
+    return {part.name: getattr(shown, part.name) for part in fields(shown)}
 
 
 def forget_failures() -> None:

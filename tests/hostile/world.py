@@ -169,6 +169,7 @@ class World:
         self.scripts: dict[int, tuple[Step, ...]] = {}
         self.handles: dict[int, Any] = {}
         self.kept: list[Any] = []  # handles that destructors reached
+        self.held: list[Any] = []  # handles that were patched
         self.patches: list[Any] = []
         self.journeys: list[Any] = []
         self.files: list[Any] = []
