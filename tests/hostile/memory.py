@@ -8,8 +8,8 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hostile.parts import Token
 from hostile.steps import Step
-from hostile.world import Token
 
 if TYPE_CHECKING:
     from hostile.world import World

@@ -17,10 +17,11 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from hostile.memory import Collect
+from hostile.parts import REACTORS
 from hostile.patches import UnpatchAll
 from hostile.steps import Script, Step
 from hostile.timers import Afterwards
-from hostile.world import MISSING, NAMES, REACTORS, Setting, World
+from hostile.world import MISSING, NAMES, Setting, World
 
 # What comes after the steps of each program.
 EPILOGUE: Script = (UnpatchAll(), Collect(), Afterwards())

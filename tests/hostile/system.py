@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hostile.parts import PlainReactor
 from hostile.steps import Script, Step
-from hostile.world import PlainReactor
 
 if TYPE_CHECKING:
     from hostile.world import World

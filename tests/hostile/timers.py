@@ -7,8 +7,9 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hostile.parts import Token
 from hostile.steps import Script, Step
-from hostile.world import STOCK_CALL_LATER, CallbackError, Token, stop
+from hostile.world import STOCK_CALL_LATER, CallbackError, stop
 
 if TYPE_CHECKING:
     from hostile.world import World
@@ -102,7 +103,8 @@ class Reset(Step):
         number = world.find(self.which)
         if number is None:
             return "none"
-        return world.handles[number].reset(world.seconds(self.delay))
+        world.move(number, world.handles[number].reset, world.seconds(self.delay))
+        return None
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class Delay(Step):
             return "none"
         call = world.handles[number]
         due = world.now() + world.seconds(self.delay)
-        return call.delay(due - call.getTime())
+        world.move(number, call.delay, due - call.getTime())
+        return None
 
 
 @dataclass(frozen=True)

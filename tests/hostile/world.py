@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from helpers import FakeClock, StockReactor
+from helpers import FakeClock
 from twisted.internet.base import DelayedCall, ReactorBase
-from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ReactorNotRunning
-from twisted.internet.pollreactor import PollReactor
-from twisted.internet.selectreactor import SelectReactor
+
+from hostile.parts import REACTORS, Receiver, make_class
 
 if TYPE_CHECKING:
     from hostile.sides import Witness
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 GRAIN = 2.0**-20
 START = 100.0
 MOST_DEPTH = 3
-MOST_TURNS = 300
+# Later than now, and before all that programs travel to: 2036.
+TRAVELLED = 2.085e9
 MISSING = object()
 # Whatever a program patches.
 STOCK_PASS = ReactorBase.runUntilCurrent
@@ -95,67 +95,6 @@ class Shown:
     rest: Any = None
 
 
-class PlainReactor(StockReactor):
-    """A stock reactor that does no I/O. Its waits take no time: they move the clock."""
-
-    clock: FakeClock | None = None
-    turns = 0
-    endless = False
-
-    def doIteration(self, delay: float | None) -> None:
-        if delay and self.clock is not None:
-            self.clock.now += delay
-
-    # Twisted's main loop asks this at each turn. What programs patch may never end it.
-
-    @property
-    def _started(self) -> bool:
-        self.turns += 1
-        self.endless = self.turns > MOST_TURNS
-        return self._runs and not self.endless
-
-    @_started.setter
-    def _started(self, runs: bool) -> None:
-        self._runs = runs
-
-
-REACTORS: dict[str, type[ReactorBase]] = {
-    "plain": PlainReactor,
-    "select": SelectReactor,
-    "poll": PollReactor,
-    "epoll": EPollReactor,
-}
-
-
-class Token:
-    """What calls hold. Its end is noted, if there is a note to make."""
-
-    def __init__(self, end: Callable[[], object] | None = None) -> None:
-        self.end = end
-        self.held: Any = None
-
-    def nothing(self) -> None:
-        """What may be called."""
-
-    def __del__(self) -> None:
-        if self.end is not None:
-            self.end()
-
-
-class Receiver:
-    """Is called by a call: itself, or its method."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.world = world
-        self.number = number
-
-    def __call__(self, *args: object, **kw: object) -> None:
-        self.world.fire(self.number)
-
-    def method(self, *args: object, **kw: object) -> None:
-        self.world.fire(self.number)
-
-
 class World:
     """Runs a program on a reactor, stock or with the wheel."""
 
@@ -168,6 +107,7 @@ class World:
         self.unit = 3600.0 if setting.clock == "wall" else 1.0
         self.scripts: dict[int, tuple[Step, ...]] = {}
         self.handles: dict[int, Any] = {}
+        self.eras: dict[int, bool] = {}  # in which each was scheduled or moved
         self.kept: list[Any] = []  # handles that destructors reached
         self.held: list[Any] = []  # handles that were patched
         self.patches: list[Any] = []
@@ -193,15 +133,9 @@ class World:
             self.accelerate()
 
     def _make_reactor(self) -> Any:
-        namespace: dict[str, Any] = {}
-        for name, way in self.setting.kept:
-            if way == "slot":
-                namespace["__slots__"] = (*namespace.get("__slots__", ()), name)
-            else:
-                namespace[name] = _kept_elsewhere(f"_kept{name}")
+        reactor_class = make_class(REACTORS[self.setting.reactor], dict(self.setting.kept))
         if self.setting.clock == "class":
-            namespace["seconds"] = staticmethod(self.clock)
-        reactor_class = type("Reactor", (REACTORS[self.setting.reactor],), namespace)
+            reactor_class.seconds = staticmethod(self.clock)  # type: ignore[assignment]
         self.witness.note("class", reactor_class)
         reactor = reactor_class()
         if self.setting.clock == "instance":
@@ -269,7 +203,13 @@ class World:
         if isinstance(handle, DelayedCall):
             self.witness.note("call", handle)
             self.handles[number] = handle
+            self.eras[number] = self.era()
         return handle
+
+    def move(self, number: int, move: Callable[[float], object], seconds: float) -> None:
+        """Move a call by reset() or delay()."""
+        move(seconds)
+        self.eras[number] = self.era()
 
     def receiver(self, kind: str, number: int) -> Any:
         """What a call calls."""
@@ -352,7 +292,7 @@ class World:
         self.shutdowns = 0
         shown = Shown(attempt(step.perform, self))
         if self.setting.looks:
-            shown.calls = {n: attempt(self.state, call) for n, call in self.handles.items()}
+            shown.calls = {n: attempt(self.state, n, call) for n, call in self.handles.items()}
             shown.pending = attempt(self.pending)
         shown.attributes = {name: self.attribute(name) for name in NAMES}
         shown.rest = self.shutdowns, attempt(getattr, self.reactor, "running")
@@ -361,10 +301,16 @@ class World:
         self.events, self.logged, self.destroyed = [], [], []
         return shown
 
-    def state(self, call: Any) -> Any:
+    def state(self, number: int, call: Any) -> Any:
         """What a handle tells."""
-        left = round((call.getTime() - self.now()) / self.unit, 2 if self.unit > 1 else 9)
+        left: Any = round((call.getTime() - self.now()) / self.unit, 2 if self.unit > 1 else 9)
+        if self.eras.get(number) != self.era():
+            left = "at another time"  # how far that is depends on when the side runs
         return left, call.active(), bool(call.called), bool(call.cancelled)
+
+    def era(self) -> bool:
+        """Whether the reactor's clock says that it is the time to which programs travel."""
+        return self.now() > TRAVELLED
 
     def look(self, call: Any) -> Any:
         """All else that it tells."""
@@ -430,13 +376,6 @@ def uninstall() -> None:
 
     sys.modules.pop("twisted.internet.reactor", None)
     vars(twisted.internet).pop("reactor", None)
-
-
-def _kept_elsewhere(place: str) -> property:
-    """A property that keeps its value under another name."""
-    return property(
-        lambda self: getattr(self, place), lambda self, value: setattr(self, place, value)
-    )
 
 
 def stop(reactor: Any) -> None:
