@@ -184,13 +184,15 @@ class Departure:
         for call in calls:
             if isinstance(call, DelayedCall):  # which asks them only when it is in no queue
                 call.canceller, call.resetter = self._functions
+        # (Iterators that are made already: to make one takes memory.)
+        self._names = iter(("_insertNewDelayedCalls", "_moveCallLaterSooner"))
         self._theirs = iter([call for call in calls if not isinstance(call, DelayedCall)])
 
     def __call__(self) -> None:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
         self._namespace.pop(KEY, None)
-        for name in ("_insertNewDelayedCalls", "_moveCallLaterSooner"):
+        for name in self._names:
             if is_ours(self._namespace.get(name)):
                 del self._namespace[name]
         self._namespace.update(self._stock)

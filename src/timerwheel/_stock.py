@@ -61,6 +61,9 @@ class BridgedHeap:
         self._reactor._pendingTimedCalls = heap
 
 
+_STAND_INS = (BridgedHeap, CallQueue)
+
+
 def is_ours(function: Any) -> bool:
     """Whether a function is a method of what stands in for the heap, and not a program's own."""
-    return isinstance(getattr(function, "__self__", None), BridgedHeap | CallQueue)
+    return type(getattr(function, "__self__", None)) in _STAND_INS
