@@ -59,6 +59,7 @@ def overheard(world: World) -> Iterator[None]:
         failure = event.get("log_failure") or event.get("failure")
         if failure is not None:
             world.logged.append(failure.type.__name__)
+            failure.cleanFailure()  # with DelayedCall.debug, its frames lead back to it
             forget_failures()
 
     def unraisable(args: Any) -> None:
