@@ -24,6 +24,7 @@ cdef int tell_of_changes(AdoptedCall self, object call) except -1:
 cdef object note_cancelled(object self, object call):
     cdef AdoptedCall handle = self
     if handle.owner != NULL:
+        (<CallQueue>handle.owner).figures.cancelled += 1
         leave(&handle.entry)
         drop_callback(handle)   # and it refers to this function: that would be a cycle
 
@@ -35,6 +36,7 @@ cdef object note_moved_sooner(object self, object call):
     if handle.owner != NULL:
         queue = <CallQueue>handle.owner
         wheel_move(&queue.wheel, &handle.entry, when)
+        note_moved(queue, False)
         queue.consider(when)
 
 

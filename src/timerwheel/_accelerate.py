@@ -27,7 +27,7 @@ KEY = "_timerwheel"
 _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
 # What is done in C. The wakers add their own.
-_METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
+METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
 
 # Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
 # memory to release it.)
@@ -65,7 +65,7 @@ def accelerate(reactor: Any) -> None:
     lock.acquire()
     try:
         if KEY in vars(reactor):
-            put_in(reactor.__class__, [*_METHODS, *vars(reactor)[KEY].waker.methods()])
+            put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
         else:
             _take_over(reactor)
     finally:
@@ -124,7 +124,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
-    put_in(reactor.__class__, [*_METHODS, *replacements])
+    put_in(reactor.__class__, [*METHODS, *replacements])
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)

@@ -5,6 +5,7 @@ from typing import (
     Final,
     Generic,
     ParamSpec,
+    Protocol,
     SupportsFloat,
     SupportsIndex,
     TypeAlias,
@@ -22,6 +23,8 @@ _Number: TypeAlias = SupportsFloat | SupportsIndex
 _Parameters = ParamSpec("_Parameters")
 _Item = TypeVar("_Item", default=Any)
 
+ORIGIN: Final[str]
+VERSION: Final[str]
 BUILD_SWITCHES: Final[str]
 CYTHON_VERSION: Final[str]
 
@@ -131,7 +134,44 @@ class DelayedCall(Handle):
 class AdoptedCall(Handle): ...
 
 @final
+class Origin:
+    @property
+    def frames(self) -> tuple[tuple[str, str, int], ...]: ...
+    @property
+    def key(self) -> tuple[int, int, int, int]: ...
+
+class _WatchOwner(Protocol):
+    def slow_call(self, call: Any, seconds: float, late: float, /) -> None: ...
+    def stall_ended(self, call: Any, seconds: float, /) -> None: ...
+
+# A histogram: (lowest, total, largest, counts).
+_HistogramState: TypeAlias = tuple[int, float, float, bytes]
+
+@final
+class CallTimes: ...
+
+@final
+class CallWatch:
+    @property
+    def owner(self) -> Any: ...
+    @property
+    def origins(self) -> int: ...
+    def __init__(
+        self,
+        owner: _WatchOwner,
+        describe: Callable[[Any], Any],
+        slow: float,
+        origins: int,
+    ) -> None: ...
+    def find_stall(self, seconds: float) -> tuple[Any, float, int] | None: ...
+    def all_times(self) -> list[tuple[Any, _HistogramState]]: ...
+
+def target_of(func: Any) -> Any: ...
+def identity_of(target: Any) -> Any: ...
+
+@final
 class CallQueue(TimerWheel):
+    watch: CallWatch | None
     hook: Callable[[], object] | None
     nested_loops: bool
     def __init__(
@@ -145,6 +185,8 @@ class CallQueue(TimerWheel):
     def make_immortal(self) -> None: ...
     def make_mortal(self) -> None: ...
     def adopt(self, call: DelayedCall | _StockDelayedCall) -> None: ...
+    def adopt_bypassed(self, call: DelayedCall | _StockDelayedCall) -> None: ...
+    def figures_now(self) -> dict[str, Any]: ...
     def release_all(self) -> None: ...
     def run_timers(self, reactor: ReactorBase) -> None: ...
     def next_deadline(self) -> float | None: ...
