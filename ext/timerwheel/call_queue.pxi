@@ -90,6 +90,8 @@ cdef class CallQueue(TimerWheel):
         """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
         self.adopt(call)
         self.figures.bypassed += 1
+        if self.watch is not None and self.watch.origins:
+            remember_origin(self.watch, call)
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""

@@ -75,16 +75,16 @@ cdef tuple frame_name(object code, int offset):
         PyCode_Addr2Line(<PyCodeObject *>code, offset))
 
 
-cdef inline int remember_origin(CallWatch watch, DelayedCall call) except -1:
+cdef inline int remember_origin(CallWatch watch, object call) except -1:
     """Remember who makes a call, if it is the turn of this one."""
     watch.until_origin -= 1
     if watch.until_origin == 0:
         watch.until_origin = watch.origins
-        set_own_attribute(call, origin_attribute, find_origin())
+        (<dict>PyObject_GenericGetDict(call, NULL))[origin_attribute] = find_origin()
     return 0
 
 
-cdef Origin find_origin():
+cpdef Origin find_origin():
     """Where the Python code that runs was called from: at least its nearest frame, or None if there is none.
 
     Twisted's own frame is told where the program has none above the reactor's loop.

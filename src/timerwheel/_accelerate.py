@@ -94,6 +94,7 @@ def _take_over(reactor: Any) -> None:
     """Move the calls from Twisted's heap to a queue, and have the methods know of it."""
     from timerwheel._report import report
     from timerwheel._wakers import waker_for
+    from timerwheel.observe._announce import announce_when_running
 
     queue = CallQueue(reactor, report)
     stock = dict(zip(_HEAP, attrgetter(*_HEAP)(reactor), strict=True))
@@ -102,6 +103,7 @@ def _take_over(reactor: Any) -> None:
     try:
         _enter(reactor, queue, waker_for(reactor), calls)
         _take_over_late(queue, calls, stock["_newTimedCalls"])
+        announce_when_running(reactor, queue)
     except BaseException:
         leave()
         _queues.discard(queue)
@@ -119,6 +121,8 @@ def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
+    from timerwheel.observe._announce import warn_of_bypass
+
     for call in calls:
         queue.adopt(call)
     replacements = waker.methods()
@@ -132,7 +136,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
         {
             KEY: queue,
             "_pendingTimedCalls": [],
-            "_newTimedCalls": NewCalls(queue),
+            "_newTimedCalls": NewCalls(queue, warn_of_bypass),
             "_insertNewDelayedCalls": BridgedHeap(reactor, queue).refill,
             "_cancellations": 0,
         }
