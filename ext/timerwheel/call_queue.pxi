@@ -97,6 +97,7 @@ cdef class CallQueue(TimerWheel):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
         self.departed = True
         self.detach_all()
+        self.watch = None
 
     def run_timers(self, reactor):
         """Make the calls that are due now: the timed part of runUntilCurrent()."""

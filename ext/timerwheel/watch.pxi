@@ -8,7 +8,6 @@ cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() noexcept
 
 from functools import partial
-from sys import intern
 
 cdef object looping_call = None     # twisted.internet.task.LoopingCall
 
@@ -22,7 +21,7 @@ cdef class CallTimes:
     """How long the calls of one function took."""
 
     cdef object name                # what describe() said of it
-    cdef object identity            # kept, so that its id() stays its own
+    cdef object kept                # so that the key of the function stays its own
     cdef Histogram histogram
 
 
@@ -107,16 +106,17 @@ cdef CallTimes times_of(CallWatch watch, object func):
     """The times of a function; those of all others together beyond MOST_FUNCTIONS."""
     cdef CallTimes times
     cdef object target = target_of(func)
-    cdef object identity = identity_of(target)
-    cdef PyObject *found = PyDict_GetItemWithError(watch.times, id(identity))
+    cdef object key = key_of(target)
+    cdef PyObject *found = PyDict_GetItemWithError(watch.times, key)
+    if found == NULL and len(watch.times) >= MOST_FUNCTIONS:
+        target = key = None
+        found = PyDict_GetItemWithError(watch.times, key)
     if found != NULL:
         return <CallTimes>found
-    if len(watch.times) >= MOST_FUNCTIONS:
-        target = identity = None
     times = CallTimes.__new__(CallTimes)
     times.name = watch.describe(target)
-    times.identity = identity
-    return watch.times.setdefault(id(identity), times)
+    times.kept = kept_for(target)
+    return watch.times.setdefault(key, times)
 
 
 cdef int import_looping_call() except -1:
@@ -145,10 +145,24 @@ def target_of(func):
     return func
 
 
-def identity_of(target):
-    """What tells a function from others, and stays when it is made anew: its code, a name, or a type."""
+def key_of(target):
+    """What tells a function from others, and stays when it is made anew.
+
+    It is made from the address of its code, or of the type of an instance: it is good for as long as
+    that is kept.
+    """
+    if Py_TYPE(target) == &PyFunction_Type:
+        return <Py_ssize_t>PyFunction_GET_CODE(<PyObject *>target)
+    if Py_TYPE(target) == &PyCFunction_Type:
+        return target.__qualname__
+    if target is None:
+        return None
+    # (Of a class and of its instances there are two.)
+    return <Py_ssize_t><PyObject *>target if PyType_Check(target) else -<Py_ssize_t>Py_TYPE(target)
+
+
+cdef object kept_for(object target):
+    """What has to be kept for key_of() to be good."""
     if Py_TYPE(target) == &PyFunction_Type:
         return <object>PyFunction_GET_CODE(<PyObject *>target)
-    if Py_TYPE(target) == &PyCFunction_Type:
-        return intern(target.__qualname__)
-    return target if target is None or PyType_Check(target) else <object>Py_TYPE(target)
+    return target if PyType_Check(target) else type(target)

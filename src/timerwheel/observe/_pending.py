@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from timerwheel._core import ORIGIN, identity_of, target_of
+from timerwheel._core import ORIGIN, key_of, target_of
 from timerwheel.observe._functions import describe
 from timerwheel.observe._wheel import require_queue
 
@@ -104,8 +104,7 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
 
 
 def _function_key(call: Any, left: float) -> Any:
-    # (The id(): the hash of a code object looks at all of it.)
-    return id(identity_of(target_of(getattr(call, "func", None))))
+    return key_of(target_of(getattr(call, "func", None)))
 
 
 def _function_name(key: Any, call: Any) -> str:

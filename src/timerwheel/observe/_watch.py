@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 from reprlib import Repr
 from types import TracebackType
 from typing import Any
@@ -190,11 +191,11 @@ def watch(
         raise ValueError(f"slow must be a number of seconds from 0 on, not {slow!r}")
     if stall is not None and not 0 < stall < math.inf:
         raise ValueError(f"stall must be a number of seconds above 0, or None, not {stall!r}")
-    if not 0 <= origins < 2**31:
+    if not 0 <= index(origins) < 2**31:
         raise ValueError(f"origins must be True, False, or one call in how many, not {origins!r}")
     if queue.watch is not None:
         raise RuntimeError("a watch is on. End it first: timerwheel.status(reactor).watch.stop()")
-    return Watch(queue, slow, on_slow or _log_slow, int(origins), stall)
+    return Watch(queue, slow, on_slow or _log_slow, index(origins), stall)
 
 
 def _log_slow(slow: SlowCall) -> None:
