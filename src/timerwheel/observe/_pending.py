@@ -121,7 +121,7 @@ def _origin_name(key: Any, call: Any) -> str:
 
 
 def _span_key(call: Any, left: float) -> int:
-    return bisect_right(_ENDS, left)
+    return bisect_right(_ENDS, left) if left > 0 else 0
 
 
 def _span_name(key: int, call: Any) -> str:
