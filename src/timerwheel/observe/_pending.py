@@ -79,7 +79,7 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     made while `watch(reactor, origins=...)` was on; or "time", how long until they are due. A
     LoopingCall, a partial and a bound method count as the function that they call.
 
-    Holds up the reactor for less than a microsecond a call. Raises ValueError if the reactor has no
+    Holds up the reactor for about a microsecond a call. Raises ValueError if the reactor has no
     wheel, or if by is none of these.
     """
     queue = require_queue(reactor)

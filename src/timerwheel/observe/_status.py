@@ -12,7 +12,8 @@ from twisted.python.runtime import seconds as wall_clock
 
 import twisted
 from timerwheel._accelerate import METHODS
-from timerwheel._core import VERSION, CallQueue, Method, SteadyClock, target_of
+from timerwheel._core import VERSION, Method, SteadyClock, target_of
+from timerwheel._wakers._waker import Waker
 from timerwheel.observe._functions import FunctionName, describe
 from timerwheel.observe._watch import Watch
 from timerwheel.observe._wheel import find_queue
@@ -81,13 +82,14 @@ def status(reactor: Any) -> Status:
     Takes any object; one without a wheel is not accelerated. Takes some microseconds.
     """
     queue = find_queue(reactor)
+    waker = None if queue is None else queue.waker  # None, too, while it is being put in
     kind = type(reactor)
     return Status(
         accelerated=queue is not None,
         reactor=f"{kind.__module__}.{kind.__qualname__}",
-        methods=() if queue is None else tuple(_methods(reactor, queue)),
-        waker=None if queue is None else type(queue.waker).__name__,
-        precision=None if queue is None else queue.waker.precision,
+        methods=() if waker is None else tuple(_methods(reactor, waker)),
+        waker=None if waker is None else type(waker).__name__,
+        precision=None if waker is None else waker.precision,
         clock=_clock(reactor),
         watch=None if queue is None or queue.watch is None else queue.watch.owner,
         versions={
@@ -98,8 +100,8 @@ def status(reactor: Any) -> Status:
     )
 
 
-def _methods(reactor: Any, queue: CallQueue) -> Iterator[MethodStatus]:
-    for name in (*METHODS, *queue.waker.methods()):
+def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
+    for name in (*METHODS, *waker.methods()):
         found = _found(reactor, name)
         ours = type(found) is Method
         yield MethodStatus(name, ours, None if ours else describe(found))

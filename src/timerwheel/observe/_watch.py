@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 from operator import index
 from reprlib import Repr
 from types import TracebackType
@@ -22,6 +23,7 @@ _log = Logger(namespace="timerwheel")
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
+_MOST_ARGUMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def watch(
 
     stall=0.5 logs the reactor's stack when a call has not returned after half a second, while it is
     stuck, and how long it took when it returns. A thread does that. Python code and calls that wait
-    do not hold it up; code in C that keeps the GIL does.
+    do not hold it up; code in C that keeps the GIL does. A child that is forked has no such thread.
 
     Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
     on_slow that cannot be called; RuntimeError if a watch is on already.
@@ -218,8 +220,13 @@ def _slow_call(call: Any, seconds: float, late: float) -> SlowCall:
 
 
 def _arguments(args: Any, kw: Any) -> str:
-    positional = [_short.repr(value) for value in args]
-    return f"({', '.join(positional + [f'{name}={_short.repr(kw[name])}' for name in kw])})"
+    """The arguments of a call as they are written, the first ones of many, each cut short."""
+    texts = chain(
+        (_short.repr(value) for value in args),
+        (f"{name}={_short.repr(kw[name])}" for name in kw),
+    )
+    shown = list(islice(texts, _MOST_ARGUMENTS))
+    return f"({', '.join(shown)}{', ...' if len(args) + len(kw) > _MOST_ARGUMENTS else ''})"
 
 
 def _times_of(function: FunctionName, state: tuple[int, float, float, bytes]) -> FunctionTimes:
