@@ -30,19 +30,16 @@ _SPANS = (
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """Some of the pending calls.
-
-    Attributes:
-        name: of the function, of the place where the calls were made, or of the span of time.
-        count: how many there are.
-        soonest: seconds until the earliest is due, by the reactor's clock; negative if it is late.
-        latest: seconds until the latest is due.
-    """
+    """Some of the pending calls."""
 
     name: str
+    """Of the function, of the place where the calls were made, or of the span of time."""
     count: int
+    """How many there are."""
     soonest: float
+    """Seconds until the earliest is due, by the reactor's clock; negative if it is late."""
     latest: float
+    """Seconds until the latest is due."""
 
     def joined_with(self, other: PendingGroup) -> PendingGroup:
         """One group of both, under this one's name."""

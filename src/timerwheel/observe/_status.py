@@ -21,42 +21,36 @@ from timerwheel.observe._wheel import find_queue
 
 @dataclass(frozen=True, slots=True)
 class MethodStatus:
-    """Whose a method of a reactor is.
-
-    Attributes:
-        name: of the method.
-        ours: whether a call reaches the wheel's at once. False: it reaches function first.
-        function: what Python finds on the reactor or its class, if it is not ours; else None.
-    """
+    """Whose a method of a reactor is."""
 
     name: str
+    """Of the method."""
     ours: bool
+    """Whether a call reaches the wheel's at once. False: it reaches function first."""
     function: FunctionName | None
+    """What Python finds on the reactor or its class, if it is not ours; else None."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Status:
-    """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log.
-
-    Attributes:
-        accelerated: whether the wheel is in.
-        reactor: module and name of the reactor's class.
-        methods: whose each method is that the wheel does; empty if it is not in.
-        waker: what wakes the reactor on time, by its class's name; None if the wheel is not in.
-        precision: how finely that can set the end of a wait, in words; None as well.
-        clock: "wall", "steady", or what the program has put in their place.
-        watch: the Watch that is on, or None.
-        versions: of timerwheel, Twisted and Python.
-    """
+    """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log."""
 
     accelerated: bool
+    """Whether the wheel is in."""
     reactor: str
+    """Module and name of the reactor's class."""
     methods: tuple[MethodStatus, ...]
+    """Whose each method is that the wheel does; empty if it is not in."""
     waker: str | None
+    """What wakes the reactor on time, by its class's name; None if the wheel is not in."""
     precision: str | None
+    """How finely that can set the end of a wait, in words; None as well."""
     clock: str
+    """"wall", "steady", or what the program has put in their place."""
     watch: Watch | None
+    """The Watch that is on, or None."""
     versions: dict[str, str]
+    """Of timerwheel, Twisted and Python."""
 
     @property
     def overridden(self) -> tuple[MethodStatus, ...]:

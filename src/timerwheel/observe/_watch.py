@@ -28,21 +28,18 @@ _MOST_ARGUMENTS = 8
 
 @dataclass(frozen=True, slots=True)
 class SlowCall:
-    """A timed call that took long.
-
-    Attributes:
-        function: what was called.
-        arguments: their repr, cut short.
-        seconds: how long it took.
-        late: seconds from its deadline to the pass that made it, by the reactor's clock.
-        origin: where it was scheduled, if the watch remembers that of this call; else None.
-    """
+    """A timed call that took long."""
 
     function: FunctionName
+    """What was called."""
     arguments: str
+    """The repr of its arguments, cut short."""
     seconds: float
+    """Seconds that it took."""
     late: float
+    """Seconds from its deadline to the pass that made it, by the reactor's clock."""
     origin: str | None
+    """Where it was scheduled, if the watch remembers that of this call; else None."""
 
     def __str__(self) -> str:
         scheduled = "" if self.origin is None else f"; scheduled at {self.origin}"
@@ -54,32 +51,30 @@ class SlowCall:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTimes:
-    """How long the timed calls of one function took while the watch was on.
-
-    Attributes:
-        function: what was called.
-        count: how many calls there were.
-        total: seconds of all of them.
-        longest: seconds of the longest.
-        p99: seconds that 99 % of them did not exceed; at most 1/16 too high.
-    """
+    """How long the timed calls of one function took while the watch was on."""
 
     function: FunctionName
+    """What was called."""
     count: int
+    """How many calls there were."""
     total: float
+    """Seconds of all of them."""
     longest: float
+    """Seconds of the longest."""
     p99: float
+    """Seconds that 99 % of them did not exceed; at most 1/16 too high."""
 
 
 class Watch:
     """Times each timed call of a reactor until stop(). `timerwheel.watch()` makes it.
 
     It is a context manager, too: the end of the block stops it.
-
-    Attributes:
-        slow_calls: how many calls were slow.
-        stalls: how many calls were told of while they were stuck.
     """
+
+    slow_calls: int
+    """How many calls were slow."""
+    stalls: int
+    """How many calls were told of while they were stuck."""
 
     def __init__(
         self,
