@@ -36,8 +36,8 @@ def _announce(reactor: Any) -> None:
     _log.info("{status!r}", status=current)
     for method in current.overridden:
         _log.warn(
-            "reactor.{method}() is {function}. Each call runs that first, and the wheel does only "
-            "what it passes on",
+            "reactor.{method}() is {function}. A call costs what that costs, and the wheel does "
+            "only what it passes on",
             method=method.name,
             function=method.function,
         )
