@@ -56,6 +56,7 @@ class BuildExtension(build_ext):
                 self.copy_file(declarations, f"{self.build_lib}/timerwheel")
 
     def build_extension(self, ext: Extension) -> None:
+        ext.define_macros.append(("TIMERWHEEL_VERSION", self.distribution.get_version()))
         try:
             super().build_extension(ext)
         except (BaseError, CCompilerError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers import CallQueue, FakeClock, make_reactor, queue_of
+from twisted.logger import LogEvent, globalLogPublisher
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -44,6 +45,15 @@ def reactor(clock: FakeClock) -> Iterator[Any]:
     made = make_reactor(clock)
     yield made
     queue_of(made).check_invariants()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    """The events of Twisted's log, as they come."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
 
 
 @pytest.fixture

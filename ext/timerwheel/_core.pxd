@@ -3,10 +3,11 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
+from timerwheel.histogram cimport Histogram
 from timerwheel.wheel cimport Wheel
 
 cdef extern from "Python.h":
@@ -74,6 +75,30 @@ cdef struct Recalled:
     ClassAttribute seconds, thread_calls, just_stopped
 
 
+cdef struct Figures:
+    uint64_t fired, failed, cancelled, moved_later, moved_sooner
+    uint64_t bypassed           # calls that Twisted's own callLater() has made
+    uint64_t passes, busy_passes    # all; those that have made calls
+    double seconds_in_passes, longest_pass      # of passes that made calls
+    double since                # when the queue was made, by the monotonic clock
+    Histogram lateness, calls_per_pass
+
+
+@cython.final
+cdef class CallWatch:
+    cdef readonly object owner
+    cdef object describe
+    cdef double slow
+    cdef dict times             # CallTimes by the id() of what tells a function from others
+    cdef readonly unsigned origins      # of one call in so many its origin is remembered; 0: of none
+    cdef unsigned until_origin
+    cdef object running         # the call that is being made, or None
+    cdef int64_t began          # when that was, monotonic ns
+    cdef bint stalled           # its end is to be told
+    cdef unsigned long thread   # the reactor's
+    cdef object __weakref__
+
+
 @cython.final
 cdef class CallQueue(TimerWheel):
     cdef object reactor
@@ -88,14 +113,16 @@ cdef class CallQueue(TimerWheel):
     cdef Recalled recalled
     cdef list functions         # of static methods that are recalled: their class does not say if they change
     cdef object mro             # of the reactor's class, when it was recalled
+    cdef Figures figures
+    cdef public CallWatch watch     # None: nobody watches
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1
     cdef int announce(self, double when, double now) except -1
-    cdef int fire(self, DelayedCall call) except -1
-    cdef int fire_adopted(self, AdoptedCall handle) except -1
+    cdef int fire(self, DelayedCall call, double now) except -1
+    cdef int fire_adopted(self, AdoptedCall handle, double now) except -1
     cdef int run_pass(self, object reactor) except -1
     cdef int fire_due(self, double now) except -1
     cdef object next_timeout(self, object reactor)

@@ -10,6 +10,7 @@ that know no Python:
     entry   an entry and the lists            run     sorted run of what is due
     level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
     ticks   time <-> tick                     clock   wall and monotonic clock
+    histogram  a log-linear histogram
 
 Upstairs, in the .pxi files that are included below, are the Python objects:
 
@@ -17,6 +18,9 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     timer_wheel     TimerWheel and its Timer: the wheel by itself
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
+    figures         what a queue counts, always
+    origins         who armed a timer
+    watch           how long calls take, while somebody watches
     call_queue      CallQueue: what a reactor owns
     call_lists      lists of its calls
     methods         Method: what stands in Twisted's classes, and what it does
@@ -71,18 +75,19 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from timerwheel.clock cimport monotonic_seconds, wall_seconds
+from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
 )
+from timerwheel.histogram cimport Histogram, record
 from timerwheel.run cimport are_sorted, merge_sort
 from timerwheel.wheel cimport (
-    Visitor, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
+    Visitor, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
     wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove,
     wheel_start,
 )
@@ -193,10 +198,13 @@ cdef inline double as_time(object value) except? -1.0:
 
 include "handle.pxi"
 include "timer_wheel.pxi"
+include "figures.pxi"
 include "delayed_call.pxi"
 include "recall.pxi"
 include "adopted_call.pxi"
 include "call_lists.pxi"
+include "origins.pxi"
+include "watch.pxi"
 include "call_queue.pxi"
 include "methods.pxi"
 include "installed.pxi"

@@ -12,6 +12,7 @@ cdef class AdoptedCall(Handle):
     def __call__(self, call):
         """Note that the call is being cancelled."""
         if self.owner != NULL:
+            (<CallQueue>self.owner).figures.cancelled += 1
             leave(&self.entry)
             drop_callback(self)     # it refers to this handle, too: that would be a cycle
 

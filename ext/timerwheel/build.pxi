@@ -6,12 +6,20 @@ cdef extern from *:
     #ifndef TIMERWHEEL_SWITCHES
       #define TIMERWHEEL_SWITCHES
     #endif
+    #ifndef TIMERWHEEL_VERSION
+      #define TIMERWHEEL_VERSION unknown
+    #endif
     #define timerwheel_quoted(...) #__VA_ARGS__
     #define timerwheel_text(...) timerwheel_quoted(__VA_ARGS__)
+    #define timerwheel_version timerwheel_text(TIMERWHEEL_VERSION)
     #define timerwheel_switches timerwheel_text(TIMERWHEEL_SWITCHES)
     """
+    const char *version "timerwheel_version"
     const char *switches "timerwheel_switches"
     const int CYTHON_HEX_VERSION
+
+# The project's, when this was compiled.
+VERSION = version.decode()
 
 # The switches of setup.py that were on; empty for a plain build.
 BUILD_SWITCHES = switches.decode()

@@ -15,6 +15,7 @@ cdef class CallQueue(TimerWheel):
 
     def __cinit__(self):
         self.alarm = self.latest_pass = -HUGE_VAL
+        self.figures.since = monotonic_seconds()
 
     def __init__(self, reactor, report):
         import_twisted()
@@ -94,16 +95,29 @@ cdef class CallQueue(TimerWheel):
         cdef double when = as_time(call.time)
         if handle is not None and handle.owner == <PyObject *>self:
             wheel_move(&self.wheel, &handle.entry, when)
+            note_moved(self, False)
             self.consider(when)
+
+    def adopt_bypassed(self, call):
+        """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
+        self.adopt(call)
+        self.figures.bypassed += 1
+        if self.watch is not None and self.watch.origins:
+            remember_origin(self.watch, call)
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
         self.departed = True
         self.detach_all()
+        self.watch = None
 
     def run_timers(self, reactor):
         """Make the calls that are due now: the timed part of runUntilCurrent()."""
         self.run_pass(reactor)
+
+    def figures_now(self):
+        """What `timerwheel.stats()` is made from, by its names. Takes constant time."""
+        return figures_of(self)
 
     def next_deadline(self):
         """The time of the earliest call, or None: what timeout() counts to."""
@@ -168,18 +182,20 @@ cdef class CallQueue(TimerWheel):
             self.alarm = -HUGE_VAL
         return 0
 
-    cdef int fire(self, DelayedCall call) except -1:
+    cdef int fire(self, DelayedCall call, double now) except -1:
+        note_fired(self, now - call.entry.when)
         activate(call)
         set_called(call)
-        try:
-            invoke(call)
-        except BaseException:
-            self.report(call.creator)
-        return 0
+        if self.watch is not None:
+            return make_watched(self, self.watch, call, now - call.entry.when)
+        return make_call(self, call)
 
-    cdef int fire_adopted(self, AdoptedCall handle) except -1:
-        """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later."""
-        cdef object kw, call = None if handle._func == NULL else <object>handle._func
+    cdef int fire_adopted(self, AdoptedCall handle, double now) except -1:
+        """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later.
+
+        Returns whether it was made.
+        """
+        cdef object call = None if handle._func == NULL else <object>handle._func
         cdef double when = 0.0
         if call is not None:
             when = as_seconds(call.time + call.delayed_time)
@@ -187,6 +203,7 @@ cdef class CallQueue(TimerWheel):
                 return 0
         if when > handle.entry.when:
             wheel_move(&self.wheel, &handle.entry, when)
+            note_moved(self, True)
             call.activate_delay()
             return 0
         leave(&handle.entry)
@@ -196,17 +213,17 @@ cdef class CallQueue(TimerWheel):
             return 0
         if call.cancelled:
             return 0
-        try:
-            call.called = 1
-            kw = call.kw
-            invoke_with(call.func, tuple(call.args), <PyObject *>kw if kw else NULL)
-        except BaseException:
-            self.report(call.creator)
-        return 0
+        note_fired(self, now - handle.entry.when)
+        if self.watch is not None:
+            make_watched(self, self.watch, call, now - handle.entry.when)
+        else:
+            make_adopted_call(self, call)
+        return 1
 
     cdef int run_pass(self, object reactor) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
         cdef double now, alarm
+        self.figures.passes += 1
         if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
             # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
             self.alarm = HUGE_VAL
@@ -229,18 +246,25 @@ cdef class CallQueue(TimerWheel):
     cdef int fire_due(self, double now) except -1:
         cdef Entry *entry
         cdef AdoptedCall adopted
+        cdef int64_t began = 0
+        cdef uint64_t made = 0
         self.begin_pass(now)
         try:
             while True:
                 entry = wheel_due(&self.wheel, now)
                 if entry == NULL:
                     return 0
+                if made == 0:
+                    began = monotonic_ns()
                 if handle_of(entry).ob_type == <PyTypeObject *>AdoptedCall:
                     adopted = <AdoptedCall>handle_of(entry)
-                    self.fire_adopted(adopted)
+                    made += self.fire_adopted(adopted, now)
                 else:
-                    self.fire(<DelayedCall>leave(entry))
+                    made += 1
+                    self.fire(<DelayedCall>leave(entry), now)
         finally:
+            if made:
+                note_pass(self, made, began)
             self.end_pass()
 
     cdef object next_timeout(self, object reactor):
@@ -265,6 +289,29 @@ cdef class CallQueue(TimerWheel):
         return listed(self, without_time)
 
 
+cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
+    """Call what a DelayedCall holds. A failure is reported."""
+    try:
+        invoke(call)
+    except BaseException:
+        queue.figures.failed += 1
+        queue.report(call.creator)
+    return 0
+
+
+cdef int make_adopted_call(CallQueue queue, object call) except -1:
+    """Call what a stock call holds. A failure is reported."""
+    cdef object kw
+    try:
+        call.called = 1
+        kw = call.kw
+        invoke_with(call.func, tuple(call.args), <PyObject *>kw if kw else NULL)
+    except BaseException:
+        queue.figures.failed += 1
+        queue.report(call.creator)
+    return 0
+
+
 # Cython's function for the attributes of a subclass calls that which it made for the base, not
 # that which was put around it: so again.
 
@@ -283,7 +330,7 @@ cdef int clear_queue(PyObject *self) noexcept:
     """
     cdef CallQueue queue = <CallQueue>self
     queue.alarm = -HUGE_VAL     # it asks neither hook nor reactor any more
-    queue._hook = queue.waker = queue.replacements = queue.reactor = None
+    queue._hook = queue.waker = queue.replacements = queue.reactor = queue.watch = None
     return clear_wheel(self)
 
 

@@ -209,6 +209,7 @@ cdef class DelayedCall(Handle):
         """
         require_active(self)
         if self.owner != NULL:
+            (<CallQueue>self.owner).figures.cancelled += 1
             leave(&self.entry)
         else:
             tell(self, "canceller")
@@ -349,9 +350,11 @@ cdef inline int move_call(DelayedCall call, double time, double delayed_time) ex
     """Set time and delay, and move the entry to their sum."""
     cdef CallQueue queue
     cdef double when = time + delayed_time
+    cdef bint later = when >= call.entry.when
     if call.owner != NULL:
         queue = <CallQueue>call.owner
         wheel_move(&queue.wheel, &call.entry, when)
+        note_moved(queue, later)
         set_mark(call, DELAYED_NEW, call.entry.sequence >= queue.inserted)
         call._time = time
         call._delayed_time = delayed_time

@@ -134,13 +134,17 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
     cdef PyObject *found = queue_of(args, nargsf)
     cdef CallQueue queue
     cdef object reactor
+    cdef uint64_t passes
     if found == NULL or is_more_than_self(nargsf, names):
         return call_function(method, args, nargsf, names)
     queue = <CallQueue>found
     reactor = <object>args[0]
     if thread_calls_of(queue, reactor):
         # Twisted's function makes the calls from threads, and then those that it finds in its heap.
-        return call_function(method, args, nargsf, names)
+        passes = queue.figures.passes
+        call_function(method, args, nargsf, names)
+        queue.figures.passes += queue.figures.passes == passes      # else run_pass() has counted it
+        return None
     queue.run_pass(reactor)
     if just_stopped_of(queue, reactor):
         reactor._justStopped = False
@@ -227,5 +231,7 @@ cdef inline object schedule_by(
     if debugging():
         from traceback import format_stack
         call.creator = format_stack()
+    if queue.watch is not None and queue.watch.origins:
+        remember_origin(queue.watch, call)
     queue.add(call, when)
     return call

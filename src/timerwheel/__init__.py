@@ -6,12 +6,14 @@
 puts the delayed calls of the reactor on a wheel; nothing else changes.
 `accelerate(reactor)` does the same to a reactor that is installed already, or
 runs, and `restore(reactor)` undoes it. `Clock` is for tests, as Twisted's own.
+`status(reactor)` proves that the wheel is in, `stats(reactor)` has figures of it.
 `TimerWheel` and `PriorityQueue` can be used by themselves and need no Twisted.
 """
 
 from typing import TYPE_CHECKING
 
 try:
+    from timerwheel import _core
     from timerwheel._core import DelayedCall, PriorityEntry, PriorityQueue, Timer, TimerWheel
 except ImportError as error:
     raise ImportError(
@@ -24,17 +26,23 @@ except ImportError as error:
 from timerwheel._accelerate import accelerate, restore
 from timerwheel._install import install
 
+__version__ = _core.VERSION
+
 if TYPE_CHECKING:
     from timerwheel._clock import Clock
+    from timerwheel.observe import dump, dump_on_signal, pending, stats, status, watch
 else:
+    # These import Twisted, or what only who asks for it needs.
+    _LATE = {"Clock": "_clock"} | dict.fromkeys(
+        ("dump", "dump_on_signal", "pending", "stats", "status", "watch"), "observe"
+    )
 
     def __getattr__(name):
-        # Clock is a subclass of Twisted's: only who asks for it imports that.
-        if name != "Clock":
+        if name not in _LATE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-        from timerwheel._clock import Clock
+        from importlib import import_module
 
-        return Clock
+        return getattr(import_module(f"timerwheel.{_LATE[name]}"), name)
 
 
 __all__ = [
@@ -45,6 +53,12 @@ __all__ = [
     "Timer",
     "TimerWheel",
     "accelerate",
+    "dump",
+    "dump_on_signal",
     "install",
+    "pending",
     "restore",
+    "stats",
+    "status",
+    "watch",
 ]

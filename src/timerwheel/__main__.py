@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
 from timerwheel.commands.info import command as info
 from timerwheel.commands.selftest import command as selftest
-from timerwheel.commands.versions import package_version
 from timerwheel.demo import command as demo
 
 COMMANDS = (info, bench, selftest, demo)
@@ -44,7 +44,7 @@ exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong a
 something is not installed), 130 interrupted, 141 nobody reads what it prints""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = f"timerwheel {package_version('timerwheel')}"
+    version = f"timerwheel {VERSION}"
     parser.add_argument("--version", action="version", version=version)
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -28,7 +28,7 @@ KEY = "_timerwheel"
 _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
 # What is done in C. The wakers add their own.
-_METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
+METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
 
 # Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
 # memory to release it.)
@@ -66,7 +66,7 @@ def accelerate(reactor: Any) -> None:
     lock.acquire()
     try:
         if KEY in vars(reactor):
-            put_in(reactor.__class__, [*_METHODS, *vars(reactor)[KEY].waker.methods()])
+            put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
         else:
             _take_over(reactor)
     finally:
@@ -95,6 +95,7 @@ def _take_over(reactor: Any) -> None:
     """Move the calls from Twisted's heap to a queue, and have the methods know of it."""
     from timerwheel._report import report
     from timerwheel._wakers import waker_for
+    from timerwheel.observe._announce import announce_when_running
 
     queue = CallQueue(reactor, report)
     stock = dict(zip(_HEAP, attrgetter(*_HEAP)(reactor), strict=True))
@@ -103,6 +104,7 @@ def _take_over(reactor: Any) -> None:
     try:
         _enter(reactor, queue, waker_for(reactor), calls)
         _take_over_late(queue, calls, stock["_newTimedCalls"])
+        announce_when_running(reactor, queue)
     except BaseException:
         leave()
         _queues.discard(queue)
@@ -126,13 +128,15 @@ def _adopt(queue: CallQueue, call: Any, moved_sooner: Callable[[Any], None]) -> 
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
+    from timerwheel.observe._announce import warn_of_bypass
+
     moved_sooner = queue.moved_sooner
     for call in calls:
         _adopt(queue, call, moved_sooner)
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
-    put_in(reactor.__class__, [*_METHODS, *replacements])
+    put_in(reactor.__class__, [*METHODS, *replacements])
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)
@@ -140,7 +144,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
         {
             KEY: queue,
             "_pendingTimedCalls": [],
-            "_newTimedCalls": NewCalls(queue),
+            "_newTimedCalls": NewCalls(queue, warn_of_bypass),
             "_insertNewDelayedCalls": BridgedHeap(reactor, queue).refill,
             "_moveCallLaterSooner": vars(reactor).get("_moveCallLaterSooner", moved_sooner),
             "_cancellations": 0,

@@ -8,18 +8,27 @@ second holds one call, due when the wheel's earliest is, which makes all that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from timerwheel._core import CallQueue
 
 
 class NewCalls:
-    """In place of `_newTimedCalls`: a view of all pending calls. What is appended joins them."""
+    """In place of `_newTimedCalls`: a view of all pending calls. What is appended joins them.
 
-    def __init__(self, queue: CallQueue) -> None:
+    warn() is called when that happens first: a program calls Twisted's own callLater().
+    """
+
+    def __init__(self, queue: CallQueue, warn: Callable[[], None]) -> None:
         self._queue = queue
-        self.append = queue.adopt
+        self._warn = warn
+        self.append = self._append_first
+
+    def _append_first(self, call: Any) -> None:
+        self.append = self._queue.adopt_bypassed
+        self.append(call)
+        self._warn()
 
     def __len__(self) -> int:
         return len(self._queue)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from timerwheel._core import BUILD_SWITCHES, CYTHON_VERSION
+from timerwheel._core import BUILD_SWITCHES, CYTHON_VERSION, VERSION
 
 
 def versions() -> dict[str, str]:
     """@return: what there is, and its version."""
     return {
-        "timerwheel": package_version("timerwheel"),
+        "timerwheel": VERSION,
         "build": BUILD_SWITCHES or "release",
         "cython": CYTHON_VERSION,
         "python": f"{platform.python_version()}, {platform.python_implementation()}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 # What accelerate() needs is imported now: later, the reactor may have taken the last descriptors.
 from timerwheel import _report, _wakers  # noqa: F401
 from timerwheel._accelerate import accelerate
+from timerwheel.observe import _announce  # noqa: F401
 
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase as Base

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from timerwheel._install import MODULES
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
+from timerwheel.commands.info.process import find, look
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -37,12 +39,15 @@ examples:
   python -m timerwheel info
   python -m timerwheel info --reactor epoll
   python -m timerwheel info --json > report.json
+  python -m timerwheel info --pid 12345
+  python -m timerwheel info --pid synapse
 
-To see whether the wheel is active inside a program that runs, look at a handle:
-  isinstance(reactor.callLater(0, int), timerwheel.DelayedCall)
+--pid tells what the kernel tells: whether the extension is loaded, and the timerfd by which
+the wheel wakes epoll and poll. In the program, timerwheel.status(reactor) tells all.
 
-exit codes: 0 the wheel is active on the reactor (the default one, without --reactor),
-1 the reactor is there, but the wheel is not active, 2 the reactor is not available""",
+exit codes: 0 the wheel is active on the reactor (the default one, without --reactor), or in
+the processes; 1 it is not, or in one of them it does not show; 2 the reactor is not available,
+there is no such process, or you may not look at it""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -50,6 +55,11 @@ exit codes: 0 the wheel is active on the reactor (the default one, without --rea
         choices=["default", *MODULES],
         metavar="NAME",
         help=f"tell of this reactor alone: default, {', '.join(MODULES)}",
+    )
+    parser.add_argument(
+        "--pid",
+        metavar="PID",
+        help="look at a process that runs, by its number or part of its command line; Linux alone",
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the lines")
     parser.set_defaults(run=run)
@@ -60,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
 
     @return: the exit code.
     """
+    if options.pid is not None:
+        return _look_at_processes(options.pid, options.json)
     names = [options.reactor] if options.reactor else ["default", *MODULES]
     findings = _probe_all([TWISTEDS_OWN, *names])
     facts = {
@@ -73,6 +85,25 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print_lines(facts)
     return _exit_code(findings[names[0]])
+
+
+def _look_at_processes(who: str, as_json: bool) -> int:
+    processes = []
+    for pid in find(who):
+        try:
+            processes.append(look(pid))
+        except OSError as error:
+            print(f"cannot look at process {pid}: {error}", file=sys.stderr)
+    if not processes:
+        print(f"found no process {who!r} that can be looked at", file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps([process.facts() for process in processes], indent=2))
+    else:
+        for process in processes:
+            for name, text in process.lines():
+                _print_line(name, text)
+    return 0 if all(process.wheel for process in processes) else 1
 
 
 def _probe_all(names: Sequence[str]) -> dict[str, Finding]:

@@ -1,0 +1,80 @@
+# What a queue counts, always.
+#
+# Each count is one addition where the thing happens. The monotonic clock is read twice in a pass that
+# makes a call, and never in one that makes none.
+
+from sys import getsizeof
+
+
+cdef enum:
+    LATENESS_LOWEST = -20       # the histogram of lateness begins at 2**-20 s, a microsecond
+    CALLS_LOWEST = 0            # that of the calls of a pass at 1
+
+# Bytes that the garbage collector puts before each object that it knows.
+cdef size_t COLLECTORS = getsizeof([]) - [].__sizeof__()
+
+
+cdef inline void note_fired(CallQueue queue, double lateness) noexcept:
+    """A call is about to be made, lateness seconds after its deadline."""
+    queue.figures.fired += 1
+    record(&queue.figures.lateness, lateness, LATENESS_LOWEST)
+
+
+cdef inline void note_moved(CallQueue queue, bint later) noexcept:
+    if later:
+        queue.figures.moved_later += 1
+    else:
+        queue.figures.moved_sooner += 1
+
+
+cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
+    """A pass ends that has made calls. began: when, monotonic ns."""
+    cdef double seconds
+    queue.figures.busy_passes += 1
+    record(&queue.figures.calls_per_pass, <double>made, CALLS_LOWEST)
+    if queue.passes == 1:       # else the pass around this one counts its time too
+        seconds = <double>(monotonic_ns() - began) / 1e9
+        queue.figures.seconds_in_passes += seconds
+        queue.figures.longest_pass = max(queue.figures.longest_pass, seconds)
+    return 0
+
+
+cdef dict figures_of(CallQueue queue):
+    """The figures of a queue, by the names of `timerwheel.observe.Stats`. Takes constant time."""
+    cdef Figures *figures = &queue.figures
+    cdef Wheel *wheel = &queue.wheel
+    return {
+        "pending": wheel.count,
+        "scheduled": wheel.sequence,
+        "fired": figures.fired,
+        "failed": figures.failed,
+        "cancelled": figures.cancelled,
+        "moved_later": figures.moved_later,
+        "moved_sooner": figures.moved_sooner,
+        "bypassed": figures.bypassed,
+        "passes": figures.passes,
+        # (One that is running has no calls yet.)
+        "idle_passes": figures.passes - figures.busy_passes - queue.passes,
+        "calls_per_pass": histogram_state(&figures.calls_per_pass, CALLS_LOWEST),
+        "lateness": histogram_state(&figures.lateness, LATENESS_LOWEST),
+        "seconds_in_passes": figures.seconds_in_passes,
+        "longest_pass": figures.longest_pass,
+        "next_deadline": wheel_next(wheel, SEARCH_BUDGET) if wheel.count else None,
+        "memory": memory_of(queue),
+        "elapsed": monotonic_seconds() - figures.since,
+    }
+
+
+cdef tuple histogram_state(const Histogram *histogram, int lowest):
+    """(lowest, total, largest, counts): what `timerwheel.observe.Histogram` is made from."""
+    return (
+        lowest, histogram.total, histogram.largest,
+        (<const char *>histogram.counts)[:sizeof(histogram.counts)])
+
+
+cdef size_t memory_of(CallQueue queue) noexcept:
+    """Bytes of the queue and its handles, without what they refer to."""
+    cdef size_t nodes = queue.wheel.run.capacity + queue.wheel.heap.capacity
+    return (
+        (<PyTypeObject *>CallQueue).tp_basicsize + COLLECTORS + nodes * sizeof(Node)
+        + queue.wheel.count * ((<PyTypeObject *>DelayedCall).tp_basicsize + COLLECTORS))

@@ -1,0 +1,34 @@
+"""Look at a reactor that runs on the wheel: proof, figures, slow calls, what is pending.
+
+`timerwheel.status()`, `stats()`, `watch()`, `pending()`, `dump()` and `dump_on_signal()` are
+these. Nothing here changes what a program does.
+"""
+
+from __future__ import annotations
+
+from timerwheel.observe._dump import dump, dump_on_signal
+from timerwheel.observe._functions import FunctionName
+from timerwheel.observe._histogram import Bucket, Histogram
+from timerwheel.observe._pending import PendingGroup, pending
+from timerwheel.observe._stats import Stats, stats
+from timerwheel.observe._status import MethodStatus, Status, status
+from timerwheel.observe._watch import FunctionTimes, SlowCall, Watch, watch
+
+__all__ = [
+    "Bucket",
+    "FunctionName",
+    "FunctionTimes",
+    "Histogram",
+    "MethodStatus",
+    "PendingGroup",
+    "SlowCall",
+    "Stats",
+    "Status",
+    "Watch",
+    "dump",
+    "dump_on_signal",
+    "pending",
+    "stats",
+    "status",
+    "watch",
+]

@@ -1,0 +1,53 @@
+"""What Twisted's log is told unasked: that the wheel is in, and what of a program bypasses it."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+from twisted.internet.base import ReactorBase
+from twisted.logger import Logger
+
+from timerwheel._core import CallQueue, find_origin
+from timerwheel.observe._status import status
+from timerwheel.observe._wheel import find_queue
+
+_log = Logger(namespace="timerwheel")
+
+
+def announce_when_running(reactor: Any, queue: CallQueue) -> None:
+    """Log the status of a reactor when it starts to run; at once if it runs.
+
+    Each method that is not the wheel's gets a warning of its own.
+    """
+
+    known = ref(queue)
+
+    def announce() -> None:
+        if find_queue(reactor) is known():  # else the wheel was taken out meanwhile
+            _announce(reactor)
+
+    # (By the class: a subclass may have a method of this name that is not ready yet.)
+    ReactorBase.callWhenRunning(reactor, announce)
+
+
+def _announce(reactor: Any) -> None:
+    current = status(reactor)
+    _log.info("{status!r}", status=current)
+    for method in current.overridden:
+        _log.warn(
+            "reactor.{method}() is {function}. A call costs what that costs, and the wheel does "
+            "only what it passes on",
+            method=method.name,
+            function=method.function,
+        )
+
+
+def warn_of_bypass() -> None:
+    """Log who calls Twisted's own callLater(), which calls this in the end."""
+    _log.warn(
+        "{origin} calls Twisted's own callLater(), kept from before the wheel was put in. Such "
+        "calls reach the wheel, but cost 1.1 times what they cost without it. Put the wheel in "
+        "before the hook. timerwheel.stats(reactor).bypassed counts them",
+        origin=find_origin(),
+    )

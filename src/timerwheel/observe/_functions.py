@@ -1,0 +1,57 @@
+"""What a function is called, and where it is defined. None of it runs code of the program's."""
+
+from __future__ import annotations
+
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, NamedTuple
+
+# (A metaclass may put code of its own in the way of these.)
+_namespace_of = type.__dict__["__dict__"].__get__
+_bases_of = type.__dict__["__mro__"].__get__
+_module_of = type.__dict__["__module__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
+
+
+class FunctionName(NamedTuple):
+    """A function and where it is. file and line are None if it was not compiled from Python."""
+
+    name: str
+    file: str | None
+    line: int | None
+
+    def __str__(self) -> str:
+        return self.name if self.file is None else f"{self.name} ({self.file}:{self.line})"
+
+
+def describe(target: Any) -> FunctionName:
+    """The name of what `timerwheel._core.target_of` found.
+
+    An instance that can be called is named by its type. None stands for all functions beyond
+    those that are told apart.
+    """
+    if target is None:
+        return FunctionName("(others)", None, None)
+    kind = type(target)
+    if kind is FunctionType:
+        code = target.__code__
+        name = _joined(target.__module__, target.__qualname__)
+        return FunctionName(name, code.co_filename, code.co_firstlineno)
+    if kind is BuiltinFunctionType:
+        return FunctionName(_joined(target.__module__, target.__qualname__), None, None)
+    if issubclass(kind, type):
+        return FunctionName(_joined(_module_of(target), _qualname_of(target)), None, None)
+    call = _call_of(kind)
+    return describe(call if type(call) is FunctionType else kind)
+
+
+def _call_of(kind: type) -> Any:
+    """The `__call__` of a type, as it stands in its class."""
+    for base in _bases_of(kind):
+        if "__call__" in _namespace_of(base):
+            return _namespace_of(base)["__call__"]
+    return None
+
+
+def _joined(module: Any, name: str) -> str:
+    """`module.name`; what is built in may have no module."""
+    return f"{module}.{name}" if isinstance(module, str) and module != "builtins" else name

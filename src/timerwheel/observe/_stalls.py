@@ -1,0 +1,56 @@
+"""The thread that sees a call that is stuck, while it is stuck."""
+
+from __future__ import annotations
+
+import sys
+from threading import Thread
+from time import sleep
+from traceback import format_stack
+from typing import Protocol
+from weakref import ref
+
+from timerwheel._core import CallWatch
+
+# It looks so many times in the time after which a call is stuck.
+_LOOKS = 4
+
+
+class Owner(Protocol):
+    """Who is told: a Watch."""
+
+    @property
+    def active(self) -> bool:
+        """Whether to go on looking."""
+
+    def call_stuck(self, call: object, seconds: float, stack: str) -> None:
+        """A call is stuck; told once."""
+
+
+class StallThread(Thread):
+    """Looks whether a call is stuck, until its owner is no longer active or is gone.
+
+    It refers weakly to all that belongs to the reactor, which may become garbage.
+    """
+
+    def __init__(self, owner: Owner, calls: CallWatch, stall: float) -> None:
+        super().__init__(name="timerwheel stalls", daemon=True)
+        self._owner = ref(owner)
+        self._calls = ref(calls)
+        self._stall = stall
+
+    def run(self) -> None:
+        while self.look():
+            sleep(self._stall / _LOOKS)
+
+    def look(self) -> bool:
+        """Tell of the call that is being made, if it is stuck. Returns whether to go on looking."""
+        owner, calls = self._owner(), self._calls()
+        if owner is None or calls is None or not owner.active:
+            return False
+        stuck = calls.find_stall(self._stall)
+        if stuck is not None:
+            call, seconds, thread = stuck
+            frame = sys._current_frames().get(thread)
+            stack = "".join(format_stack(frame)) if frame is not None else "(no Python code)\n"
+            owner.call_stuck(call, seconds, stack)
+        return True

@@ -1,0 +1,118 @@
+"""Proof that a reactor's timers are on the wheel: `timerwheel.status()`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from inspect import getattr_static
+from typing import Any
+
+from twisted.python.runtime import seconds as wall_clock
+
+import twisted
+from timerwheel._accelerate import METHODS
+from timerwheel._core import VERSION, Method, SteadyClock, target_of
+from timerwheel._wakers._waker import Waker
+from timerwheel.observe._functions import FunctionName, describe
+from timerwheel.observe._watch import Watch
+from timerwheel.observe._wheel import find_queue
+
+
+@dataclass(frozen=True, slots=True)
+class MethodStatus:
+    """Whose a method of a reactor is."""
+
+    name: str
+    """Of the method."""
+    ours: bool
+    """Whether a call reaches the wheel's at once. False: it reaches function first."""
+    function: FunctionName | None
+    """What Python finds on the reactor or its class, if it is not ours; else None."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Status:
+    """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log."""
+
+    accelerated: bool
+    """Whether the wheel is in."""
+    reactor: str
+    """Module and name of the reactor's class."""
+    methods: tuple[MethodStatus, ...]
+    """Whose each method is that the wheel does; empty if it is not in."""
+    waker: str | None
+    """What wakes the reactor on time, by its class's name; None if the wheel is not in."""
+    precision: str | None
+    """How finely that can set the end of a wait, in words; None as well."""
+    clock: str
+    """"wall", "steady", or what the program has put in their place."""
+    watch: Watch | None
+    """The Watch that is on, or None."""
+    versions: dict[str, str]
+    """Of timerwheel, Twisted and Python."""
+
+    @property
+    def overridden(self) -> tuple[MethodStatus, ...]:
+        """The methods that are not ours."""
+        return tuple(method for method in self.methods if not method.ours)
+
+    def __repr__(self) -> str:
+        return f"<timerwheel {self.versions['timerwheel']} {'; '.join(self._parts())}>"
+
+    def _parts(self) -> Iterator[str]:
+        yield f"{'on' if self.accelerated else 'off'}: {self.reactor}"
+        if self.accelerated:
+            yield f"wakes: {self.precision}"
+        yield f"clock: {self.clock}"
+        for method in self.overridden:
+            yield f"{method.name} is not ours but {method.function}"
+        yield f"Twisted {self.versions['twisted']}, Python {self.versions['python']}"
+
+
+def status(reactor: Any) -> Status:
+    """Whether a reactor's timers are on the wheel, for which methods, and what wakes it.
+
+    Takes any object; one without a wheel is not accelerated. Takes some microseconds.
+    """
+    queue = find_queue(reactor)
+    waker = None if queue is None else queue.waker  # None, too, while it is being put in
+    kind = type(reactor)
+    return Status(
+        accelerated=queue is not None,
+        reactor=f"{kind.__module__}.{kind.__qualname__}",
+        methods=() if waker is None else tuple(_methods(reactor, waker)),
+        waker=None if waker is None else type(waker).__name__,
+        precision=None if waker is None else waker.precision,
+        clock=_clock(reactor),
+        watch=None if queue is None or queue.watch is None else queue.watch.owner,
+        versions={
+            "timerwheel": VERSION,
+            "twisted": twisted.__version__,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
+    for name in (*METHODS, *waker.methods()):
+        found = _found(reactor, name)
+        ours = type(found) is Method
+        yield MethodStatus(name, ours, None if ours else describe(found))
+
+
+def _found(reactor: Any, name: str) -> Any:
+    """What Python finds under a name: a function, or an instance that is called."""
+    found = getattr_static(reactor, name, None)
+    if isinstance(found, (staticmethod, classmethod)):
+        found = found.__func__
+    elif isinstance(found, property):
+        found = found.fget
+    return target_of(found)
+
+
+def _clock(reactor: Any) -> str:
+    found = _found(reactor, "seconds")
+    if found is wall_clock:
+        return "wall"
+    return "steady" if type(found) is SteadyClock else str(describe(found))

@@ -1,0 +1,231 @@
+"""Time each timed call, and tell of slow and stuck ones: `timerwheel.watch()`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, islice
+from operator import index
+from reprlib import Repr
+from types import TracebackType
+from typing import Any
+
+from twisted.logger import Logger
+
+from timerwheel._core import ORIGIN, CallQueue, CallWatch, target_of
+from timerwheel.observe._functions import FunctionName, describe
+from timerwheel.observe._histogram import Histogram
+from timerwheel.observe._stalls import StallThread
+from timerwheel.observe._wheel import require_queue
+
+_log = Logger(namespace="timerwheel")
+
+_short = Repr()
+_short.maxstring = _short.maxother = 60
+_MOST_ARGUMENTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCall:
+    """A timed call that took long."""
+
+    function: FunctionName
+    """What was called."""
+    arguments: str
+    """The repr of its arguments, cut short."""
+    seconds: float
+    """Seconds that it took."""
+    late: float
+    """Seconds from its deadline to the pass that made it, by the reactor's clock."""
+    origin: str | None
+    """Where it was scheduled, if the watch remembers that of this call; else None."""
+
+    def __str__(self) -> str:
+        scheduled = "" if self.origin is None else f"; scheduled at {self.origin}"
+        return (
+            f"{self.function} took {self.seconds:.3f} s, begun {self.late:.3f} s late, "
+            f"with {self.arguments}{scheduled}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTimes:
+    """How long the timed calls of one function took while the watch was on."""
+
+    function: FunctionName
+    """What was called."""
+    count: int
+    """How many calls there were."""
+    total: float
+    """Seconds of all of them."""
+    longest: float
+    """Seconds of the longest."""
+    p99: float
+    """Seconds that 99 % of them did not exceed; at most 1/16 too high."""
+
+
+class Watch:
+    """Times each timed call of a reactor until stop(). `timerwheel.watch()` makes it.
+
+    It is a context manager, too: the end of the block stops it.
+    """
+
+    slow_calls: int
+    """How many calls were slow."""
+    stalls: int
+    """How many calls were told of while they were stuck."""
+
+    def __init__(
+        self,
+        queue: CallQueue,
+        slow: float,
+        on_slow: Callable[[SlowCall], object],
+        origins: int,
+        stall: float | None,
+    ) -> None:
+        self.slow_calls = 0
+        self.stalls = 0
+        self._queue = queue
+        self._on_slow = on_slow
+        self._has_told_of_hook = False
+        self._calls = CallWatch(self, describe, slow, origins)
+        queue.watch = self._calls
+        if stall is not None:
+            StallThread(self, self._calls, stall).start()
+
+    @property
+    def active(self) -> bool:
+        """Whether it is on: stop() and timerwheel.restore() end it."""
+        return self._queue.watch is self._calls
+
+    def stop(self) -> None:
+        """End it. The times stay. Calling it again is harmless."""
+        if self.active:
+            self._queue.watch = None
+
+    def times(self) -> list[FunctionTimes]:
+        """How long the calls of each function took, the largest total first.
+
+        A LoopingCall, a partial and a bound method count as the function that they call. Beyond
+        1,024 functions all others are one.
+        """
+        times = [_times_of(*state) for state in self._calls.all_times()]
+        return sorted(times, key=lambda function: -function.total)
+
+    def slow_call(self, call: Any, seconds: float, late: float) -> None:
+        """A call took longer than is slow. The extension calls this. It raises nothing."""
+        self.slow_calls += 1
+        try:
+            self._on_slow(_slow_call(call, seconds, late))
+        except BaseException:
+            if not self._has_told_of_hook:
+                self._has_told_of_hook = True
+                _log.failure("on_slow of timerwheel.watch() failed; further failures are not told")
+
+    def call_stuck(self, call: Any, seconds: float, stack: str) -> None:
+        """A call is stuck. The stall thread calls this."""
+        self.stalls += 1
+        _log.warn(
+            "{function} has not returned for {seconds:.3f} s. It is at:\n{stack}",
+            function=_function_of(call),
+            seconds=seconds,
+            stack=stack,
+        )
+
+    def stall_ended(self, call: Any, seconds: float) -> None:
+        """A call that was told of as stuck has returned. The extension calls this."""
+        _log.warn(
+            "{function} has returned after {seconds:.3f} s",
+            function=_function_of(call),
+            seconds=seconds,
+        )
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Watch {'on' if self.active else 'off'} slow_calls={self.slow_calls}>"
+
+
+def watch(
+    reactor: Any,
+    *,
+    slow: float = 0.1,
+    on_slow: Callable[[SlowCall], object] | None = None,
+    origins: bool | int = False,
+    stall: float | None = None,
+) -> Watch:
+    """Time each timed call of a reactor, which may be running, until stop() of what this returns.
+
+    on_slow is called in the reactor's thread with a SlowCall, after each timed call that took
+    longer than slow seconds; by default it is logged as a warning. If on_slow fails, the first
+    failure is logged, and the call is unharmed.
+
+    origins=True remembers of each call that is scheduled from now on who scheduled it: the nearest
+    two frames outside Twisted, asyncio and timerwheel. origins=100 does so for one call in a
+    hundred. SlowCall and `pending(reactor, by="origin")` show it.
+
+    stall=0.5 logs the reactor's stack when a call has not returned after half a second, while it is
+    stuck, and how long it took when it returns. A thread does that. Python code and calls that wait
+    do not hold it up; code in C that keeps the GIL does. A child that is forked has no such thread.
+
+    Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
+    on_slow that cannot be called; RuntimeError if a watch is on already.
+    """
+    queue = require_queue(reactor)
+    if on_slow is not None and not callable(on_slow):
+        raise TypeError(f"on_slow must be callable, not {on_slow!r}")
+    if not 0 <= slow < math.inf:
+        raise ValueError(f"slow must be a number of seconds from 0 on, not {slow!r}")
+    if stall is not None and not 0 < stall < math.inf:
+        raise ValueError(f"stall must be a number of seconds above 0, or None, not {stall!r}")
+    if not 0 <= index(origins) < 2**31:
+        raise ValueError(f"origins must be True, False, or one call in how many, not {origins!r}")
+    if queue.watch is not None:
+        raise RuntimeError("a watch is on. End it first: timerwheel.status(reactor).watch.stop()")
+    return Watch(queue, slow, on_slow or _log_slow, index(origins), stall)
+
+
+def _log_slow(slow: SlowCall) -> None:
+    _log.warn("Slow timed call: {slow}", slow=slow)
+
+
+def _function_of(call: Any) -> FunctionName:
+    return describe(target_of(getattr(call, "func", None)))
+
+
+def _slow_call(call: Any, seconds: float, late: float) -> SlowCall:
+    origin = getattr(call, ORIGIN, None)
+    return SlowCall(
+        function=_function_of(call),
+        arguments=_arguments(getattr(call, "args", ()), getattr(call, "kw", {})),
+        seconds=seconds,
+        late=late,
+        origin=None if origin is None else str(origin),
+    )
+
+
+def _arguments(args: Any, kw: Any) -> str:
+    """The arguments of a call as they are written, the first ones of many, each cut short."""
+    texts = chain(
+        (_short.repr(value) for value in args),
+        (f"{name}={_short.repr(kw[name])}" for name in kw),
+    )
+    shown = list(islice(texts, _MOST_ARGUMENTS))
+    return f"({', '.join(shown)}{', ...' if len(args) + len(kw) > _MOST_ARGUMENTS else ''})"
+
+
+def _times_of(function: FunctionName, state: tuple[int, float, float, bytes]) -> FunctionTimes:
+    histogram = Histogram.from_state(state)
+    return FunctionTimes(
+        function, histogram.count, histogram.total, histogram.largest, histogram.percentile(99)
+    )

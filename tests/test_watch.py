@@ -1,0 +1,544 @@
+"""timerwheel.watch(): times of calls, slow calls, who scheduled them, calls that are stuck."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from helpers import FakeClock, StockReactor, make_reactor, queue_of, run_on
+from twisted.internet.base import ReactorBase
+from twisted.internet.task import LoopingCall
+
+import timerwheel
+from timerwheel._reactor_modules import twisteds
+from timerwheel.observe import SlowCall, Watch
+from timerwheel.observe._stalls import StallThread
+
+
+def be_slow(*args: Any, **kw: Any) -> None:
+    """Take longer than zero seconds: with slow=0 that is slow."""
+    time.perf_counter()
+
+
+def other() -> None:
+    """Another function."""
+
+
+@pytest.fixture
+def watch(reactor: Any) -> Iterator[Callable[..., Watch]]:
+    """timerwheel.watch(reactor, ...), which the end of the test stops."""
+    watches: list[Watch] = []
+
+    def start(**options: Any) -> Watch:
+        watches.append(timerwheel.watch(reactor, **options))
+        return watches[-1]
+
+    yield start
+    for one in watches:
+        one.stop()
+
+
+def fire(reactor: Any, *calls: tuple[Any, ...]) -> None:
+    for func, *args in calls:
+        reactor.callLater(0, func, *args)
+    reactor.runUntilCurrent()
+
+
+def formatted(logged: list[Any]) -> list[str]:
+    return [event["log_format"].format(**event) for event in logged if "log_format" in event]
+
+
+# Times
+
+
+def test_the_table_has_each_function_and_its_times(reactor: Any, watch: Any) -> None:
+    watching = watch()
+    fire(reactor, (threading.Event().wait, 0.01), (other,), (other,))
+    fire(reactor, (other,))
+    waited, others = watching.times()
+    assert waited.function.name == "threading.Event.wait"
+    assert (waited.function.file, waited.count) == (threading.__file__, 1)
+    assert 0.01 <= waited.longest == waited.total == waited.p99
+    assert others.function == (f"{__name__}.other", __file__, other.__code__.co_firstlineno)
+    assert others.count == 3
+    assert 0 < others.longest <= others.total
+
+
+class Connection:
+    def timed_out(self) -> None:
+        """A method."""
+
+    def __call__(self) -> None:
+        """An instance that can be called."""
+
+
+def closure() -> Callable[[], None]:
+    def inner() -> None:
+        """Made anew each time."""
+
+    return inner
+
+
+def test_a_function_counts_as_one_however_it_is_made_or_wrapped(reactor: Any, watch: Any) -> None:
+    watching = watch()
+    looping = LoopingCall(other)
+    looping.clock = reactor
+    looping.start(0, now=False)
+    fire(
+        reactor,
+        (Connection().timed_out,),
+        (Connection().timed_out,),
+        (functools.partial(functools.partial(other)),),
+        (closure(),),
+        (closure(),),
+        (Connection(),),
+        (Connection(),),
+        ([].append, 1),
+        ([].append, 1),
+        (Connection,),
+    )
+    looping.stop()
+    counts = {function.function.name: function.count for function in watching.times()}
+    assert counts == {
+        f"{__name__}.Connection.timed_out": 2,
+        f"{__name__}.other": 2,
+        f"{__name__}.closure.<locals>.inner": 2,
+        f"{__name__}.Connection.__call__": 2,
+        "list.append": 2,
+        f"{__name__}.Connection": 1,
+    }
+
+
+def test_a_program_that_makes_functions_without_end_takes_bounded_memory(
+    reactor: Any, watch: Any
+) -> None:
+    watching = watch()
+    for number in range(1100):
+        namespace: dict[str, Any] = {}
+        exec(f"def made_{number}(): pass", namespace)
+        fire(reactor, (namespace[f"made_{number}"],))
+    counts = {function.function.name: function.count for function in watching.times()}
+    assert len(counts) == 1025
+    assert counts.pop("(others)") == 76
+    assert set(counts.values()) == {1}
+
+
+def test_a_stock_call_is_timed(clock: FakeClock) -> None:
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    reactor.callLater(0, other)
+    timerwheel.accelerate(reactor)
+    with timerwheel.watch(reactor, slow=0, on_slow=slow_calls().append) as watching:
+        reactor.runUntilCurrent()
+    assert [function.function.name for function in watching.times()] == [f"{__name__}.other"]
+
+
+def slow_calls() -> list[SlowCall]:
+    return []
+
+
+def test_a_call_that_runs_a_pass_is_timed_and_so_are_those_in_it(reactor: Any, watch: Any) -> None:
+    watching = watch()
+    fire(reactor, (reactor.runUntilCurrent,), (other,))
+    names = [function.function.name for function in watching.times()]
+    assert names[1] == f"{__name__}.other"  # the one around it took longer
+    assert len(names) == 2
+
+
+def test_a_call_that_fails_is_timed_and_reported(
+    reactor: Any, watch: Any, logged: list[Any]
+) -> None:
+    def fail() -> None:
+        raise ValueError("as it should")
+
+    watching = watch(slow=0, on_slow=print)
+    fire(reactor, (fail,), (other,))
+    assert sum(function.count for function in watching.times()) == 2
+    assert [event["log_failure"].type for event in logged] == [ValueError]
+    frames = traceback.extract_tb(logged[0]["log_failure"].getTracebackObject())
+    assert frames[-1].name == "fail"
+    assert timerwheel.stats(reactor).failed == 1
+
+
+# Slow calls
+
+
+def test_a_slow_call_is_told_with_all_that_is_known(
+    reactor: Any, clock: FakeClock, watch: Any
+) -> None:
+    slow: list[SlowCall] = []
+    watching = watch(slow=0, on_slow=slow.append)
+    reactor.callLater(1, be_slow, "x" * 500, [1, 2], key={"a": 1})
+    clock.advance(1.25)
+    reactor.runUntilCurrent()
+    (call,) = slow
+    assert call.function == (f"{__name__}.be_slow", __file__, be_slow.__code__.co_firstlineno)
+    assert call.arguments.startswith("('xxx")
+    assert call.arguments.endswith(", [1, 2], key={'a': 1})")
+    assert len(call.arguments) < 120
+    assert 0 < call.seconds < 60
+    assert call.late == 0.25
+    assert call.origin is None
+    assert watching.slow_calls == 1
+    assert "took" in str(call)
+
+
+def test_a_call_that_is_not_slow_is_not_told(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watching = watch(slow=3600, on_slow=slow.append)
+    fire(reactor, (be_slow,))
+    assert (slow, watching.slow_calls) == ([], 0)
+
+
+def test_without_a_hook_it_is_logged(reactor: Any, watch: Any, logged: list[Any]) -> None:
+    watch(slow=0)
+    fire(reactor, (be_slow, 5))
+    (event,) = logged
+    assert event["log_level"].name == "warn"
+    assert event["slow"].function.name == f"{__name__}.be_slow"
+    (text,) = formatted(logged)
+    assert text.startswith(f"Slow timed call: {__name__}.be_slow (")
+
+
+class HostileError(BaseException):
+    """Not even an Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError, HostileError])
+def test_a_hook_that_fails_is_told_once_and_the_calls_are_unharmed(
+    reactor: Any, watch: Any, logged: list[Any], error: type[BaseException]
+) -> None:
+    def hook(slow: SlowCall) -> None:
+        raise error("the hook")
+
+    made: list[int] = []
+    watching = watch(slow=0, on_slow=hook)
+    fire(reactor, (made.append, 1), (made.append, 2))
+    assert made == [1, 2]
+    assert [event["log_failure"].type for event in logged] == [error]
+    assert (watching.slow_calls, timerwheel.stats(reactor).failed) == (2, 0)
+
+
+def test_arguments_whose_repr_fails_do_no_harm(reactor: Any, watch: Any) -> None:
+    class Hostile:
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    fire(reactor, (be_slow, Hostile()))
+    assert "Hostile" in slow[0].arguments
+
+
+def test_of_many_arguments_the_first_are_told(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    fire(reactor, (be_slow, *range(100)), (be_slow, *range(8)))
+    assert [call.arguments for call in slow] == [
+        "(0, 1, 2, 3, 4, 5, 6, 7, ...)",
+        "(0, 1, 2, 3, 4, 5, 6, 7)",
+    ]
+
+
+class HostileMeta(type):
+    """Even the name of the class is the program's code."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        raise RuntimeError("it was asked")
+
+
+class Hostile(metaclass=HostileMeta):
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("it was asked")
+
+    def __call__(self) -> None:
+        """Does nothing."""
+
+
+def test_what_is_called_is_named_without_asking_it(reactor: Any, watch: Any) -> None:
+    watching = watch(slow=0, on_slow=print)
+    fire(reactor, (Hostile(),), (functools.partial(Hostile()),))
+    (times,) = watching.times()
+    assert times.function.name == f"{__name__}.Hostile.__call__"
+    assert times.count == 2
+    reactor.callLater(1, Hostile)
+    assert [group.name for group in timerwheel.pending(reactor)] == [f"{__name__}.Hostile"]
+
+
+def test_a_hook_may_stop_the_watch_and_use_the_reactor(reactor: Any, watch: Any) -> None:
+    def hook(slow: SlowCall) -> None:
+        watching.stop()
+        reactor.callLater(5, other)
+
+    watching = watch(slow=0, on_slow=hook)
+    fire(reactor, (be_slow,), (be_slow,))
+    assert watching.slow_calls == 1
+    assert timerwheel.stats(reactor).fired == 2
+    assert len(reactor.getDelayedCalls()) == 1
+
+
+# On and off
+
+
+def test_it_is_on_until_it_is_stopped(reactor: Any, watch: Any) -> None:
+    watching = watch()
+    assert watching.active
+    assert timerwheel.status(reactor).watch is watching
+    watching.stop()
+    watching.stop()
+    assert not watching.active
+    assert timerwheel.status(reactor).watch is None
+    fire(reactor, (other,))
+    assert watching.times() == []
+    assert repr(watching) == "<Watch off slow_calls=0>"
+
+
+def test_there_is_one_at_a_time(reactor: Any, watch: Any) -> None:
+    first = watch()
+    with pytest.raises(RuntimeError, match=r"status\(reactor\)\.watch\.stop\(\)"):
+        watch()
+    first.stop()
+    second = watch()
+    first.stop()
+    assert second.active
+
+
+def test_taking_the_wheel_out_ends_it(reactor: Any, watch: Any) -> None:
+    watching = watch()
+    timerwheel.restore(reactor)
+    assert not watching.active
+    timerwheel.accelerate(reactor)
+    assert timerwheel.status(reactor).watch is None
+
+
+def test_a_call_may_start_it_and_stop_it(reactor: Any, watch: Any) -> None:
+    watches: list[Watch] = []
+    fire(
+        reactor,
+        (lambda: watches.append(watch()),),
+        (other,),
+        (lambda: watches[0].stop(),),
+        (other,),
+    )
+    assert sorted(function.count for function in watches[0].times()) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"slow": -1}, ValueError),
+        ({"slow": float("nan")}, ValueError),
+        ({"slow": float("inf")}, ValueError),
+        ({"slow": "1"}, TypeError),
+        ({"on_slow": 5}, TypeError),
+        ({"stall": 0}, ValueError),
+        ({"stall": float("nan")}, ValueError),
+        ({"origins": -1}, ValueError),
+        ({"origins": 2**40}, ValueError),
+        ({"origins": 0.5}, TypeError),
+        ({"origins": "all"}, TypeError),
+    ],
+)
+def test_bad_options_are_refused_and_nothing_is_on(
+    reactor: Any, watch: Any, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        watch(**options)
+    assert timerwheel.status(reactor).watch is None
+
+
+def test_a_watched_reactor_is_garbage_with_its_watch(clock: FakeClock) -> None:
+    reactor = make_reactor(clock)
+    watching = timerwheel.watch(reactor, stall=0.01, origins=True)
+    fire(reactor, (other,))
+    reactor.callLater(5, other)
+    gone = weakref.ref(reactor), weakref.ref(watching)
+    del reactor, watching
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+
+
+# Origins
+
+
+def this_line() -> int:
+    return sys._getframe(1).f_lineno
+
+
+def origins_of(reactor: Any) -> set[str]:
+    return {group.name for group in timerwheel.pending(reactor, by="origin")}
+
+
+def schedule(reactor: Any) -> int:
+    reactor.callLater(5, other)
+    return this_line() - 1
+
+
+def test_the_nearest_two_frames_are_remembered(reactor: Any, watch: Any) -> None:
+    watch(origins=True)
+    inner = schedule(reactor)
+    outer = this_line() - 1
+    (origin,) = origins_of(reactor)
+    name = "test_the_nearest_two_frames_are_remembered"
+    assert origin == f"{__file__}:{inner} in schedule, called by {__file__}:{outer} in {name}"
+
+
+def test_frames_of_twisted_are_passed_over(reactor: Any, watch: Any) -> None:
+    watch(origins=True)
+    looping = LoopingCall(other)
+    looping.clock = reactor
+    looping.start(5, now=False)
+    line = this_line() - 1
+    (origin,) = origins_of(reactor)
+    assert origin.startswith(f"{__file__}:{line} in test_frames_of_twisted_are_passed_over")
+
+
+def test_what_runs_the_reactor_did_not_schedule_what_twisted_schedules() -> None:
+    found = run_on(
+        "epoll",
+        """
+    from twisted.internet.task import LoopingCall
+    def look():
+        print(json.dumps([group.name for group in timerwheel.pending(reactor, by="origin")]))
+        reactor.stop()
+    timerwheel.watch(reactor, origins=True)
+    looping = LoopingCall(reactor.callWhenRunning, int)
+    reactor.callWhenRunning(reactor.callLater, 0, looping.start, 60)
+    reactor.callWhenRunning(reactor.callLater, 0, reactor.callLater, 0, look)
+    reactor.run()
+""",
+    )
+    assert len(found) == 1
+    assert "task.py:" in found[0]
+    assert "called by" not in found[0]
+
+
+def test_a_call_that_was_made_by_a_stuck_twisted_function_has_its_origin(
+    reactor: Any, watch: Any
+) -> None:
+    watch(origins=True)
+    original = twisteds(ReactorBase, "callLater")
+    original(reactor, 5, other)
+    line = this_line() - 1
+    (origin,) = origins_of(reactor)
+    assert origin.startswith(f"{__file__}:{line} in ")
+
+
+def test_one_in_so_many(reactor: Any, watch: Any) -> None:
+    watch(origins=10)
+    for _ in range(100):
+        schedule(reactor)
+    groups = timerwheel.pending(reactor, by="origin")
+    assert [group.count for group in groups] == [90, 10]
+    assert groups[0].name == "not known"
+
+
+def test_without_origins_a_call_gets_no_dict(reactor: Any, watch: Any) -> None:
+    watch()
+    schedule(reactor)
+    (call,) = reactor.getDelayedCalls()
+    assert vars(call) == {}
+    assert origins_of(reactor) == {"not known"}
+
+
+def test_a_slow_call_is_told_with_its_origin(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append, origins=True)
+    reactor.callLater(0, be_slow)
+    line = this_line() - 1
+    reactor.runUntilCurrent()
+    assert slow[0].origin is not None
+    assert slow[0].origin.startswith(f"{__file__}:{line} in ")
+    assert f"; scheduled at {__file__}:{line}" in str(slow[0])
+
+
+def test_a_call_without_python_code_around_it_has_an_origin_or_none(
+    reactor: Any, watch: Any
+) -> None:
+    watch(origins=True)
+    made: list[Any] = []
+    thread = threading.Thread(target=reactor.callLater, args=(5, other))
+    thread.start()
+    thread.join()
+    made += reactor.getDelayedCalls()
+    (origin,) = origins_of(reactor)
+    assert "threading.py:" in origin
+    made[0].cancel()
+
+
+# Calls that are stuck
+
+
+def test_a_stuck_call_is_told_once_with_its_stack_and_then_its_end(
+    reactor: Any, watch: Any, logged: list[Any]
+) -> None:
+    watching = watch()
+    (calls,) = (queue_of(reactor).watch,)
+    assert calls is not None
+    thread = StallThread(watching, calls, 1e-9)
+
+    def be_stuck() -> None:
+        time.sleep(0.001)
+        assert thread.look()
+        assert thread.look()
+
+    fire(reactor, (be_stuck,), (other,))
+    stuck, ended = formatted(logged)
+    assert "be_stuck" in stuck.partition(" has not returned for ")[0]
+    assert f'File "{__file__}", line {be_stuck.__code__.co_firstlineno + 2}, in be_stuck' in stuck
+    assert " has returned after " in ended
+    assert watching.stalls == 1
+    logged.clear()
+    fire(reactor, (be_stuck,))
+    assert len(logged) == 2
+    watching.stop()
+    assert not thread.look()
+
+
+def test_a_call_that_is_not_stuck_is_not_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
+    watching = watch()
+    assert queue_of(reactor).watch is not None
+    thread = StallThread(watching, queue_of(reactor).watch, 3600.0)  # type: ignore[arg-type]
+    fire(reactor, (thread.look,))
+    assert thread.look()
+    assert (logged, watching.stalls) == ([], 0)
+
+
+def test_a_thread_tells_of_it_while_it_is_stuck(
+    reactor: Any, watch: Any, logged: list[Any]
+) -> None:
+    from twisted.logger import globalLogPublisher
+
+    told = threading.Event()
+
+    def observe(event: Any) -> None:
+        if "has not returned" in event.get("log_format", ""):
+            told.set()
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        watching = watch(stall=0.02, slow=3600)
+        fire(reactor, (told.wait, 60))
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert told.is_set()
+    assert "threading.Event.wait" in formatted(logged)[0]
+    assert "waiter.acquire" in formatted(logged)[0]
+    assert watching.stalls == 1
+
+
+def test_the_thread_ends_with_the_watch(reactor: Any, watch: Any) -> None:
+    before = set(threading.enumerate())
+    watching = watch(stall=0.02)
+    (thread,) = set(threading.enumerate()) - before
+    watching.stop()
+    thread.join(60)
+    assert not thread.is_alive()
