@@ -26,15 +26,21 @@ from timerwheel._install import install
 
 if TYPE_CHECKING:
     from timerwheel._clock import Clock
+    from timerwheel.recording import record
 else:
 
     def __getattr__(name):
-        # Clock is a subclass of Twisted's: only who asks for it imports that.
-        if name != "Clock":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-        from timerwheel._clock import Clock
+        # Clock is a subclass of Twisted's, record() needs what most programs do not: only who
+        # asks for them imports that.
+        if name == "Clock":
+            from timerwheel._clock import Clock
 
-        return Clock
+            return Clock
+        if name == "record":
+            from timerwheel.recording import record
+
+            return record
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
 
 __all__ = [
@@ -46,5 +52,6 @@ __all__ = [
     "TimerWheel",
     "accelerate",
     "install",
+    "record",
     "restore",
 ]
