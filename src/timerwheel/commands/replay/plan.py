@@ -1,10 +1,10 @@
 """What is played: the work of a recording, fixed before it begins.
 
-A recording says when each timer expired by the clock of one machine. Played on a clock that is moved
-by hand, a timer could expire a pass sooner or later than it did, for a microsecond's sake, and
-it would not be the same work any more. So the plan moves each deadline as little as is
-needed for the timer to expire in the pass in which it did, and to survive each pass in which it
-did not. Both sides get the same deadlines.
+A recording says when each timer expired by the clock of one machine. On a clock that is moved by
+hand, a microsecond would decide whether it expires a pass sooner or later, and the work would not
+be the same any more. So the plan moves each deadline as little as is needed for the timer to
+expire in the pass in which it did, and to survive each pass in which it did not. Both sides get
+the same deadlines.
 
 Deadlines are whole microseconds from the start. The clock stands half of one after, so that no
 rounding decides.
@@ -85,6 +85,31 @@ class Plan:
     def operations(self) -> int:
         """How often a timer was scheduled, cancelled, moved or expired."""
         return self.counts.total()
+
+    def fingerprint(self) -> list[int]:
+        """What is the same for two plans of the same work, of which JSON takes all."""
+        return [self.recording.crc, self.timers, self.passes, *sorted(self.counts.values())]
+
+    def sliced(self, count: int) -> list[list[Step]]:
+        """The steps of each of so many equal parts of the recording's time."""
+        length = self.seconds / count or 1.0
+        slices: list[list[Step]] = [[] for _ in range(count)]
+        for step in self.steps:
+            slices[min(int(step.now / length), count - 1)].append(step)
+        return slices
+
+    def pending_in(self, count: int) -> list[int]:
+        """The most timers that were pending in each of so many equal parts of the time."""
+        pending, peaks = len(self.before), []
+        for steps in self.sliced(count):
+            peak = pending
+            for step in steps:
+                actions = [step.actions, *step.replies]
+                kinds = Counter(kind for some in actions for kind, _, _ in some)
+                peak = max(peak, pending + kinds[SCHEDULE])
+                pending += kinds[SCHEDULE] - kinds[CANCEL] - len(step.expire)
+            peaks.append(max(peak, pending))
+        return peaks
 
 
 def make_plan(path: str | Path) -> Plan:
@@ -182,7 +207,7 @@ class _Planner:
         self._lives[event.timer] = _Life(self._before[-1], 0)
 
     def _schedule(self, event: Event) -> None:
-        # (Not at the clock's own time: it stands half a microsecond later, and no delay is negative.)
+        # (Not the clock's own time: it stands half a microsecond later, and no delay is negative.)
         deadline = max(event.time + event.amount, self._clock + 1)
         action = self._do(SCHEDULE, event, deadline)
         self._lives[event.timer] = _Life(action, self._passes)

@@ -18,7 +18,7 @@ from typing import Any
 
 from timerwheel.commands.replay.plan import CANCEL, HALF, RESET, SCHEDULE, Action, Plan, Step
 
-SLICES = 60
+SLICES = 44
 """Into so many parts the recording's time is divided for the chart."""
 
 
@@ -62,7 +62,7 @@ class Player:
     def __init__(self, reactor: Any, plan: Plan) -> None:
         self._reactor = reactor
         self._plan = plan
-        self._slices = list(_sliced(plan))
+        self._slices = plan.sliced(SLICES)
         self._calls: list[Any] = [None] * plan.timers
         self._replies: Iterator[list[Action]] = iter(())
         self._lacking = 0
@@ -223,7 +223,8 @@ class Player:
             end = start + len(step.expire)
             if sorted(numbers[start:end]) != sorted(step.expire):
                 raise ReplayError(
-                    f"in the pass at {step.pass_at:.6f} s other timers expired than in the recording"
+                    f"in the pass at {step.pass_at:.6f} s other timers expired than in the "
+                    "recording"
                 )
             start = end
 
@@ -252,15 +253,6 @@ class _CollectorWatch:
             pause = perf_counter_ns() - self._began
             self.total += pause
             self.longest = max(self.longest, pause)
-
-
-def _sliced(plan: Plan) -> Iterator[list[Step]]:
-    """The steps of each of SLICES equal parts of the recording's time."""
-    length = plan.seconds / SLICES or 1.0
-    slices: list[list[Step]] = [[] for _ in range(SLICES)]
-    for step in plan.steps:
-        slices[min(int(step.now / length), SLICES - 1)].append(step)
-    yield from slices
 
 
 def _quantile(ordered: list[int], share: float) -> int:
