@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import IO, TYPE_CHECKING, Any
 
@@ -311,7 +311,14 @@ def _header(reactor: Any) -> Header:
         wheel=KEY in reactor.__dict__,
         versions={
             "python": python_version(),
-            "twisted": version("twisted"),
-            "timerwheel": version("timerwheel"),
+            "twisted": _version("twisted"),
+            "timerwheel": _version("timerwheel"),
         },
     )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed without metadata, as frozen programs are
+        return "unknown"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
 from timerwheel.commands.replay.plan import CANCEL, HALF, RESET, SCHEDULE, Action, Plan, Step
@@ -46,7 +46,7 @@ class Probe:
 
     @ivar late_p50: half of all calls began so soon after the start of their pass.
     @ivar late_p99: and 99 of 100 so soon.
-    @ivar stall: the longest time that one step took.
+    @ivar stall: the most CPU time that one pass took, or the actions between two.
     @ivar collection: a full garbage collection with the most timers pending.
     """
 
@@ -74,15 +74,14 @@ class Player:
 
     def time(self) -> Timing:
         """Measure the time in timers and in the collector."""
-        self._start()
+        self.start()
         slices: list[int] = []
         with _CollectorWatch() as watch:
             for steps in self._slices:
                 collecting, began = watch.total, perf_counter_ns()
                 self._play(steps)
                 slices.append(perf_counter_ns() - began - (watch.total - collecting))
-        self._check()
-        self._stop()
+        self.finish()
         return Timing(slices, watch.total, watch.longest)
 
     def probe(self) -> Probe:
@@ -98,41 +97,44 @@ class Player:
             place += 1
             self._expired(number)
 
-        self._start(expired)
+        self.start(expired)
         began: list[int] = []
         stall = collection = 0
         for number, step in enumerate(self._plan.steps):
-            start = perf_counter_ns()
-            began.extend([self._play([step])] * len(step.expire))
-            stall = max(stall, perf_counter_ns() - start)
+            for part in _parts(step):
+                start = thread_time_ns()
+                began.extend([self._play([part])] * len(part.expire))
+                if not part.idle:
+                    stall = max(stall, thread_time_ns() - start)
             if number == self._plan.peak_step:
                 start = perf_counter_ns()
                 gc.collect()
                 collection = perf_counter_ns() - start
-        self._check()
         self._check_passes(numbers)
-        self._stop()
+        self.finish()
         late = sorted(time - start for time, start in zip(times, began, strict=True))
         return Probe(_quantile(late, 0.5), _quantile(late, 0.99), stall, collection)
 
     def memory(self) -> int:
         """The most bytes that Python and the extension held for timers at a time."""
-        self._start(arm=False)
+        self.start(schedule=False)
         tracemalloc.start()
         try:
             before = tracemalloc.get_traced_memory()[0]
-            self._arm()
-            self._play(self._plan.steps)
+            self._schedule()
+            self.play()
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        self._check()
-        self._stop()
+        self.finish()
         return peak - before
 
     # What they share
 
-    def _start(self, on_expiry: Callable[[int], None] | None = None, *, arm: bool = True) -> None:
+    def start(
+        self, on_expiry: Callable[[int], None] | None = None, *, schedule: bool = True
+    ) -> None:
+        """Have the reactor, which must have no timers, stand where the recording begins."""
         reactor = self._reactor
         self._on_expiry = on_expiry or self._expired
         self._now[0] = HALF / 1e6
@@ -141,20 +143,35 @@ class Player:
         reactor.runUntilCurrent()  # a wheel without timers follows the clock back
         gc.collect()
         gc.freeze()  # so that the plan costs no collection anything
-        if arm:
-            self._arm()
+        if schedule:
+            self._schedule()
 
-    def _arm(self) -> None:
-        self._do(self._plan.before)
-        self._reactor.timeout()
+    def play(self) -> None:
+        """Play the recording. Raises ReplayError if in a pass not as many timers expire."""
+        self._play(self._plan.steps)
 
-    def _stop(self) -> None:
-        for call in self._reactor.getDelayedCalls():
+    def finish(self) -> None:
+        """Leave the reactor without timers and with its own clock.
+
+        Raises ReplayError if other timers were pending than at the end of the recording.
+        """
+        calls = self._reactor.getDelayedCalls()
+        pending = frozenset(call.args[0] for call in calls)
+        for call in calls:
             call.cancel()
         self._reactor.runUntilCurrent()
         self._calls[:] = [None] * len(self._calls)
         gc.unfreeze()
         del self._reactor.seconds
+        if pending != self._plan.pending or len(calls) != len(pending):
+            raise ReplayError(
+                f"at the end {len(calls):,} timers were pending; in the recording it is "
+                f"{len(self._plan.pending):,}"
+            )
+
+    def _schedule(self) -> None:
+        self._do(self._plan.before)
+        self._reactor.timeout()
 
     def _play(self, steps: list[Step]) -> int:
         """Play steps. Returns when the last pass began, by perf_counter_ns()."""
@@ -208,15 +225,6 @@ class Player:
             f"{expected:,}"
         )
 
-    def _check(self) -> None:
-        calls = self._reactor.getDelayedCalls()
-        pending = frozenset(call.args[0] for call in calls)
-        if pending != self._plan.pending or len(calls) != len(pending) or self._lacking:
-            raise ReplayError(
-                f"at the end {len(calls):,} timers were pending; in the recording it is "
-                f"{len(self._plan.pending):,}"
-            )
-
     def _check_passes(self, numbers: array[int]) -> None:
         start = 0
         for step in self._plan.steps:
@@ -253,6 +261,16 @@ class _CollectorWatch:
             pause = perf_counter_ns() - self._began
             self.total += pause
             self.longest = max(self.longest, pause)
+
+
+def _parts(step: Step) -> Iterator[Step]:
+    """A step's actions, its idle passes and the pass in which timers expire, each by itself."""
+    if step.actions:
+        yield Step(step.now, step.actions, 0, None, [], [])
+    if step.idle:
+        yield Step(step.now, [], step.idle, None, [], [])
+    if step.pass_at is not None:
+        yield step._replace(actions=[], idle=0)
 
 
 def _quantile(ordered: list[int], share: float) -> int:

@@ -82,7 +82,9 @@ def _range(values: list[float]) -> str:
 
 
 def _cell(values: list[float]) -> str:
-    """The median, with the range behind it."""
+    """The median, with the range behind it if there is one."""
+    if min(values) == max(values):
+        return _figure(values[0])
     return f"{_figure(median(values))} {_range(values)}"
 
 
@@ -151,8 +153,8 @@ def _how(plan: Plan, comparison: Comparison) -> list[str]:
         "Lateness: the clock is moved by hand, so a timer is as late as its pass was in the"
         " program; what a side adds, and what is shown, is the time from the start of the pass to"
         " the call.",
-        "Longest stall: what one pass, or the operations between two, took. Memory: what Python's"
-        " allocators gave for timers at the peak.",
+        "Longest stall: the most CPU time of one pass, or of the operations between two. Memory:"
+        " what Python's allocators gave for timers at the peak.",
         f"Reactors: {stock.reactor} and {ours.reactor}.",
         versions_in_a_line() + ".",
     ]
