@@ -50,7 +50,14 @@ class Recording:
 
     def events(self) -> Iterator[Event]:
         """Decode the events, in order. Raises RecordingError where they make no sense."""
-        return _decode(self._blocks)
+        count = 0
+        for event in _decode(self._blocks):
+            count += 1
+            yield event
+        if count != self.count:
+            raise RecordingError(
+                f"damaged: the file says it has {self.count:,} events, and it has {count:,}"
+            )
 
 
 @dataclass(frozen=True)
@@ -151,17 +158,16 @@ def _decode(blocks: list[_Block]) -> Iterator[Event]:
         for first in numbers:
             operation = OPERATIONS.get(first & ((1 << OPERATION_BITS) - 1))
             time += unzigzag(first >> OPERATION_BITS)
-            timer, amount = -1, 0
-            timers += operation in MADE
+            timer = -1
             if operation in MADE:
-                timer = timers - 1
+                timer = timers
+                timers += 1
             if operation in WITH_TIMER:
                 timer = timers - 1 - next(numbers, timers)
-            if operation in WITH_AMOUNT:
-                amount = unzigzag(next(numbers, 0))
-            if operation is None or (operation in WITH_TIMER and timer < 0):
+            amount = next(numbers, -1) if operation in WITH_AMOUNT else 0
+            if operation is None or amount < 0 or (operation in WITH_TIMER and timer < 0):
                 raise RecordingError(f"damaged in {block}: event {count:,} makes no sense")
-            yield Event(operation, time, timer, amount)
+            yield Event(operation, time, timer, unzigzag(amount))
             count += 1
 
 

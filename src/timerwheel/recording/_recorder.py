@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 LIMIT = 4 * 1024 * 1024
 """The default limit, in bytes: about two million operations."""
 
-LEAST_LIMIT = 4096
-"""In bytes: header, end and one small block have room."""
+LEAST_LIMIT = 128 * 1024
+"""In bytes: at least one block of events has room."""
 
 _ON_CALL = ("cancel", "reset", "delay")
 
@@ -51,7 +51,7 @@ def record(
     file cannot be written, recording stops, the error is logged and the program goes on.
 
     Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
-    4096, RuntimeError if the reactor is being recorded already, OSError if the file cannot
+    131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot
     be opened.
     """
     from twisted.internet.base import ReactorBase
@@ -59,7 +59,7 @@ def record(
     if not isinstance(reactor, ReactorBase):
         raise TypeError(f"record() needs a reactor built on Twisted's ReactorBase, not {reactor!r}")
     if limit < LEAST_LIMIT:
-        raise ValueError(f"limit must be at least {LEAST_LIMIT} bytes, not {limit!r}")
+        raise ValueError(f"limit must be at least {LEAST_LIMIT:,} bytes, not {limit!r}")
     if isinstance(getattr(getattr(reactor, "callLater", None), "__self__", None), Recorder):
         raise RuntimeError("this reactor is being recorded already: stop() that recording first")
     return Recorder(reactor, file, limit)
