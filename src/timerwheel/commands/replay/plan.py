@@ -99,16 +99,15 @@ class Plan:
         return slices
 
     def pending_in(self, count: int) -> list[int]:
-        """The most timers that were pending in each of so many equal parts of the time."""
+        """The most timers that were pending after a step, in each of so many parts of the time."""
         pending, peaks = len(self.before), []
         for steps in self.sliced(count):
             peak = pending
             for step in steps:
-                actions = [step.actions, *step.replies]
-                kinds = Counter(kind for some in actions for kind, _, _ in some)
-                peak = max(peak, pending + kinds[SCHEDULE])
-                pending += kinds[SCHEDULE] - kinds[CANCEL] - len(step.expire)
-            peaks.append(max(peak, pending))
+                kinds = [kind for some in (step.actions, *step.replies) for kind, _, _ in some]
+                pending += kinds.count(SCHEDULE) - kinds.count(CANCEL) - len(step.expire)
+                peak = max(peak, pending)
+            peaks.append(peak)
         return peaks
 
 

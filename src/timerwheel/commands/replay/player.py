@@ -184,6 +184,8 @@ class Player:
             for _ in range(idle):
                 reactor.runUntilCurrent()
                 reactor.timeout()
+            if self._lacking:
+                raise self._wrong_pass(now, 0)
             if pass_at is not None:
                 clock[0] = pass_at
                 self._replies = iter(replies)
@@ -219,9 +221,11 @@ class Player:
     # That the work was that of the plan
 
     def _wrong_pass(self, pass_at: float, expected: int) -> ReplayError:
-        found = expected + self._lacking - sum(1 for _ in self._replies) - (not self._lacking)
+        # Where replies are left, the caller has taken one of them.
+        left = 0 if self._lacking else 1 + sum(1 for _ in self._replies)
+        found = expected + self._lacking - left
         return ReplayError(
-            f"in the pass at {pass_at:.6f} s {found:,} timers expired; in the recording it is "
+            f"in the pass at {pass_at:.4f} s {found:,} timers expired; in the recording it is "
             f"{expected:,}"
         )
 
@@ -231,7 +235,7 @@ class Player:
             end = start + len(step.expire)
             if sorted(numbers[start:end]) != sorted(step.expire):
                 raise ReplayError(
-                    f"in the pass at {step.pass_at:.6f} s other timers expired than in the "
+                    f"in the pass at {step.pass_at:.4f} s other timers expired than in the "
                     "recording"
                 )
             start = end
