@@ -1,23 +1,21 @@
 """Listens to what a program does with its timers.
 
-A `Recorder` puts methods of its own on the reactor instance (`callLater`, `runUntilCurrent`) and on
-each pending call (`cancel`, `reset`, `delay`), which call on to what was there. The function of
-a pending call is an `Expiry` for as long: it compares, prints and behaves as the function
-does. All that is taken away from a call when it is cancelled or expires, and from what is left
-when the recording stops.
+A `Recorder` puts methods of its own on the reactor instance (`callLater`, `runUntilCurrent`), and a
+`Listener` on each pending call. Both call on to what was there, and go when the call has
+been made or cancelled, or the recording stops.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import IO, TYPE_CHECKING, Any
 
 from timerwheel._accelerate import KEY
 from timerwheel.recording._format import Header, Operation, microseconds
+from timerwheel.recording._listener import Listener
 from timerwheel.recording._writer import Writer
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ LIMIT = 4 * 1024 * 1024
 
 LEAST_LIMIT = 128 * 1024
 """In bytes: at least one block of events has room."""
-
-_ON_CALL = ("cancel", "reset", "delay")
 
 
 def record(
@@ -46,9 +42,9 @@ def record(
     when it has them, recording stops, and the file says so.
 
     The result has `stop()` and is a context manager. Each operation takes about 5 us more
-    meanwhile, and each pending call about 1 kB.
-    What calls a `callLater` that it kept from before is not heard. If the
-    file cannot be written, recording stops, the error is logged and the program goes on.
+    meanwhile, and each pending call about 1 kB. What calls a `callLater` that it kept from before is
+    not heard. If the file cannot be written, recording stops, the error is logged and the
+    program goes on.
 
     Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
     131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot
@@ -70,9 +66,9 @@ class Recorder:
 
     def __init__(self, reactor: Any, file: str | os.PathLike[str] | IO[bytes], limit: int) -> None:
         self._reactor = reactor
-        self._file, self._owns_file = _opened(file)
-        self._calls: dict[int, Any] = {}
         self._start = reactor.seconds()
+        self._file, self._owns_file = _opened(file)
+        self._listeners: dict[int, Listener] = {}
         self._idle_passes = 0
         self._fires = 0
         self._pass_begins = False
@@ -97,9 +93,9 @@ class Recorder:
     def stop(self) -> None:
         """End the recording and close its file. Does nothing if it has ended."""
         if self._recording:
-            for number, call in list(self._calls.items()):
-                if not call.active():  # cancelled by what does not look `cancel` up on the call
-                    self._write(Operation.CANCEL, number)
+            for number, listener in list(self._listeners.items()):
+                if not listener.call.active():  # cancelled by what does not ask the call for it
+                    self.write(Operation.CANCEL, number)
         if self._recording:  # else the file was full, or refused that
             self._end("stopped")
 
@@ -151,9 +147,9 @@ class Recorder:
                     delattr(reactor, name)
         if self._trigger is not None:
             reactor.removeSystemEventTrigger(self._trigger)
-        for call in self._calls.values():
-            self._release(call)
-        self._calls.clear()
+        for listener in self._listeners.values():
+            listener.detach()
+        self._listeners.clear()
 
     def _at_shutdown(self) -> None:
         self._trigger = None
@@ -188,58 +184,31 @@ class Recorder:
             self._pass_begins = True
             self._idle_passes += self._fires == fires
 
-    # What stands on a call. (Each is given the call: a program may keep `call.cancel` for later.)
+    # What the listeners on the calls use
 
     def _adopt(self, call: Any, operation: Operation, seconds: float) -> None:
-        number = self._writer.new_timer()
-        self._calls[number] = call
-        call.func = Expiry(partial(self._expire, number), call.func)
-        for name, method in (
-            ("cancel", partial(self._cancel, number, call)),
-            ("reset", partial(self._move, Operation.RESET, "reset", number, call)),
-            ("delay", partial(self._move, Operation.DELAY, "delay", number, call)),
-        ):
-            if name not in call.__dict__:  # else the program has put its own there
-                setattr(call, name, method)
-        self._write(operation, number, microseconds(seconds))
+        listener = Listener(self, self._writer.new_timer(), call)
+        self._listeners[listener.number] = listener
+        listener.attach()
+        self.write(operation, listener.number, microseconds(seconds))
 
-    def _release(self, call: Any) -> None:
-        for name in _ON_CALL:
-            if _is_ours(call.__dict__.get(name), self):
-                delattr(call, name)
-        if type(getattr(call, "func", None)) is Expiry:
-            call.func = object.__getattribute__(call.func, "_function")
+    def ended(self, listener: Listener) -> bool:
+        """Leave a call alone that is pending no more. Returns False if that was done before."""
+        if self._listeners.pop(listener.number, None) is None:
+            return False
+        listener.detach()
+        return True
 
-    def _cancel(self, number: int, call: Any) -> None:
-        type(call).cancel(call)
-        if self._calls.pop(number, None) is not None:
-            self._release(call)
-            self._write(Operation.CANCEL, number)
-
-    def _move(
-        self, operation: Operation, name: str, number: int, call: Any, *args: Any, **kw: Any
-    ) -> None:
-        getattr(type(call), name)(call, *args, **kw)
-        if number in self._calls:
-            seconds = args[0] if args else next(iter(kw.values()))
-            self._write(operation, number, microseconds(seconds))
-
-    def _expire(self, number: int, function: Callable[..., Any], args: Any, kw: Any) -> Any:
-        call = self._calls.get(number)
-        if call is None or not call.called:  # the program itself calls what it found as call.func
-            return function(*args, **kw)
-        self._release(self._calls.pop(number))
+    def began(self, timer: int) -> None:
+        """A timer has expired, and its call begins."""
         self._fires += 1
         if self._pass_begins:
             self._pass_begins = False
-            self._write(Operation.PASS)
-        self._write(Operation.FIRE, number)
-        try:
-            return function(*args, **kw)
-        finally:
-            self._write(Operation.DONE)
+            self.write(Operation.PASS)
+        self.write(Operation.FIRE, timer)
 
-    def _write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
+    def write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
+        """Write an event; nothing if the recording has ended."""
         if not self._recording:
             return
         time = microseconds(self._reactor.seconds() - self._start)
@@ -256,49 +225,11 @@ class Recorder:
                 self._end("limit")
 
 
-class Expiry:
-    """Stands for the function of a pending call, and tells when it is called.
-
-    All else is the function's: attributes, class, comparison, hash, repr.
-    """
-
-    __slots__ = ("_expire", "_function")
-
-    def __init__(
-        self, expire: Callable[[Callable[..., Any], Any, Any], Any], function: Callable[..., Any]
-    ) -> None:
-        self._expire = expire
-        self._function = function
-
-    def __getattribute__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "_function"), name)
-
-    def __call__(self, *args: Any, **kw: Any) -> Any:
-        inner = object.__getattribute__
-        return inner(self, "_expire")(inner(self, "_function"), args, kw)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is Expiry:
-            other = object.__getattribute__(other, "_function")
-        return bool(object.__getattribute__(self, "_function") == other)
-
-    def __hash__(self) -> int:
-        return hash(object.__getattribute__(self, "_function"))
-
-    def __repr__(self) -> str:
-        return repr(object.__getattribute__(self, "_function"))
-
-
 def _opened(file: str | os.PathLike[str] | IO[bytes]) -> tuple[IO[bytes], bool]:
     """The file, and whether stop() is to close it."""
     if isinstance(file, (str, os.PathLike)):
         return open(file, "wb"), True
     return file, False
-
-
-def _is_ours(function: Any, recorder: Recorder) -> bool:
-    """Whether a function on a call is one that this recorder put there."""
-    return type(function) is partial and getattr(function.func, "__self__", None) is recorder
 
 
 def _header(reactor: Any) -> Header:
