@@ -29,7 +29,7 @@ from timerwheel.commands.selftest.failures import CheckFailedError
 from timerwheel.commands.sides import NotStartedError, Side, SideError
 from timerwheel.commands.versions import versions
 
-COMMANDS = ["info", "bench", "selftest", "demo"]
+COMMANDS = ["info", "bench", "replay", "selftest", "demo"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -109,6 +109,8 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
     [
         (["turbo"], "invalid choice: 'turbo'"),
         (["info", "--reactor", "turbo"], "invalid choice: 'turbo'"),
+        (["replay"], "the following arguments are required: FILE"),
+        (["replay", "file", "--rounds", "0"], "'0' is not a whole number above zero"),
         (["bench", "fast"], "unrecognized arguments: fast"),
         (["selftest", "--steps", "0"], "'0' is not a whole number above zero"),
         (["selftest", "--steps", "many"], "'many' is not a whole number above zero"),

@@ -290,8 +290,8 @@ def test_the_table_and_the_chart() -> None:
     assert max(map(len, lines)) <= 80
     for label in ("time in timers, ms", "collector, ms", "lateness p99, us", "memory, KiB"):
         assert any(line.startswith(label) for line in lines)
-    bars = [line for line in lines if line.startswith(("stock ", "ours ", "pending "))]
-    assert [line[8] for line in bars] == ["|"] * 3
+    bars = [line for line in lines if line[7:9] == " |"]
+    assert [line[:7].strip() for line in bars] == ["stock", "ours", "pending"]
     assert [line[9 + SLICES] for line in bars] == ["|"] * 3
     assert "medians of 2 rounds" in result.stdout
     assert "Each timer expired in" in result.stdout

@@ -36,7 +36,7 @@ OPERATION_BITS = 4
 
 
 class Operation(IntEnum):
-    """What an event says. Beside it: what its numbers `timer` and `amount` are."""
+    """What an event says, and what its timer and its amount are. Times are in microseconds."""
 
     PENDING = 0  # was pending when the recording began: amount until its deadline
     SCHEDULE = 1  # callLater(): amount is the delay
@@ -59,12 +59,11 @@ WITH_AMOUNT = frozenset(
 
 
 class Event(NamedTuple):
-    """One event.
+    """One event: `operation`, `time`, `timer`, `amount`.
 
-    @ivar time: microseconds since the recording began, by the reactor's clock.
-    @ivar timer: the number of the timer: in the order of PENDING and SCHEDULE, from 0. -1 for
-        events that have none.
-    @ivar amount: see `Operation`.
+    The time is in microseconds since the recording began, by the reactor's clock. Timers are
+    numbered from 0, in the order of PENDING and SCHEDULE; events that are about none have -1. What
+    the amount is, `Operation` says.
     """
 
     operation: Operation
@@ -75,12 +74,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What a recording tells of the program. No names but those of classes and versions.
+    """What a recording tells of the program: `clock`, `reactor`, `wheel`, `versions`.
 
-    @ivar clock: the name of what told the time: the reactor's `seconds`.
-    @ivar reactor: the name of the reactor's class.
-    @ivar wheel: whether its timers were on the wheel.
-    @ivar versions: of Python, Twisted and timerwheel.
+    The names of what the reactor's `seconds` was and of the reactor's class, whether its timers
+    were on the wheel, and the versions of Python, Twisted and timerwheel.
     """
 
     clock: str

@@ -34,12 +34,10 @@ MADE = frozenset({Operation.PENDING, Operation.SCHEDULE})
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that was read.
+    """A recording that was read: `header`, `end`, `count` and `crc`.
 
-    @ivar header: what it tells of the program.
-    @ivar end: why it ended: "stopped", or "limit" when the file had reached its limit.
-    @ivar crc: the checksum of the file: what tells whether two sides read the same.
-    @ivar count: how many events there are.
+    The end is why it ended: "stopped", "limit" when the file had reached its limit, "error" when it
+    could not be written. The count is that of the events, crc the checksum of the whole file.
     """
 
     header: Header

@@ -41,10 +41,10 @@ def record(
     overwritten, or a binary file, which stays open. limit is the most bytes that it may take:
     when it has them, recording stops, and the file says so.
 
-    The result has `stop()` and is a context manager. Each operation takes about 5 us more
-    meanwhile, and each pending call about 1 kB. What calls a `callLater` that it kept from before is
-    not heard. If the file cannot be written, recording stops, the error is logged and the
-    program goes on.
+    The result has `stop()` and is a context manager. Meanwhile an operation takes about 5 us more,
+    and a pending call about 1 kB. What calls a `callLater` that it kept from before is not
+    heard. If the file cannot be written, recording stops, the error is logged and the program
+    goes on.
 
     Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
     131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot

@@ -72,7 +72,9 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _figure(value: float, digits: int = 3) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.{digits}g}"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _range(values: list[float]) -> str:
@@ -145,7 +147,7 @@ def _how(plan: Plan, comparison: Comparison) -> list[str]:
             if comparison.plays > 1
             else ""
         ),
-        "Time in timers: wall time of all of it, without the collector's. Calls do nothing but"
+        "Time in timers: CPU time of all of it, without the collector's. Calls do nothing but"
         " their part of the recording; the replay's own loop is in it. Stock's less ours is"
         f" {_figure(share)} % of the recording's time.",
         f"Collector: Python's, with the longest pause. Full: one with {plan.peak:,} timers pending,"

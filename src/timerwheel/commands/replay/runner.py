@@ -15,10 +15,10 @@ from timerwheel.commands.sides import Side, SideError
 MODULE = "timerwheel.commands.replay.side"
 """What each side runs."""
 
-SHORTEST = 0.2
+SHORTEST = 0.1
 """Seconds that stock is to take for a round: a short recording is played several times over."""
 
-MOST_PLAYS = 50
+MOST_PLAYS = 20
 """How often a recording is played in a round at the most."""
 
 STAGES = ("time", "probe", "memory")

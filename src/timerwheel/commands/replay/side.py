@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -35,6 +36,8 @@ def main() -> None:
     plan = make_plan(path)
     reactor = install(name)
     player = Player(reactor, plan)
+    gc.collect()
+    gc.freeze()  # the plan costs no collection anything
     greeting = {"reactor": class_name(reactor), "work": plan.fingerprint()}
     serve(greeting, lambda question: play(player, *question))
 
