@@ -584,6 +584,9 @@ END = b'{"reason": "stopped", "events": 1}'
     ("contents", "message"),
     [
         ([b"{}", END], "damaged in block 0, at byte 10: it should be JSON with clock"),
+        ([b"[]", END], "damaged in block 0, at byte 10: it should be JSON with clock"),
+        ([GOOD_HEADER, b'{"reason": "stopped", "events": "no"}'], "JSON with reason, events"),
+        ([GOOD_HEADER, b"\xf6" + b"\xff" * 8 + b"\x01", END], "event 0 makes no sense"),
         ([b"\xff", END], "damaged in block 0, at byte 10: it should be JSON"),
         ([GOOD_HEADER, b"\x0f", END], "event 0 makes no sense"),
         ([GOOD_HEADER, b"\x02\x00", END], "event 0 makes no sense"),

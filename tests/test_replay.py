@@ -195,6 +195,13 @@ def test_what_cannot_have_been(
         plan_of([*SMALL, event], tmp_path)
 
 
+def test_delays_without_end(tmp_path: Path) -> None:
+    longest = [(Operation.DELAY, 5, 0, 2**53)] * 2000
+    plan = plan_of([(SCHEDULE, 0, 0, 2**53), *longest], tmp_path)
+    for player in players(plan):
+        player.time()
+
+
 class Forgets(StockReactor):
     """Loses every timer for a second."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from timerwheel.recording._format import (
     BLOCK,
     FRAME,
+    LONGEST,
     MAGIC,
     OPERATION_BITS,
     PREAMBLE,
@@ -29,6 +30,8 @@ MOST_BITS = 70
 """Of a number in an event: more than this is damage."""
 
 OPERATIONS = {int(operation): operation for operation in Operation}
+HEADER = {"clock": str, "reactor": str, "wheel": bool, "versions": dict}
+END = {"reason": str, "events": int}
 MADE = frozenset({Operation.PENDING, Operation.SCHEDULE})
 
 
@@ -73,14 +76,8 @@ def read(path: str | Path) -> Recording:
     data = Path(path).read_bytes()
     blocks = list(_blocks(data))
     end = _end(blocks, len(data))
-    header = _json(blocks[0], ("clock", "reactor", "wheel", "versions"))
-    return Recording(
-        Header(**{key: header[key] for key in ("clock", "reactor", "wheel", "versions")}),
-        str(end["reason"]),
-        zlib.crc32(data),
-        int(end["events"]),
-        blocks[1:-1],
-    )
+    header = Header(**_json(blocks[0], HEADER))
+    return Recording(header, end["reason"], zlib.crc32(data), end["events"], blocks[1:-1])
 
 
 def _blocks(data: bytes) -> Iterator[_Block]:
@@ -136,17 +133,19 @@ def _end(blocks: list[_Block], length: int) -> dict[str, Any]:
     """The last block, if it is the end."""
     if len(blocks) < 2 or not blocks[-1].content.startswith(b'{"reason"'):
         raise _cut(length, length, f"block {len(blocks)}")
-    return _json(blocks[-1], ("reason", "events"))
+    return _json(blocks[-1], END)
 
 
-def _json(block: _Block, keys: tuple[str, ...]) -> dict[str, Any]:
+def _json(block: _Block, types: dict[str, type]) -> dict[str, Any]:
+    """What a block of JSON has under these keys."""
     try:
         content = json.loads(block.content)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict) or not content.keys() >= set(keys):
-        raise RecordingError(f"damaged in {block}: it should be JSON with {', '.join(keys)}")
-    return content
+        found = {key: content[key] for key in types}
+    except (KeyError, TypeError, ValueError):
+        found = {}
+    if not found or not all(isinstance(found[key], kind) for key, kind in types.items()):
+        raise RecordingError(f"damaged in {block}: it should be JSON with {', '.join(types)}")
+    return found
 
 
 def _decode(blocks: list[_Block]) -> Iterator[Event]:
@@ -163,7 +162,8 @@ def _decode(blocks: list[_Block]) -> Iterator[Event]:
             if operation in WITH_TIMER:
                 timer = timers - 1 - next(numbers, timers)
             amount = next(numbers, -1) if operation in WITH_AMOUNT else 0
-            if operation is None or amount < 0 or (operation in WITH_TIMER and timer < 0):
+            lost = amount < 0 or (operation in WITH_TIMER and timer < 0)
+            if operation is None or lost or abs(time) > LONGEST:
                 raise RecordingError(f"damaged in {block}: event {count:,} makes no sense")
             yield Event(operation, time, timer, unzigzag(amount))
             count += 1

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from timerwheel.recording import Event, Operation, Recording, RecordingError, read
+from timerwheel.recording._format import LONGEST
 
 HALF = 0.5
 """Microseconds by which the clock is later than the last deadline that is due."""
@@ -318,7 +319,7 @@ class _Planner:
         self._kinds.append(kind)
         self._timers.append(timer)
         self._bases.append(base)
-        self._deadlines.append(deadline)
+        self._deadlines.append(min(deadline, 4 * LONGEST))  # delayed again and again
         return len(self._kinds) - 1
 
     def _new_draft(self, now: int) -> _Draft:
