@@ -383,7 +383,7 @@ def test_each_reactor_until_it_stops(name: str, tmp_path: Path) -> None:
     )
     assert counts[0] == "stopped"
     counts[1].pop("PASSES", None)
-    assert 2 <= counts[1].pop("PASS") <= 21
+    assert 2 <= counts[1].pop("PASS") <= counts[1]["FIRE"]
     # (What a reactor schedules for itself as it starts and stops is recorded too.)
     own = counts[1]["FIRE"] - 21
     assert own >= 0

@@ -28,19 +28,15 @@ if TYPE_CHECKING:
     from timerwheel._clock import Clock
     from timerwheel.recording import record
 else:
+    # These import Twisted, or what only who asks for it needs.
+    _LATE = {"Clock": "_clock", "record": "recording"}
 
     def __getattr__(name):
-        # Clock is a subclass of Twisted's, record() needs what most programs do not: only who
-        # asks for them imports that.
-        if name == "Clock":
-            from timerwheel._clock import Clock
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        from importlib import import_module
 
-            return Clock
-        if name == "record":
-            from timerwheel.recording import record
-
-            return record
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        return getattr(import_module(f"timerwheel.{_LATE[name]}"), name)
 
 
 __all__ = [
