@@ -60,7 +60,7 @@ def print_report(plan: Plan, comparison: Comparison) -> None:
 
 
 def _table(comparison: Comparison) -> Table:
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for heading in ("stock", "ours", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
