@@ -8,15 +8,22 @@ program of that library would write it.
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
+from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar
 
 from parties import START
+
+from timerwheel.commands.replay.plan import make_plan
+from timerwheel.commands.replay.player import Player
+
+RECORDINGS = Path(__file__).parent / "recordings"
 
 # Timers that are only there to be many are due so late that they never fire.
 FAR, FARTHER = 1000.0, 2000.0
@@ -492,6 +499,29 @@ def chat_server(party: Any, size: int) -> Run:
     return Run(chat.run, chat.operations, chat.check)
 
 
+# Recordings of real programs
+
+
+def recorded(name: str, title: str) -> Workload:
+    """What a program did, as bench/recordings has it; the size is the most pending at a time."""
+    plan = make_plan(RECORDINGS / f"{name}.twr")
+
+    def replay(party: Any, size: int) -> Run:
+        party.start()
+        player = Player(party.reactor, plan)
+        gc.collect()
+        gc.freeze()  # the plan costs no collection anything
+        player.start()
+
+        def check() -> None:
+            player.finish()
+            gc.unfreeze()
+
+        return Run(player.play, plan.operations, check)
+
+    return Workload(name, title, TWISTED, replay, only=plan.peak)
+
+
 EVERYONE = (*LIBRARY, *EVENT_LOOPS)
 TWISTED = ("ours", "stock")
 
@@ -525,4 +555,7 @@ WORKLOADS = [
     Workload("looping-call", "LoopingCall, a tick", TWISTED, looping_call, only=1000),
     Workload("defer-later", "deferLater", TWISTED, defer_later, only=1000),
     Workload("add-timeout", "Deferred.addTimeout", TWISTED, add_timeout, only=1000),
+    recorded("crawl", "recorded: Scrapy crawls a site"),
+    recorded("irc", "recorded: an IRC server of twisted.words"),
+    recorded("wamp", "recorded: a WAMP router, crossbar"),
 ]

@@ -19,15 +19,17 @@ import twisted
 from timerwheel.__main__ import main
 from timerwheel._install import MODULES
 from timerwheel.commands.bench import command as bench
-from timerwheel.commands.bench.runner import BenchError, NotStartedError, compare, started
+from timerwheel.commands.bench.runner import MODULE, compare
+from timerwheel.commands.bench.runner import measure as ask
 from timerwheel.commands.bench.side import measure
 from timerwheel.commands.bench.workloads import WORKLOADS
 from timerwheel.commands.selftest import model, priorities, wakes
 from timerwheel.commands.selftest.checks import CHECKS, run_checks
 from timerwheel.commands.selftest.failures import CheckFailedError
+from timerwheel.commands.sides import NotStartedError, Side, SideError
 from timerwheel.commands.versions import versions
 
-COMMANDS = ["info", "bench", "selftest", "demo"]
+COMMANDS = ["info", "bench", "replay", "selftest", "demo"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,6 +109,8 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
     [
         (["turbo"], "invalid choice: 'turbo'"),
         (["info", "--reactor", "turbo"], "invalid choice: 'turbo'"),
+        (["replay"], "the following arguments are required: FILE"),
+        (["replay", "file", "--rounds", "0"], "'0' is not a whole number above zero"),
         (["bench", "fast"], "unrecognized arguments: fast"),
         (["selftest", "--steps", "0"], "'0' is not a whole number above zero"),
         (["selftest", "--steps", "many"], "'many' is not a whole number above zero"),
@@ -382,12 +386,12 @@ def test_a_workload_leaves_nothing_behind(work: str) -> None:
 
 
 def test_a_side_that_breaks_off(capfd: pytest.CaptureFixture[str]) -> None:
-    with started("ours") as side:
+    with Side(MODULE, "ours") as side:
         for _ in range(2):
             with pytest.raises(
-                BenchError, match="ours, sing with 7 pending: the process ended with code 1"
+                SideError, match="ours, sing with 7 pending: the process ended with code 1"
             ):
-                side.measure("sing", 7)
+                ask(side, "sing", 7)
     assert "KeyError: 'sing'" in capfd.readouterr().err
 
 

@@ -31,9 +31,10 @@ __version__ = _core.VERSION
 if TYPE_CHECKING:
     from timerwheel._clock import Clock
     from timerwheel.observe import dump, dump_on_signal, pending, stats, status, watch
+    from timerwheel.recording import record
 else:
     # These import Twisted, or what only who asks for it needs.
-    _LATE = {"Clock": "_clock"} | dict.fromkeys(
+    _LATE = {"Clock": "_clock", "record": "recording"} | dict.fromkeys(
         ("dump", "dump_on_signal", "pending", "stats", "status", "watch"), "observe"
     )
 
@@ -57,6 +58,7 @@ __all__ = [
     "dump_on_signal",
     "install",
     "pending",
+    "record",
     "restore",
     "stats",
     "status",

@@ -19,10 +19,11 @@ from typing import cast
 from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
 from timerwheel.commands.info import command as info
+from timerwheel.commands.replay import command as replay
 from timerwheel.commands.selftest import command as selftest
 from timerwheel.demo import command as demo
 
-COMMANDS = (info, bench, selftest, demo)
+COMMANDS = (info, bench, replay, selftest, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
 examples:
   python -m timerwheel info              is it there, and does it work with my reactor?
   python -m timerwheel bench             what does it bring on this machine?
+  python -m timerwheel replay FILE       what would it bring to my program?
   python -m timerwheel selftest          is it right on this machine?
   python -m timerwheel COMMAND --help    what else there is to know of a command
 

@@ -8,9 +8,10 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.bench.runner import BenchError, Comparison, NotStartedError, compare
+from timerwheel.commands.bench.runner import Comparison, compare
 from timerwheel.commands.bench.workloads import WORKLOADS
 from timerwheel.commands.common import obstacle
+from timerwheel.commands.sides import NotStartedError, SideError
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ def run(options: argparse.Namespace) -> int:
     if lacking is not None:
         print(lacking, file=sys.stderr)
         return 2
-    from timerwheel.commands.bench.report import print_report, progress_bar
+    from timerwheel.commands.bench.report import print_report
+    from timerwheel.commands.progress import progress_bar
 
     try:
         with progress_bar(len(WORKLOADS) * len(SIZES) * ROUNDS) as progress:
             comparison = compare(SIZES, ROUNDS, progress)
-    except BenchError as error:
+    except SideError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 2 if isinstance(error, NotStartedError) else 1
     if options.json:

@@ -1,37 +1,15 @@
-"""What the user sees: a progress bar while it runs, and one table at the end."""
+"""What the user sees at the end: one table, and what its figures are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from statistics import median
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from timerwheel.commands.bench.runner import Comparison
 from timerwheel.commands.versions import versions_in_a_line
-
-
-@contextmanager
-def progress_bar(steps: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error.
-
-    @return: a context manager that gives a function to be told what is done next, `steps` times.
-    """
-    columns = (TextColumn("{task.description:21}"), BarColumn(None), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=steps)
-        begun = 0
-
-        def advance(work: str) -> None:
-            nonlocal begun
-            progress.update(task, description=work, completed=begun)
-            begun += 1
-
-        yield advance
 
 
 def print_report(comparison: Comparison) -> None:

@@ -1,0 +1,116 @@
+"""The `replay` command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.sides import NotStartedError, SideError
+from timerwheel.commands.versions import versions
+
+if TYPE_CHECKING:
+    from timerwheel.commands.common import Commands
+    from timerwheel.commands.replay.plan import Plan
+    from timerwheel.commands.replay.runner import Comparison
+
+ROUNDS = 5
+"""How often each side plays when it is not said."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its arguments."""
+    parser = commands.add_parser(
+        "replay",
+        help="play a program's recorded timer traffic on the stock reactor and on ours",
+        description="""\
+Plays a recording, which timerwheel.record() has made of a program's timers, on Twisted's
+default reactor and on the same with the wheel, and compares time in timers, pauses of
+the garbage collector, lateness and memory. Both sides run in a process of their own, take
+turns and do the same operations; the clock is moved by hand, so a recording of hours takes
+seconds.
+Needs `pip install timerwheel[demo]`.""",
+        epilog="""\
+examples:
+  python -m timerwheel replay traffic.twr
+  python -m timerwheel replay traffic.twr --json > figures.json      every round's figures
+
+exit codes: 0 all well, 1 a side did not do the work of the recording, 2 it could not run:
+the file is no recording or damaged, or a side did not start""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the recording")
+    parser.add_argument(
+        "--rounds",
+        type=count,
+        default=ROUNDS,
+        metavar="N",
+        help="how often each side plays it (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play on both sides and print what came of it.
+
+    @return: the exit code.
+    """
+    from timerwheel.commands.replay.plan import make_plan
+    from timerwheel.recording import RecordingError
+
+    lacking = obstacle("replay")
+    if lacking is not None:
+        print(lacking, file=sys.stderr)
+        return 2
+    try:
+        plan = make_plan(options.file)
+    except (OSError, RecordingError) as error:
+        print(f"{options.file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        return 2
+    if not plan.operations:
+        print(f"{options.file}: nothing happened in this recording", file=sys.stderr)
+        return 2
+    try:
+        comparison = _compare(options.file, plan, options.rounds)
+    except SideError as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 2 if isinstance(error, NotStartedError) else 1
+    if options.json:
+        print(json.dumps(_figures(plan, comparison), indent=2))
+    else:
+        from timerwheel.commands.replay.report import print_report
+
+        print_report(plan, comparison)
+    return 0
+
+
+def _compare(path: str, plan: Plan, rounds: int) -> Comparison:
+    from timerwheel.commands.progress import progress_bar
+    from timerwheel.commands.replay.runner import STAGES, compare
+
+    with progress_bar(rounds * len(STAGES)) as progress:
+        return compare(path, plan, rounds, progress)
+
+
+def _figures(plan: Plan, comparison: Comparison) -> dict[str, object]:
+    return {
+        "versions": versions(),
+        "recording": {
+            **asdict(plan.recording.header),
+            "seconds": plan.seconds,
+            "end": plan.recording.end,
+        },
+        "work": {
+            "before": len(plan.before),
+            **plan.counts,
+            "passes": plan.passes,
+            "peak": plan.peak,
+        },
+        "plays": comparison.plays,
+        "stock": asdict(comparison.stock),
+        "ours": asdict(comparison.ours),
+    }

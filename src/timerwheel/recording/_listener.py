@@ -1,0 +1,110 @@
+"""What stands on a pending call while it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from timerwheel.recording._format import Operation, microseconds
+
+if TYPE_CHECKING:
+    from timerwheel.recording._recorder import Recorder
+
+_METHODS = ("cancel", "reset", "delay")
+
+
+class Listener:
+    """Tells a recorder what becomes of one call.
+
+    Its methods stand on the call in place of those of the call's class, and call on to them; the
+    call's function is an `Expiry`. (A program may keep `call.cancel` and call it later.)
+
+    @ivar number: of the timer in the recording.
+    @ivar call: the handle.
+    """
+
+    __slots__ = ("_recorder", "call", "number")
+
+    def __init__(self, recorder: Recorder, number: int, call: Any) -> None:
+        self._recorder = recorder
+        self.number = number
+        self.call = call
+
+    def attach(self) -> None:
+        """Begin to listen. What the program itself has put on the call stays."""
+        call = self.call
+        call.func = Expiry(self, call.func)
+        for name in _METHODS:
+            if name not in call.__dict__:
+                setattr(call, name, getattr(self, name))
+
+    def detach(self) -> None:
+        """Leave the call as it was."""
+        call = self.call
+        for name in _METHODS:
+            if getattr(call.__dict__.get(name), "__self__", None) is self:
+                delattr(call, name)
+        if type(getattr(call, "func", None)) is Expiry:
+            call.func = object.__getattribute__(call.func, "_function")
+
+    def cancel(self) -> None:
+        """Cancel the call as its class does."""
+        type(self.call).cancel(self.call)
+        if self._recorder.ended(self):
+            self._recorder.write(Operation.CANCEL, self.number)
+
+    def reset(self, *args: Any, **kw: Any) -> None:
+        """Reset the call as its class does."""
+        type(self.call).reset(self.call, *args, **kw)
+        self._moved(Operation.RESET, args, kw)
+
+    def delay(self, *args: Any, **kw: Any) -> None:
+        """Delay the call as its class does."""
+        type(self.call).delay(self.call, *args, **kw)
+        self._moved(Operation.DELAY, args, kw)
+
+    def _moved(self, operation: Operation, args: tuple[Any, ...], kw: dict[str, Any]) -> None:
+        seconds = args[0] if args else next(iter(kw.values()))
+        self._recorder.write(operation, self.number, microseconds(seconds))
+
+    def expire(self, function: Callable[..., Any], args: Any, kw: Any) -> Any:
+        """Make the call."""
+        # A program may itself call what it finds as `call.func`.
+        if not self.call.called or not self._recorder.ended(self):
+            return function(*args, **kw)
+        self._recorder.began(self.number)
+        try:
+            return function(*args, **kw)
+        finally:
+            self._recorder.write(Operation.DONE)
+
+
+class Expiry:
+    """Stands for the function of a pending call, and tells when it is called.
+
+    All else is the function's: attributes, class, comparison, hash, repr.
+    """
+
+    __slots__ = ("_function", "_listener")
+
+    def __init__(self, listener: Listener, function: Callable[..., Any]) -> None:
+        self._listener = listener
+        self._function = function
+
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_function"), name)
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        listener: Listener = object.__getattribute__(self, "_listener")
+        return listener.expire(object.__getattribute__(self, "_function"), args, kw)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is Expiry:
+            other = object.__getattribute__(other, "_function")
+        return bool(object.__getattribute__(self, "_function") == other)
+
+    def __hash__(self) -> int:
+        return hash(object.__getattribute__(self, "_function"))
+
+    def __repr__(self) -> str:
+        return repr(object.__getattribute__(self, "_function"))

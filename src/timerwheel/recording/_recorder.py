@@ -1,0 +1,255 @@
+"""Listens to what a program does with its timers.
+
+A `Recorder` puts methods of its own on the reactor instance (`callLater`, `runUntilCurrent`), and a
+`Listener` on each pending call. Both call on to what was there, and go when the call has
+been made or cancelled, or the recording stops.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import IO, TYPE_CHECKING, Any
+
+from timerwheel._accelerate import KEY
+from timerwheel.recording._format import Header, Operation, microseconds
+from timerwheel.recording._listener import Listener
+from timerwheel.recording._writer import Writer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+LIMIT = 4 * 1024 * 1024
+"""The default limit, in bytes: about two million operations."""
+
+LEAST_LIMIT = 128 * 1024
+"""In bytes: at least one block of events has room."""
+
+
+def record(
+    reactor: Any, file: str | os.PathLike[str] | IO[bytes], *, limit: int = LIMIT
+) -> Recorder:
+    """Record a reactor's timer traffic to a file, until `stop()` or the reactor's shutdown.
+
+    The reactor may be a stock one or have the wheel, and may be running. The file says when timers
+    were scheduled, cancelled, moved and expired, for how long they were set and how long
+    their calls took: no functions, no arguments, no data. file is a path, which is
+    overwritten, or a binary file, which stays open. limit is the most bytes that it may take:
+    when it has them, recording stops, and the file says so.
+
+    The result has `stop()` and is a context manager. Meanwhile an operation takes about 5 us more,
+    and a pending call about 1 kB. What calls a `callLater` that it kept from before is not
+    heard. If the file cannot be written, recording stops, the error is logged and the program
+    goes on.
+
+    Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
+    131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot
+    be opened.
+    """
+    from twisted.internet.base import ReactorBase
+
+    if not isinstance(reactor, ReactorBase):
+        raise TypeError(f"record() needs a reactor built on Twisted's ReactorBase, not {reactor!r}")
+    if limit < LEAST_LIMIT:
+        raise ValueError(f"limit must be at least {LEAST_LIMIT:,} bytes, not {limit!r}")
+    if isinstance(getattr(getattr(reactor, "callLater", None), "__self__", None), Recorder):
+        raise RuntimeError("this reactor is being recorded already: stop() that recording first")
+    return Recorder(reactor, file, limit)
+
+
+class Recorder:
+    """A recording that is being made; `record()` makes one."""
+
+    def __init__(self, reactor: Any, file: str | os.PathLike[str] | IO[bytes], limit: int) -> None:
+        self._reactor = reactor
+        self._start = reactor.seconds()
+        self._file, self._owns_file = _opened(file)
+        self._listeners: dict[int, Listener] = {}
+        self._idle_passes = 0
+        self._fires = 0
+        self._pass_begins = False
+        self._recording = True
+        # Bound methods are made anew at each look: these are what is looked for at the end.
+        self._ours = {"callLater": self._call_later, "runUntilCurrent": self._run_until_current}
+        self._theirs: dict[str, Callable[..., Any]] = {}
+        self._trigger: Any = None
+        try:
+            self._writer = Writer(self._file, limit, _header(reactor))
+            self._hook()
+        except BaseException:
+            self._unhook()
+            self._close()
+            raise
+
+    @property
+    def recording(self) -> bool:
+        """Whether it still records: False after stop(), at the limit, and after an error."""
+        return self._recording
+
+    def stop(self) -> None:
+        """End the recording and close its file. Does nothing if it has ended."""
+        if self._recording:
+            for number, listener in list(self._listeners.items()):
+                if not listener.call.active():  # cancelled by what does not ask the call for it
+                    self.write(Operation.CANCEL, number)
+        if self._recording:  # else the file was full, or refused that
+            self._end("stopped")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # Beginning and end
+
+    def _hook(self) -> None:
+        reactor = self._reactor
+        for name, method in self._ours.items():
+            if name in reactor.__dict__:
+                self._theirs[name] = reactor.__dict__[name]
+            setattr(reactor, name, method)
+        self._trigger = reactor.addSystemEventTrigger("after", "shutdown", self._at_shutdown)
+        for call in sorted(reactor.getDelayedCalls(), key=lambda call: call.getTime()):
+            if self._recording:  # else the limit is reached
+                self._adopt(call, Operation.PENDING, call.getTime() - self._start)
+
+    def _end(self, reason: str) -> None:
+        self._recording = False
+        self._unhook()
+        try:
+            self._writer.end(reason)
+        except OSError:
+            self._log_failure()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._owns_file:
+            self._file.close()
+
+    def _unhook(self) -> None:
+        reactor = self._reactor
+        for name, method in self._ours.items():
+            if reactor.__dict__.get(name) is method:  # else another has put its own before it
+                if name in self._theirs:
+                    setattr(reactor, name, self._theirs[name])
+                else:
+                    delattr(reactor, name)
+        if self._trigger is not None:
+            reactor.removeSystemEventTrigger(self._trigger)
+        for listener in self._listeners.values():
+            listener.detach()
+        self._listeners.clear()
+
+    def _at_shutdown(self) -> None:
+        self._trigger = None
+        self.stop()
+
+    def _log_failure(self) -> None:
+        from twisted.logger import Logger
+
+        Logger().failure("the recording of timers could not be written, and has ended")
+
+    # What stands on the reactor
+
+    def _call_original(self, name: str, *args: Any, **kw: Any) -> Any:
+        """(Looked up each time: a program may put others into the class, and accelerate() does.)"""
+        theirs = self._theirs.get(name)
+        if theirs is not None:
+            return theirs(*args, **kw)
+        return getattr(type(self._reactor), name)(self._reactor, *args, **kw)
+
+    def _call_later(self, *args: Any, **kw: Any) -> Any:
+        call = self._call_original("callLater", *args, **kw)
+        if self._recording:
+            self._adopt(call, Operation.SCHEDULE, args[0] if args else kw["delay"])
+        return call
+
+    def _run_until_current(self) -> None:
+        fires, self._pass_begins = self._fires, True
+        try:
+            self._call_original("runUntilCurrent")
+        finally:
+            # After a nested pass, too: what the outer one has still to make is one more.
+            self._pass_begins = True
+            self._idle_passes += self._fires == fires
+
+    # What the listeners on the calls use
+
+    def _adopt(self, call: Any, operation: Operation, seconds: float) -> None:
+        listener = Listener(self, self._writer.new_timer(), call)
+        self._listeners[listener.number] = listener
+        listener.attach()
+        self.write(operation, listener.number, microseconds(seconds))
+
+    def ended(self, listener: Listener) -> bool:
+        """Leave a call alone that is pending no more. Returns False if that was done before."""
+        if self._listeners.pop(listener.number, None) is None:
+            return False
+        listener.detach()
+        return True
+
+    def began(self, timer: int) -> None:
+        """A timer has expired, and its call begins."""
+        self._fires += 1
+        if self._pass_begins:
+            self._pass_begins = False
+            self.write(Operation.PASS)
+        self.write(Operation.FIRE, timer)
+
+    def write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
+        """Write an event; nothing if the recording has ended."""
+        if not self._recording:
+            return
+        time = microseconds(self._reactor.seconds() - self._start)
+        try:
+            if self._idle_passes:
+                passes, self._idle_passes = self._idle_passes, 0
+                self._writer.event(Operation.PASSES, time, amount=passes)
+            self._writer.event(operation, time, timer, amount)
+        except OSError:
+            self._log_failure()
+            self._end("error")
+        else:
+            if self._writer.full:
+                self._end("limit")
+
+
+def _opened(file: str | os.PathLike[str] | IO[bytes]) -> tuple[IO[bytes], bool]:
+    """The file, and whether stop() is to close it."""
+    if isinstance(file, (str, os.PathLike)):
+        return open(file, "wb"), True
+    return file, False
+
+
+def _header(reactor: Any) -> Header:
+    kind, clock = type(reactor), reactor.seconds
+    name = getattr(clock, "__qualname__", type(clock).__qualname__)
+    module = getattr(clock, "__module__", None) or type(clock).__module__
+    return Header(
+        clock=f"{module}.{name}",
+        reactor=f"{kind.__module__}.{kind.__qualname__}",
+        wheel=KEY in reactor.__dict__,
+        versions={
+            "python": python_version(),
+            "twisted": _version("twisted"),
+            "timerwheel": _version("timerwheel"),
+        },
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed without metadata, as frozen programs are
+        return "unknown"

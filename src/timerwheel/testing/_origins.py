@@ -1,0 +1,55 @@
+"""Who scheduled a timer: the nearest frames that are the program's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+FRAMES = 3
+"""How many frames make an origin."""
+
+BETWEEN = frozenset({"pytest_timerwheel", "timerwheel", "twisted"})
+"""Packages that stand between a program and its reactor: their frames are left out."""
+
+RUNNERS = ("_pytest.", "pluggy.", "twisted.trial.", "unittest.case.")
+"""What runs tests: its frames, and those below, are not the program's."""
+
+
+class Frame(NamedTuple):
+    """A place in a program. (Frames themselves would keep all their variables alive.)"""
+
+    code: CodeType
+    line: int
+
+    def __str__(self) -> str:
+        path, here = Path(self.code.co_filename), Path.cwd()
+        if path.is_relative_to(here):
+            path = path.relative_to(here)
+        name = getattr(self.code, "co_qualname", self.code.co_name)  # Python 3.11 and later
+        return f"{path}:{self.line} in {name}"
+
+
+def find_origin() -> tuple[Frame, ...]:
+    """The program's nearest frames, innermost first; if there are none, Twisted's.
+
+    Called within a `callLater`. There are none at all when what runs the tests has called that, as
+    trial does for its timeouts. Takes a step for each frame.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name == "callLater":
+        frame = frame.f_back
+    return _frames(frame, BETWEEN) or _frames(frame, frozenset())
+
+
+def _frames(frame: FrameType | None, left_out: frozenset[str]) -> tuple[Frame, ...]:
+    found: list[Frame] = []
+    while frame is not None and len(found) < FRAMES:
+        module: str = frame.f_globals.get("__name__") or ""
+        if f"{module}.".startswith(RUNNERS):
+            break
+        if module.partition(".")[0] not in left_out:
+            found.append(Frame(frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)

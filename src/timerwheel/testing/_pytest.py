@@ -1,0 +1,85 @@
+"""What `pytest_timerwheel` registers when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from timerwheel.testing._watch import TimerWatch, check_allowed, not_allowed, report
+
+MARKER = "allow_pending_timers"
+
+_passed = pytest.StashKey[bool]()
+
+
+class TimerLeaks:
+    """Watches the timers of each test, and fails it in its teardown if it leaves any.
+
+    They are looked for when the test's own fixtures are torn down. What fixtures of a wider scope
+    schedule in their set-up is not the test's.
+    """
+
+    def __init__(self) -> None:
+        self._watch = TimerWatch()
+        self._watch.hook()
+
+    def pytest_unconfigure(self) -> None:
+        self._watch.unhook()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """A mistake in a mark shows before any test runs."""
+        for item in items:
+            try:
+                check_allowed(_allowed(item))
+            except TypeError as error:
+                raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._watch.begin()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        if fixturedef.scope == "function":
+            return (yield)
+        resume = self._watch.pause()
+        try:
+            return (yield)
+        finally:
+            resume()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        made = yield
+        if call.when == "call":
+            item.stash[_passed] = made.passed
+        return made
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        try:
+            result = yield
+        finally:
+            left = not_allowed(self._watch.end(), _allowed(item))
+            for timer in left:
+                timer.call.cancel()
+        # A test that has failed did so first, and often could not clean up for it.
+        passed = item.stash.get(_passed, False)
+        if left and passed:
+            pytest.fail(report(left), pytrace=False)
+        return result
+
+
+def _allowed(item: pytest.Item) -> list[int | str]:
+    """What the test's marks say. Without arguments they allow any number."""
+    allowed: list[Any] = []
+    for mark in item.iter_markers(MARKER):
+        allowed += mark.args or [10**9]
+    return allowed

@@ -1,0 +1,156 @@
+"""Watches which timers a test schedules, and finds those that it leaves pending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
+from inspect import getattr_static
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from timerwheel.testing._origins import Frame, find_origin
+
+
+@dataclass(frozen=True)
+class PendingTimer:
+    """A timer that a test has left.
+
+    @ivar call: its handle.
+    @ivar name: what it would call.
+    @ivar due_in: seconds until it would.
+    @ivar owner: the name of the class of its reactor or clock.
+    @ivar origin: who scheduled it.
+    """
+
+    call: Any
+    name: str
+    due_in: float
+    owner: str
+    origin: Sequence[Frame]
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}, due in {self.due_in:.4g} s, on {self.owner}"]
+        words = ["scheduled at", *["called from"] * (len(self.origin) - 1)]
+        lines += [f"  {word} {frame}" for word, frame in zip(words, self.origin, strict=True)]
+        return "\n".join(lines)
+
+
+class TimerWatch:
+    """Notes the timers of all reactors and clocks from begin() to end().
+
+    To hear of them, it replaces `callLater` in Twisted's ReactorBase and in both Clock classes by a
+    function that calls on to it, from hook() to unhook(). Each `callLater()` takes some
+    microseconds more for it.
+    """
+
+    def __init__(self) -> None:
+        self._originals: list[tuple[type, Any]] = []
+        self._owners: dict[int, Any] = {}
+        self._origins: WeakKeyDictionary[Any, Sequence[Frame]] = WeakKeyDictionary()
+        self._watching = False
+
+    def hook(self) -> None:
+        """Hear of all timers from now on. Imports Twisted, and installs no reactor."""
+        from twisted.internet.base import ReactorBase
+        from twisted.internet.task import Clock as StockClock
+
+        from timerwheel import Clock
+
+        for owner_class in (ReactorBase, StockClock, Clock):
+            self._originals.append((owner_class, owner_class.__dict__.get("callLater")))
+            hooked = self._hooked(getattr_static(owner_class, "callLater"))
+            setattr(owner_class, "callLater", hooked)  # noqa: B010 - mypy knows no such attribute
+
+    def unhook(self) -> None:
+        """Put back what was there."""
+        while self._originals:
+            owner_class, original = self._originals.pop()
+            if original is None:
+                delattr(owner_class, "callLater")
+            else:
+                setattr(owner_class, "callLater", original)  # noqa: B010
+
+    def begin(self) -> None:
+        """From now on, timers that are scheduled are the test's."""
+        self._owners.clear()
+        self._origins.clear()
+        self._watching = True
+
+    def pause(self) -> Callable[[], None]:
+        """Timers that are scheduled are not the test's, until what this returns is called."""
+        watching, self._watching = self._watching, False
+        return partial(setattr, self, "_watching", watching)
+
+    def end(self) -> list[PendingTimer]:
+        """The test's timers that are pending, by their deadlines. Takes O(n) steps."""
+        self._watching = False
+        found = [
+            PendingTimer(
+                call,
+                name_of(call.func),
+                call.getTime() - owner.seconds(),
+                f"{type(owner).__module__}.{type(owner).__qualname__}",
+                self._origins[call],
+            )
+            for owner in self._owners.values()
+            for call in owner.getDelayedCalls()
+            if call in self._origins
+        ]
+        self._owners.clear()
+        self._origins.clear()
+        return sorted(found, key=lambda timer: timer.due_in)
+
+    def _hooked(self, original: Any) -> Callable[..., Any]:
+        @wraps(original)
+        def callLater(owner: Any, *args: Any, **kw: Any) -> Any:
+            call = original.__get__(owner, type(owner))(*args, **kw)
+            if self._watching and (origin := find_origin()):
+                # Owners are held until the end: whether a clock that the test made is still
+                # there must not decide.
+                self._owners[id(owner)] = owner
+                self._origins[call] = origin
+            return call
+
+        return callLater
+
+
+def name_of(function: Any) -> str:
+    """What a timer calls, as people know it. Never its arguments."""
+    from twisted.internet.task import LoopingCall
+
+    if isinstance(function, partial):
+        return name_of(function.func)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = getattr(named, "__module__", None)
+    name = f"{module}.{named.__qualname__}" if module else named.__qualname__
+    return f"{name} of {name_of(function.f)}" if isinstance(function, LoopingCall) else name
+
+
+def check_allowed(allowed: Iterable[object]) -> None:
+    """Raises TypeError unless all are numbers of timers or names."""
+    for one in allowed:
+        if isinstance(one, bool) or not isinstance(one, (int, str)):
+            raise TypeError(f"pending timers are allowed by number or by name, not by {one!r}")
+
+
+def not_allowed(timers: Sequence[PendingTimer], allowed: Iterable[object]) -> list[PendingTimer]:
+    """Those of the timers that are left when some are allowed.
+
+    A name allows all timers that call that function: its whole name, or the end of it after a dot.
+    Numbers say how many more there may be.
+    """
+    names = [one for one in allowed if isinstance(one, str)]
+    others = [timer for timer in timers if not any(_matches(timer.name, name) for name in names)]
+    number = sum(one for one in allowed if isinstance(one, int))
+    return others if len(others) > number else []
+
+
+def _matches(name: str, allowed: str) -> bool:
+    return name == allowed or name.endswith(f".{allowed}")
+
+
+def report(timers: Sequence[PendingTimer]) -> str:
+    """What the test that left them is told."""
+    first = "1 timer is" if len(timers) == 1 else f"{len(timers):,} timers are"
+    return "\n".join([f"{first} still pending:", *map(str, timers)])
