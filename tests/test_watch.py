@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import gc
 import sys
@@ -421,9 +422,7 @@ def test_what_runs_the_reactor_did_not_schedule_what_twisted_schedules() -> None
     assert "called by" not in found[0]
 
 
-def test_a_call_that_was_made_by_a_stuck_twisted_function_has_its_origin(
-    reactor: Any, watch: Any
-) -> None:
+def test_a_call_that_twisteds_own_function_made_has_its_origin(reactor: Any, watch: Any) -> None:
     watch(origins=True)
     original = twisteds(ReactorBase, "callLater")
     original(reactor, 5, other)
@@ -460,18 +459,20 @@ def test_a_slow_call_is_told_with_its_origin(reactor: Any, watch: Any) -> None:
     assert f"; scheduled at {__file__}:{line}" in str(slow[0])
 
 
-def test_a_call_without_python_code_around_it_has_an_origin_or_none(
-    reactor: Any, watch: Any
-) -> None:
+def test_code_without_a_module_is_the_programs(reactor: Any, watch: Any) -> None:
     watch(origins=True)
-    made: list[Any] = []
-    thread = threading.Thread(target=reactor.callLater, args=(5, other))
-    thread.start()
-    thread.join()
-    made += reactor.getDelayedCalls()
+    exec("reactor.callLater(5, int)", {"reactor": reactor})
     (origin,) = origins_of(reactor)
-    assert "threading.py:" in origin
-    made[0].cancel()
+    assert origin.startswith("<string>:1 in <module>, called by ")
+
+
+def test_a_thread_without_python_code_has_no_origin(reactor: Any, watch: Any) -> None:
+    watch(origins=True)
+    _thread.start_new_thread(reactor.callLater, (5, other))
+    deadline = time.monotonic() + 60
+    while not reactor.getDelayedCalls() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert origins_of(reactor) == {"not known"}
 
 
 # Calls that are stuck

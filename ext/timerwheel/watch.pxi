@@ -32,7 +32,7 @@ cdef class CallWatch:
 
     describe(function) names a function. owner.slow_call(call, seconds, late) is called after a call
     that took longer than slow seconds; owner.stall_ended(call, seconds) after one that find_stall()
-    has found. Of one call in origins it is remembered who made it; of none if that is 0.
+    has found. Of one call in origins it is remembered who scheduled it; of none if that is 0.
     """
 
     def __init__(self, owner, describe, double slow, unsigned origins):
