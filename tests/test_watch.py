@@ -478,36 +478,75 @@ def test_a_thread_without_python_code_has_no_origin(reactor: Any, watch: Any) ->
 # Calls that are stuck
 
 
+@pytest.fixture
+def quiet_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that looks for stuck calls does not start: a test looks itself."""
+    monkeypatch.setattr(StallThread, "start", lambda thread: None)
+
+
+def looker(reactor: Any, watching: Watch) -> StallThread:
+    calls = queue_of(reactor).watch
+    assert calls is not None
+    return StallThread(watching, calls, 1)
+
+
+@pytest.mark.usefixtures("quiet_thread")
 def test_a_stuck_call_is_told_once_with_its_stack_and_then_its_end(
     reactor: Any, watch: Any, logged: list[Any]
 ) -> None:
-    watching = watch()
-    (calls,) = (queue_of(reactor).watch,)
-    assert calls is not None
-    thread = StallThread(watching, calls, 1e-9)
+    watching = watch(stall=1e-9, slow=3600)
+    thread = looker(reactor, watching)
 
     def be_stuck() -> None:
         time.sleep(0.001)
         assert thread.look()
         assert thread.look()
 
-    fire(reactor, (be_stuck,), (other,))
+    fire(reactor, (be_stuck,))
     stuck, ended = formatted(logged)
     assert "be_stuck" in stuck.partition(" has not returned for ")[0]
     assert f'File "{__file__}", line {be_stuck.__code__.co_firstlineno + 2}, in be_stuck' in stuck
     assert " has returned after " in ended
+    assert ended.endswith(" s")
     assert watching.stalls == 1
     logged.clear()
     fire(reactor, (be_stuck,))
-    assert len(logged) == 2
+    assert (len(logged), watching.stalls) == (2, 2)
     watching.stop()
     assert not thread.look()
 
 
+@pytest.mark.usefixtures("quiet_thread")
+def test_a_stuck_call_at_which_nobody_could_look_is_told_in_the_end(
+    reactor: Any, watch: Any, logged: list[Any]
+) -> None:
+    watching = watch(stall=1e-9, slow=3600)
+    fire(reactor, (time.sleep, 0.001))
+    (ended,) = formatted(logged)
+    assert ended.startswith("time.sleep has returned after ")
+    assert ended.endswith(" s, before its stack could be looked at")
+    assert watching.stalls == 1
+
+
+@pytest.mark.usefixtures("quiet_thread")
+def test_a_stuck_call_around_another_is_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
+    thread = looker(reactor, watch(stall=1e-9, slow=3600))
+
+    def around() -> None:
+        reactor.runUntilCurrent()
+        assert thread.look()
+
+    fire(reactor, (around,), (time.sleep, 0.001))
+    inner, stuck, ended = formatted(logged)
+    assert inner.startswith("time.sleep has returned after ")
+    assert "around" in stuck.partition(" has not returned for ")[0]
+    assert "around" in ended.partition(" has returned after ")[0]
+
+
+@pytest.mark.usefixtures("quiet_thread")
 def test_a_call_that_is_not_stuck_is_not_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
-    watching = watch()
-    assert queue_of(reactor).watch is not None
-    thread = StallThread(watching, queue_of(reactor).watch, 3600.0)  # type: ignore[arg-type]
+    watching = watch(stall=3600)
+    thread = looker(reactor, watching)
     fire(reactor, (thread.look,))
     assert thread.look()
     assert (logged, watching.stalls) == ([], 0)
