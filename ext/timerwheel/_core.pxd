@@ -117,6 +117,7 @@ cdef class CallQueue(TimerWheel):
     cdef public CallWatch watch     # None: nobody watches
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 
+    cdef int take_over(self, call) except -1
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1

@@ -159,14 +159,6 @@ cdef extern from "Python.h":
     const unsigned long Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR
     object PyObject_GenericGetAttr(object, object)
     object PyObject_GetAttr(object, object)
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
-    ctypedef struct PyMethodDef:
-        const char *ml_name
-        PyCFunction ml_meth
-        int ml_flags
-        const char *ml_doc
-    int METH_O
-    object PyCFunction_New(PyMethodDef *method, object self)
     object PyMethod_New(object function, object self)
     object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
