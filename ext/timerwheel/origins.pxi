@@ -23,7 +23,7 @@ cdef extern from *:
     ctypedef struct PyFrameObject
     ctypedef struct PyCodeObject
     PyFrameObject *PyEval_GetFrame() noexcept
-    PyObject *frame_back "(PyObject *)PyFrame_GetBack"(PyFrameObject *) noexcept
+    PyObject *frame_back "(PyObject *)PyFrame_GetBack"(PyFrameObject *) except? NULL
     PyObject *frame_code "(PyObject *)PyFrame_GetCode"(PyFrameObject *) noexcept
     PyObject *frame_globals "timerwheel_globals"(PyFrameObject *) except NULL
     int frame_offset "timerwheel_offset"(PyFrameObject *) noexcept
