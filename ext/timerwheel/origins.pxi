@@ -26,7 +26,7 @@ cdef extern from *:
     PyObject *frame_back "(PyObject *)PyFrame_GetBack"(PyFrameObject *) except? NULL
     PyObject *frame_code "(PyObject *)PyFrame_GetCode"(PyFrameObject *) noexcept
     PyObject *frame_globals "timerwheel_globals"(PyFrameObject *) except NULL
-    int frame_offset "timerwheel_offset"(PyFrameObject *) noexcept
+    int frame_offset "timerwheel_offset"(PyFrameObject *) except? -1
     int PyCode_Addr2Line(PyCodeObject *, int) noexcept
 
 cdef enum:
