@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import index
+from operator import attrgetter, index
 from reprlib import Repr
 from types import TracebackType
 from typing import Any
@@ -114,7 +114,7 @@ class Watch:
         1,024 functions all others are one.
         """
         times = [_times_of(*state) for state in self._calls.all_times()]
-        return sorted(times, key=lambda function: -function.total)
+        return sorted(times, key=attrgetter("total"), reverse=True)
 
     def slow_call(self, call: Any, seconds: float, late: float) -> None:
         """A call took longer than is slow. The extension calls this. It raises nothing."""
