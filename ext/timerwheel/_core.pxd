@@ -88,7 +88,7 @@ cdef struct Figures:
 cdef class CallWatch:
     cdef readonly object owner
     cdef object describe
-    cdef double slow
+    cdef double slow, stall     # seconds; stall may be infinite
     cdef dict times             # CallTimes by the id() of what tells a function from others
     cdef readonly unsigned origins      # of one call in so many its origin is remembered; 0: of none
     cdef unsigned until_origin

@@ -19,7 +19,7 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
     figures         what a queue counts, always
-    origins         who armed a timer
+    origins         who scheduled a timer
     watch           how long calls take, while somebody watches
     call_queue      CallQueue: what a reactor owns
     call_lists      lists of its calls

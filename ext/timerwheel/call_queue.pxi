@@ -83,10 +83,10 @@ cdef class CallQueue(TimerWheel):
 
     def adopt_bypassed(self, call):
         """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
-        self.take_over(call)
-        self.figures.bypassed += 1
         if self.watch is not None and self.watch.origins:
             remember_origin(self.watch, call)
+        self.take_over(call)
+        self.figures.bypassed += 1
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
@@ -216,6 +216,7 @@ cdef class CallQueue(TimerWheel):
             # unreached: it clears a reactor, and with it the queue, before the younger calls
             return 0
         if call.cancelled:
+            self.figures.cancelled += 1     # it has not told its canceller
             return 0
         note_fired(self, now - handle.entry.when)
         if self.watch is not None:

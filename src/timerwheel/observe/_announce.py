@@ -24,7 +24,8 @@ def announce_when_running(reactor: Any, queue: CallQueue) -> None:
     known = ref(queue)
 
     def announce() -> None:
-        if find_queue(reactor) is known():  # else the wheel was taken out meanwhile
+        queue = known()
+        if queue is not None and find_queue(reactor) is queue:  # it was not taken out meanwhile
             _announce(reactor)
 
     # (By the class: a subclass may have a method of this name that is not ready yet.)
