@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: auto_pickle=False, freethreading_compatible=False
+# cython: auto_pickle=False, freethreading_compatible=True
 # cython: cdivision=True, nonecheck=True
 """timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
 

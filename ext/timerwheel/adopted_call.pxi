@@ -23,19 +23,23 @@ cdef int tell_of_changes(AdoptedCall self, object call) except -1:
 
 cdef object note_cancelled(object self, object call):
     cdef AdoptedCall handle = self
-    if handle.owner != NULL:
-        leave(&handle.entry)
+    if withdraw(handle):
         drop_callback(handle)   # and it refers to this function: that would be a cycle
 
 
 cdef object note_moved_sooner(object self, object call):
     cdef AdoptedCall handle = self
     cdef double when = as_time(call.time)
-    cdef CallQueue queue
-    if handle.owner != NULL:
-        queue = <CallQueue>handle.owner
-        wheel_move(&queue.wheel, &handle.entry, when)
-        queue.consider(when)
+    cdef PyObject *queue
+    acquire_entry(&handle.entry)
+    try:
+        if handle.owner != NULL:
+            wheel_move(&(<CallQueue>handle.owner).wheel, &handle.entry, when)
+        queue = queue_to_tell(handle)
+    finally:
+        release(handle.entry.lock)
+    if queue != NULL:
+        (<CallQueue>owned(queue)).compare(when)
 
 
 cdef PyMethodDef canceller = PyMethodDef(
