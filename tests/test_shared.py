@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from threading import Barrier
 from typing import Any
 
 import pytest
-from helpers import run_python
+from helpers import FakeClock, make_reactor, run_python
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 
 import timerwheel
@@ -121,7 +122,7 @@ def test_timers_that_all_threads_rearm() -> None:
             done.append(index)
         return done
 
-    assert sorted(sum(together(work), [])) == list(range(EACH))
+    assert sorted(chain(*together(work))) == list(range(EACH))
     assert len(wheel) == EACH
     assert wheel.advance(1.0) == EACH
 
@@ -178,7 +179,7 @@ def test_items_that_threads_push_and_pop() -> None:
                 popped.append(queue.pop())
         return popped
 
-    popped = sum(together(work), [])
+    popped = list(chain(*together(work)))
     assert len(popped) == len(queue) == THREADS * EACH / 2
     while queue:
         popped.append(queue.pop())
@@ -199,7 +200,7 @@ def test_entries_that_all_threads_remove() -> None:
                 assert entry not in queue
         return removed
 
-    assert sorted(sum(together(work), [])) == list(range(EACH))
+    assert sorted(chain(*together(work))) == list(range(EACH))
     assert len(queue) == 0
 
 
@@ -211,7 +212,6 @@ def test_a_queue_that_is_looked_at_while_it_changes() -> None:
     def work(number: int) -> None:
         for index in range(EACH):
             if number % 2:
-                # What is read is the item: the same as its priority, so its order is to be seen.
                 queue.update(entries[index % 100], index % 100)
             else:
                 assert list(queue) == list(range(100))
@@ -288,8 +288,6 @@ def test_the_calls_of_a_clock_are_a_sequence_while_it_changes() -> None:
 
 def test_reactors_of_two_threads() -> None:
     """Each has a wheel of its own: the one knows nothing of the other."""
-    from helpers import FakeClock, make_reactor
-
     def work(number: int) -> int:
         clock = FakeClock(0.0)
         reactor = make_reactor(clock)

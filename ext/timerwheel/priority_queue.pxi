@@ -111,6 +111,7 @@ cdef class PriorityQueue:
         """
         cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
         entry.item = item
+        entry.entry.lock = self.lock    # else all queues would meet at the first lock
         self.insert(entry, as_time(priority))
         return entry
 
