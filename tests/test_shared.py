@@ -288,6 +288,7 @@ def test_the_calls_of_a_clock_are_a_sequence_while_it_changes() -> None:
 
 def test_reactors_of_two_threads() -> None:
     """Each has a wheel of its own: the one knows nothing of the other."""
+
     def work(number: int) -> int:
         clock = FakeClock(0.0)
         reactor = make_reactor(clock)
