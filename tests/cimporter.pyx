@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """What other Cython code does with timerwheel: tests/test_cimport.py compiles it."""
 
 from libc.stdlib cimport free, malloc

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from typing import Any
 
@@ -28,6 +29,10 @@ for message in (
     "'cgi' is deprecated",
 ):
     WARNINGS += ["-W", f"ignore:{message}"]
+
+
+# A Python without a GIL, whose collector walks what is pending in the installed reactor too.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 class FakeClock:

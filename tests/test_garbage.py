@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import CallQueue, FakeClock, make_reactor
+from helpers import FREE_THREADED, CallQueue, FakeClock, make_reactor
 from twisted.internet import task
 
 import timerwheel
@@ -217,7 +217,7 @@ class TestInstalled:
     def test_what_is_pending_is_not_walked_and_stays(self, reactor: Any, way: Way) -> None:
         owner = Owner()
         owner.handle = way(reactor, 5.0, owner)
-        assert not gc.is_tracked(owner.handle)
+        assert gc.is_tracked(owner.handle) == FREE_THREADED
         gone = weakref.ref(owner)
         del owner
         gc.collect()

@@ -30,9 +30,9 @@ class Entry(ctypes.Structure):
         ("sequence", c_uint64),
         ("index", c_uint32),
         ("place", c_uint8),
-        ("level", c_uint8),
         ("slot", c_uint8),
         ("mark", c_uint8),
+        ("lock", c_uint8),
     ]
 
 
@@ -147,7 +147,7 @@ def layout() -> None:
     assert [memory.heap.nodes[n].sequence for n in range(3)] == [1, 2, 3]
     assert memory.overflow.next == memory.overflow.previous == ctypes.addressof(handle_of(beyond))
     entry = handle_of(ahead).entry
-    assert (entry.level, entry.slot) == (1, 16)
+    assert (entry.index, entry.slot) == (1, 16)
     assert memory.levels[1].occupied == 1 << 16
     assert memory.levels[1].lanes[16] == 1
     assert memory.levels[1].slots[16][0].next == ctypes.addressof(entry)
@@ -190,7 +190,7 @@ def test_the_links_of_a_slot(wheel: TimerWheel) -> None:
     assert_found("a list is broken", wheel, lane, previous=ctypes.addressof(lane))
 
 
-@pytest.mark.parametrize("field", ["place", "level", "slot"])
+@pytest.mark.parametrize("field", ["place", "index", "slot"])
 def test_where_an_entry_thinks_it_is(wheel: TimerWheel, field: str) -> None:
     entry = handle_of(wheel.schedule(1.0, int)).entry
     wrong = {field: getattr(entry, field) + 1}

@@ -1,5 +1,5 @@
 # cython: language_level=3, embedsignature=True, embedsignature.format=clinic
-# cython: auto_pickle=False, freethreading_compatible=False
+# cython: auto_pickle=False, freethreading_compatible=True
 """timerwheel._alarm: a Linux timerfd that wakes a poll or an epoll to the microsecond.
 
 epoll_wait and poll wait whole milliseconds. A file descriptor that becomes

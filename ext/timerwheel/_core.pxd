@@ -3,7 +3,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
@@ -33,6 +33,7 @@ cdef class TimerWheel:
     cdef Wheel wheel
     cdef unsigned passes        # that are running, one inside the other
     cdef bint immortal          # never garbage: what it holds need not be walked by the collector
+    cdef uint8_t lock           # the number of its lock (locks.pxi)
     cdef object walked          # always None: an object attribute makes Cython's type one that is walked
     cdef object __weakref__
 
@@ -107,6 +108,7 @@ cdef class CallQueue(TimerWheel):
     cdef dict replacements      # methods of the reactor that are done in Python, by name
     cdef object _hook
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
+    cdef object self_ref        # a weak reference to itself, without a GIL
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
     cdef bint departed          # the reactor has left the queue
@@ -114,14 +116,14 @@ cdef class CallQueue(TimerWheel):
     cdef list functions         # of static methods that are recalled: their class does not say if they change
     cdef object mro             # of the reactor's class, when it was recalled
     cdef Figures figures
-    cdef public CallWatch watch     # None: nobody watches
+    cdef CallWatch _watch       # None: nobody watches
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 
+    cdef bint is_idle(self) noexcept
     cdef int take_over(self, call) except -1
-    cdef int add(self, Handle handle, double when) except -1
-    cdef int consider(self, double when) except -1
+    cdef bint add(self, Handle handle, double when, double now) except -1
     cdef int compare(self, double when) except -1
-    cdef int announce(self, double when, double now) except -1
+    cdef int announce(self, double now, double last) except -1
     cdef int fire(self, DelayedCall call, double now) except -1
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1
     cdef int run_pass(self, object reactor) except -1
@@ -139,11 +141,19 @@ cdef class Method:
     cdef object __weakref__
 
 
+cdef struct Burst:
+    double latest               # the latest time for which advance() has made a call
+    Py_ssize_t made, most       # how many it has made for that time, and how many it may
+    bint is_too_long
+
+
 @cython.no_gc_clear         # its queue breaks cycles by letting go of the calls
 cdef class CallClock:
     cdef CallQueue queue
+    cdef object moving          # a lock, without a GIL: held while rightNow is moved
 
-    cdef Entry *next_due(self) except? NULL
+    cdef int move(self, object amount) except -1
+    cdef bint make_next(self, Burst *burst) except -1
 
 
 cdef class CallsInOrder:
@@ -160,6 +170,7 @@ cdef class PriorityEntry:
 cdef class PriorityQueue:
     cdef Heap heap
     cdef uint64_t sequence
+    cdef uint8_t lock           # the number of its lock (locks.pxi)
     cdef object walked          # always None, as in TimerWheel
     cdef object __weakref__
 
@@ -169,3 +180,5 @@ cdef class PriorityQueue:
     cdef PriorityEntry held(self, object entry)
     cdef PriorityEntry take(self, PriorityEntry entry)
     cdef PriorityEntry first(self)
+    cdef void take_out(self, PriorityEntry entry) noexcept
+    cdef bint holds(self, PriorityEntry entry) noexcept

@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: auto_pickle=False, freethreading_compatible=False
+# cython: auto_pickle=False, freethreading_compatible=True
 # cython: cdivision=True
 """timerwheel._core: the wheel, the queue of a reactor, the priority queue.
 
@@ -14,6 +14,7 @@ that know no Python:
 
 Upstairs, in the .pxi files that are included below, are the Python objects:
 
+    locks           what guards a wheel from threads, where there is no GIL
     handle          what all handles are made from: callback and memory
     timer_wheel     TimerWheel and its Timer: the wheel by itself
     delayed_call    DelayedCall: the handle that callLater() returns
@@ -72,11 +73,11 @@ it fail. Functions that need some take it before they change anything.
 cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memset
+from libc.math cimport HUGE_VAL, NAN, isnan
+from libc.stdint cimport SIZE_MAX, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
 from timerwheel.entry cimport NOWHERE, Entry
@@ -87,7 +88,7 @@ from timerwheel.heap cimport (
 from timerwheel.histogram cimport Histogram, record
 from timerwheel.run cimport are_sorted, merge_sort
 from timerwheel.wheel cimport (
-    Visitor, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
+    Visitor, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
     wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove,
     wheel_start,
 )
@@ -109,6 +110,23 @@ cdef extern from *:
     #endif
     /* Takes over a reference that is owned already. */
     #define timerwheel_owned(object) (object)
+    /* What an object's own dict has for a key, with a reference. NULL if it has no such dict, or nothing
+       there; or with an exception. */
+    static PyObject *timerwheel_own_item(PyObject *object, PyObject *key) {
+        PyObject *value = NULL, *dict = PyObject_GenericGetDict(object, NULL);
+        if (dict == NULL) {
+            PyErr_Clear();
+            return NULL;
+        }
+      #if PY_VERSION_HEX >= 0x030D0000
+        PyDict_GetItemRef(dict, key, &value);
+      #else
+        value = PyDict_GetItemWithError(dict, key);
+        Py_XINCREF(value);
+      #endif
+        Py_DECREF(dict);
+        return value;
+    }
     """
     ctypedef int (*visitproc)(PyObject *, void *) noexcept
     ctypedef int (*traverseproc)(PyObject *, visitproc, void *) noexcept
@@ -138,6 +156,7 @@ cdef extern from *:
     void forbid "timerwheel_forbid"(void *memory, size_t size) noexcept
     void allow "timerwheel_allow"(void *memory, size_t size) noexcept
     object owned "timerwheel_owned"(PyObject *object) noexcept
+    PyObject *own_item "timerwheel_own_item"(PyObject *object, object key) except? NULL
 
 
 cdef extern from "Python.h":
@@ -151,6 +170,7 @@ cdef extern from "Python.h":
     bint PyObject_GC_IsTracked(PyObject *)
     object PyObject_Call(object function, object args, PyObject *kw)
     PyObject *PyDict_GetItemWithError(dict mapping, object key) except? NULL
+    object PyWeakref_NewRef(object, PyObject *)
     dict PyObject_GenericGetDict(object, void *)
     int PyList_Append(PyObject *target, PyObject *item) noexcept
     double PyFloat_AsDouble(object) except? -1.0
@@ -163,10 +183,9 @@ cdef extern from "Python.h":
     object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
     object call_vector "PyVectorcall_Call"(object function, object args, object kw)
+    void PyErr_Clear() noexcept
     PyObject *vector_call "PyVectorcall_Call"(PyObject *, PyObject *, PyObject *)
     PyObject *PyImport_GetModule(object name) except? NULL
-    PyObject *instance_dict "PyObject_GenericGetDict"(PyObject *, void *) noexcept
-    void PyErr_Clear() noexcept
 
 
 # At most so many entries are looked at to find the next deadline anew: beyond that
@@ -196,6 +215,7 @@ cdef inline double as_time(object value) except? -1.0:
     return seconds
 
 
+include "locks.pxi"
 include "handle.pxi"
 include "timer_wheel.pxi"
 include "figures.pxi"

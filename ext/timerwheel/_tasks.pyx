@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: auto_pickle=False, freethreading_compatible=False
+# cython: auto_pickle=False, freethreading_compatible=True
 # cython: cdivision=True, nonecheck=True
 """timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
 
@@ -34,10 +34,14 @@ reactor's loop itself finds the others running in there. What has state in this:
     resting           whether that call does nothing but ask for another (see work())
     asking            whether the reactor is being asked (an enum)
 
+A scheduler belongs to its reactor's thread. Without a GIL its methods hold its critical section, so that
+those of a wrong thread wait for it, until it runs something that waits itself.
+
 The classes are the bases of those in src/timerwheel/tasks, which have what is
 not done for each turn.
 """
 
+cimport cython
 from libc.math cimport HUGE_VAL, floor, isnan
 
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
@@ -129,14 +133,16 @@ cdef class TaskBase:
     @priority.setter
     def priority(self, priority):
         cdef double number = as_priority(priority)
-        if self.state is READY:
-            self.group.ready_tasks.reprioritize(self.entry, number)
-        self._priority = number
+        with cython.critical_section(self._scheduler):
+            if self.state is READY:
+                self.group.ready_tasks.reprioritize(self.entry, number)
+            self._priority = number
 
     @property
     def when(self):
         """When a SCHEDULED task becomes ready, in seconds of the reactor's clock; else None."""
-        return self.timer.when if self.state is SCHEDULED else None
+        with cython.critical_section(self._scheduler):
+            return self.timer.when if self.state is SCHEDULED else None
 
     @property
     def interval(self):
@@ -222,6 +228,7 @@ cdef class DispatcherBase:
             and (self._limit < 0 or self.running < self._limit) and not self._ending
         )
 
+    @cython.critical_section
     def _review_group(self, GroupBase group not None):
         """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
         self.review_group(group)
@@ -242,6 +249,7 @@ cdef class DispatcherBase:
             group.place.item = group
         return 0
 
+    @cython.critical_section
     def _set_stride(self, GroupBase group not None, double stride):
         """Give a group another weight. By that it waits, too, for the turns that it has had."""
         cdef double ahead = group.next_turn - self.present_turn
@@ -265,6 +273,7 @@ cdef class DispatcherBase:
 
     # Where a task is.
 
+    @cython.critical_section
     def _make_ready(self, TaskBase task not None):
         """Have a task wait for its turn."""
         self.make_ready(task)
@@ -282,6 +291,7 @@ cdef class DispatcherBase:
         self.ready_count += 1
         return 0
 
+    @cython.critical_section
     def _come_due(self, TaskBase task not None):
         """The time of a task has come."""
         try:
@@ -289,6 +299,7 @@ cdef class DispatcherBase:
         except MemoryError as error:
             self.end(task, FAILED, error)
 
+    @cython.critical_section
     def _arm(self, TaskBase task not None, double when):
         """Have a task become ready at a time."""
         self.arm(task, when)
@@ -303,6 +314,7 @@ cdef class DispatcherBase:
         task.state = SCHEDULED
         return 0
 
+    @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
         """Make a task periodic, and have it wait for its first turn."""
         task._interval = interval
@@ -313,6 +325,7 @@ cdef class DispatcherBase:
             task.turn = 1.0
             self.arm(task, task.first + (1.0 - GRACE) * interval)
 
+    @cython.critical_section
     def _enter(self, TaskBase task not None):
         """Take in a task that is ready or has its time; or, if that is an error, leave it out."""
         try:
@@ -342,6 +355,7 @@ cdef class DispatcherBase:
 
     # The end of a task.
 
+    @cython.critical_section
     def _end(self, TaskBase task not None, state, outcome):
         """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
         self.end(task, state, outcome)
@@ -366,6 +380,7 @@ cdef class DispatcherBase:
         task._retries = None
         return 0
 
+    @cython.critical_section
     def _end_turn(self, TaskBase task not None):
         """A turn of a periodic task has ended."""
         self.end_turn(task, self.now())
@@ -393,6 +408,7 @@ cdef class DispatcherBase:
             raise error
         return 0
 
+    @cython.critical_section
     def _go_on(self, outcome, then, TaskBase task not None):
         """What a task waits for has fired: go on with then(outcome, task)."""
         try:
@@ -405,6 +421,7 @@ cdef class DispatcherBase:
         finally:
             self.review()
 
+    @cython.critical_section
     def _cancel(self, TaskBase task not None):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
         if task.is_done():
@@ -421,6 +438,7 @@ cdef class DispatcherBase:
 
     # Who waits for the end of a task.
 
+    @cython.critical_section
     def _settle(self):
         """Tell who waits of what has ended, unless somebody is at it."""
         self.settle()
@@ -457,6 +475,7 @@ cdef class DispatcherBase:
 
     # A pass.
 
+    @cython.critical_section
     def _pass(self):
         """What the reactor calls."""
         cdef double due = self.wake_time
@@ -537,6 +556,7 @@ cdef class DispatcherBase:
             return -HUGE_VAL
         return self.wheel.next_wake() if self.wheel.wheel.count else HUGE_VAL
 
+    @cython.critical_section
     def _review(self):
         """Have the reactor call when there is something to do, and only then."""
         self.review()

@@ -11,9 +11,15 @@ cdef class AdoptedCall(Handle):
 
     def __call__(self, call):
         """Note that the call is being cancelled."""
-        if self.owner != NULL:
+        cdef bint pending
+        acquire_entry(&self.entry)
+        pending = self.owner != NULL
+        if pending:
             (<CallQueue>self.owner).figures.cancelled += 1
             leave(&self.entry)
+        release(self.entry.lock)
+        if pending:
+            Py_DECREF(self)
             drop_callback(self)     # it refers to this handle, too: that would be a cycle
 
 
@@ -24,12 +30,15 @@ cdef AdoptedCall handle_for(CallQueue queue, object call):
     """The handle of a stock call in a queue; None if it has none there."""
     cdef Search search
     cdef object canceller = call.canceller
-    if type(canceller) is not AdoptedCall:      # the program has put another there
-        search.call = <PyObject *>call
-        search.handle = NULL
-        wheel_each(&queue.wheel, compare_adopted, &search)
-        return None if search.handle == NULL else <AdoptedCall>search.handle
-    return <AdoptedCall>canceller if (<AdoptedCall>canceller).owner == <PyObject *>queue else None
+    if type(canceller) is AdoptedCall:
+        return <AdoptedCall>canceller
+    search.call = <PyObject *>call      # the program has put another there
+    search.handle = NULL
+    acquire(queue.lock)
+    wheel_each(&queue.wheel, compare_adopted, &search)
+    Py_XINCREF(search.handle)
+    release(queue.lock)
+    return None if search.handle == NULL else <AdoptedCall>owned(search.handle)
 
 
 cdef struct Search:

@@ -3,6 +3,9 @@
 # Its calls are in a CallQueue of its own, which no reactor owns: it has no passes and no hook, and so
 # delays stay apart from `time`, as they do in Twisted's Clock.
 
+if FREE_THREADED:
+    from threading import RLock
+
 
 @cython.trashcan(True)
 cdef class CallClock:
@@ -15,6 +18,8 @@ cdef class CallClock:
     def __cinit__(self):
         import_twisted()
         self.queue = CallQueue.__new__(CallQueue)
+        if FREE_THREADED:
+            self.moving = RLock()
 
     @property
     def calls(self):
@@ -50,35 +55,39 @@ cdef class CallClock:
         Calls that these make, and that are due too, are made as well. An exception of a call ends
         the advance and is raised; the rest stays pending.
         """
-        cdef Entry *entry
-        cdef double latest = -HUGE_VAL
-        cdef Py_ssize_t made = 0, most = PY_SSIZE_T_MAX
+        cdef Burst burst
+        burst.latest = -HUGE_VAL
+        burst.made = 0
+        burst.most = PY_SSIZE_T_MAX
+        burst.is_too_long = False
         if self.max_calls_at_once is not None:
-            most = self.max_calls_at_once
+            burst.most = self.max_calls_at_once
+        if FREE_THREADED:
+            with self.moving:
+                self.move(amount)
+        else:
+            self.move(amount)
+        while self.make_next(&burst):
+            pass
+
+    cdef int move(self, object amount) except -1:
         moved = self.rightNow + amount
         as_time(moved)
         self.rightNow = moved
-        while True:
-            entry = self.next_due()
-            if entry == NULL:
-                return
-            if entry.when > latest:
-                latest = entry.when
-                made = 0
-            elif made >= most:
-                raise RuntimeError(
-                    f"advance() has made {made} calls without the time moving on from {latest}, "
-                    f"and would go on with {<object>handle_of(entry)!r}")
-            made += 1
-            make(<DelayedCall>leave(entry))
+        return 0
 
-    cdef Entry *next_due(self) except? NULL:
-        """The entry of the next call that is due, or NULL. The last one may have moved the clock."""
-        cdef double now = as_seconds(self.seconds())
-        if isnan(now):
-            return NULL         # no time is at or before NaN
-        wheel_advance(&self.queue.wheel, now)
-        return wheel_due(&self.queue.wheel, now)
+    cdef bint make_next(self, Burst *burst) except -1:
+        """Make the next call that is due, and release it. Returns whether there was one."""
+        # (The last one may have moved the clock.)
+        cdef DelayedCall call = take_due(self.queue, as_seconds(self.seconds()), burst)
+        if call is None:
+            return False
+        if burst.is_too_long:
+            raise RuntimeError(
+                f"advance() has made {burst.made} calls without the time moving on from {burst.latest}, "
+                f"and would go on with {call!r}")
+        invoke(call)
+        return True
 
 
 @cython.final
@@ -92,12 +101,13 @@ cdef class CallsInOrder:
         self.queue = queue
 
     def __len__(self):
-        return self.queue.wheel.count
+        return count_of(self.queue)
 
     def __getitem__(self, index):
         # The earliest alone needs no sorting: programs go from call to call by it.
         # (What the index is compared by may be Python code: so that comes first.)
-        return first(self.queue) if index == 0 and self.queue.wheel.count else in_order(self.queue)[index]
+        call = first(self.queue) if index == 0 else None
+        return in_order(self.queue)[index] if call is None else call
 
     def __iter__(self):
         return iter(in_order(self.queue))
@@ -127,16 +137,44 @@ cdef class CallsInOrder:
         return in_order(self.queue).count(value)
 
 
-cdef int make(DelayedCall call) except -1:
-    set_called(call)
-    invoke(call)
-    return 0
+cdef DelayedCall take_due(CallQueue queue, double now, Burst *burst):
+    """The next call that is due, or None. It has left the queue, unless the burst would be too long."""
+    cdef DelayedCall call = None
+    cdef Entry *entry
+    if isnan(now):
+        return None         # no time is at or before NaN
+    acquire(queue.lock)
+    try:
+        wheel_advance(&queue.wheel, now)
+        entry = wheel_due(&queue.wheel, now)
+        if entry != NULL:
+            call = <DelayedCall>handle_of(entry)
+            if entry.when > burst.latest:
+                burst.latest = entry.when
+                burst.made = 0
+            burst.is_too_long = burst.made >= burst.most and burst.made > 0
+            if not burst.is_too_long:
+                burst.made += 1
+                leave(entry)
+                set_called(call)
+    finally:
+        release(queue.lock)
+    if call is not None and not burst.is_too_long:
+        Py_DECREF(call)
+    return call
 
 
 cdef DelayedCall first(CallQueue queue):
-    """The call that will be made first, of a queue that has calls.
+    """The call that will be made first, or None.
 
     The wheel is moved to it, perhaps ahead of the clock: it takes what is scheduled behind that too.
     """
-    wheel_advance(&queue.wheel, wheel_next(&queue.wheel, 2 * queue.wheel.count))
-    return <DelayedCall>handle_of(wheel_first_due(&queue.wheel).entry)
+    cdef DelayedCall call = None
+    acquire(queue.lock)
+    try:
+        if queue.wheel.count:
+            wheel_advance(&queue.wheel, wheel_next(&queue.wheel, 2 * queue.wheel.count))
+            call = <DelayedCall>handle_of(wheel_first_due(&queue.wheel).entry)
+    finally:
+        release(queue.lock)
+    return call

@@ -18,6 +18,15 @@ cdef list in_order(CallQueue queue):
 cdef list listed(CallQueue queue, Visitor copy_node):
     """All calls in the order of the keys that copy_node gives their nodes. This changes nothing."""
     cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    acquire(queue.lock)
+    try:
+        fill_list(calls, queue, copy_node)
+    finally:
+        release(queue.lock)
+    return calls
+
+
+cdef int fill_list(list calls, CallQueue queue, Visitor copy_node) except -1:
     cdef size_t index, size = queue.wheel.count
     cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * size + 1) * sizeof(Node))
     cdef Node *end = nodes
@@ -32,7 +41,7 @@ cdef list listed(CallQueue queue, Visitor copy_node):
             checked(append_call(ordered[index].entry, <PyObject *>calls))
     finally:
         PyMem_RawFree(nodes)
-    return calls
+    return 0
 
 
 cdef int with_time(Entry *entry, void *end) noexcept:

@@ -16,6 +16,8 @@ cdef class CallQueue(TimerWheel):
     def __cinit__(self):
         self.alarm = self.latest_pass = -HUGE_VAL
         self.figures.since = monotonic_seconds()
+        if FREE_THREADED:
+            self.self_ref = PyWeakref_NewRef(self, NULL)
 
     def __init__(self, reactor, report):
         import_twisted()
@@ -43,25 +45,55 @@ cdef class CallQueue(TimerWheel):
         For reactors that another event loop wakes: they have nobody who asks
         timeout() before each wait.
         """
-        return self._hook
+        cdef object hook
+        acquire(self.lock)
+        hook = self._hook
+        release(self.lock)
+        return hook
 
     @hook.setter
     def hook(self, hook):
+        cdef object old
+        acquire(self.lock)
+        old = self._hook        # which is released after the lock
         self._hook = hook
+        release(self.lock)
         self.disarmed()
+
+    @property
+    def watch(self):
+        """The CallWatch that is told of each timed call; or None."""
+        return watch_of(self)
+
+    @watch.setter
+    def watch(self, CallWatch watch):
+        cdef CallWatch last
+        acquire(self.lock)
+        last = self._watch      # released after the lock
+        self._watch = watch
+        release(self.lock)
 
     def disarmed(self):
         """Note that nothing is armed: what was has gone off, and may fail before timeout() is asked."""
         # Without a hook no deadline is before the alarm.
+        acquire(self.lock)
         self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
+        release(self.lock)
 
     def make_immortal(self):
-        """Have the garbage collector no longer walk the pending calls: the reactor is the installed one."""
+        """Have the garbage collector no longer walk the pending calls: the reactor is the installed one.
+
+        Not without a GIL, where that collector walks all objects itself.
+        """
+        if FREE_THREADED:
+            return
         self.immortal = True
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
         """Have it walk them again: the reactor is to go, with all that they hold."""
+        if FREE_THREADED:
+            return
         self.immortal = False
         wheel_each(&self.wheel, track_handle, NULL)
 
@@ -76,21 +108,35 @@ cdef class CallQueue(TimerWheel):
         """
         cdef AdoptedCall handle = handle_for(self, call)
         cdef double when = as_time(call.time)
-        if handle is not None and handle.owner == <PyObject *>self:
-            wheel_move(&self.wheel, &handle.entry, when)
-            note_moved(self, False)
-            self.consider(when)
+        cdef bint has_listener
+        if handle is None:
+            return
+        acquire_entry(&handle.entry)
+        try:
+            has_listener = handle.owner == <PyObject *>self and self.alarm > -HUGE_VAL
+            if handle.owner == <PyObject *>self:
+                wheel_move(&self.wheel, &handle.entry, when)
+                note_moved(self, False)
+        finally:
+            release(handle.entry.lock)
+        if has_listener:
+            self.compare(when)
 
     def adopt_bypassed(self, call):
         """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
-        if self.watch is not None and self.watch.origins:
-            remember_origin(self.watch, call)
+        cdef CallWatch watch = watch_of(self)
+        if watch is not None and watch.origins:
+            remember_origin(watch, call)
         self.take_over(call)
+        acquire(self.lock)
         self.figures.bypassed += 1
+        release(self.lock)
 
     def release_all(self):
         """Release all pending calls: the reactor leaves the queue. This cannot fail."""
+        acquire(self.lock)
         self.departed = True
+        release(self.lock)
         self.detach_all()
         self.watch = None
 
@@ -104,8 +150,10 @@ cdef class CallQueue(TimerWheel):
 
     def next_deadline(self):
         """The time of the earliest call, or None: what timeout() counts to."""
+        acquire(self.lock)
         self.inserted = self.wheel.sequence
-        return wheel_next(&self.wheel, SEARCH_BUDGET) if self.wheel.count else None
+        release(self.lock)
+        return next_of(self, SEARCH_BUDGET)
 
     def pending_calls(self):
         """A list of all pending calls, in the order in which they were scheduled."""
@@ -122,76 +170,103 @@ cdef class CallQueue(TimerWheel):
             if isinstance(call, DelayedCall):
                 if (<DelayedCall>call).owner != <PyObject *>self:
                     raise AssertionError("a call does not know its queue")
-                if (<DelayedCall>call).entry.when != call.getTime():
+                if deadline_of(call) != call.getTime():
                     raise AssertionError("a call and its entry disagree about the time")
 
     cdef int take_over(self, call) except -1:
         cdef DelayedCall own
         cdef AdoptedCall adopted
-        cdef double now
-        if self.wheel.count == 0 and self.passes == 0:
+        cdef double now = NAN
+        cdef bint taken
+        if self.is_idle():
             now = read_clock(seconds_of(self, self.reactor))
-            if not isnan(now) and self.wheel.count == 0:
-                wheel_start(&self.wheel, now)
         if isinstance(call, DelayedCall):
             own = call
-            if own.owner != NULL:
-                raise ValueError("the call is in a queue already")
-            self.add(own, own._time + own._delayed_time)
-            set_mark(own, DELAYED_NEW, False)
+            taken = self.add(own, own.getTime(), now)
+            change_marks(own, 0, DELAYED_NEW)
         else:
-            adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall)
+            adopted = <AdoptedCall>new_handle(<PyTypeObject *>AdoptedCall, self.lock)
             set_callback(adopted, call, NO_ARGUMENTS, None)
-            self.add(adopted, as_time(call.time))
-            call.canceller = adopted
+            taken = self.add(adopted, as_time(call.time), now)
+            if taken:
+                call.canceller = adopted
+        if not taken:
+            self.reactor._newTimedCalls.append(call)
         return 0
 
-    cdef int add(self, Handle handle, double when) except -1:
-        """Take a call in, and tell the hook if it is the earliest."""
-        link(self, handle, when)
-        if self.alarm > -HUGE_VAL:
+    cdef bint is_idle(self) noexcept:
+        """Whether the wheel may be set to another time: it has no calls, and no pass runs."""
+        cdef bint idle
+        acquire(self.lock)
+        idle = self.wheel.count == 0 and self.passes == 0
+        release(self.lock)
+        return idle
+
+    cdef bint add(self, Handle handle, double when, double now) except -1:
+        """Take a call in, and tell the hook if it is the earliest. now: the time; NaN if it is not known.
+
+        Returns False if the reactor has left the queue: the clock, or another thread, has done it.
+        """
+        cdef bint has_listener
+        acquire_to_add(&handle.entry, &handle.owner, self.lock)
+        try:
+            if handle.owner != NULL:
+                raise ValueError("the call is in a queue already")
+            if self.departed:
+                return False
+            if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
+                wheel_start(&self.wheel, now)
+            link(self, handle, when)
+            has_listener = self.alarm > -HUGE_VAL
+        finally:
+            release(handle.entry.lock)
+        if has_listener:
             try:
-                self.consider(when)
+                self.compare(when)
             except BaseException:
-                if handle.owner != NULL:    # the hook or the clock may have cancelled it
-                    leave(&handle.entry)
+                withdraw(handle)    # unless the hook or the clock have cancelled it
                 raise
-        return 0
+        return True
 
-    cdef inline int consider(self, double when) except -1:
+    cdef int compare(self, double when) except -1:
         """Tell the hook if a call at this time may be before what its owner is armed for.
 
         It may be so, too, when by the clock the alarm should have gone off: the
         clock has been stepped, or replaced, since it was set.
         """
-        return self.compare(when) if self.alarm > -HUGE_VAL else 0
-
-    cdef int compare(self, double when) except -1:
         cdef double now = read_clock(seconds_of(self, self.reactor))
-        if when < self.alarm or now >= self.alarm:
-            self.announce(when, now)
+        cdef double alarm
+        cdef bint is_before
+        acquire(self.lock)
+        alarm = self.alarm
+        is_before = when < alarm or now >= alarm > -HUGE_VAL
+        if is_before:
+            self.alarm = when
+        release(self.lock)
+        if is_before:
+            self.announce(now, alarm)
         return 0
 
-    cdef int announce(self, double when, double now) except -1:
-        """Tell the hook, whose owner will ask timeout() what to be armed for."""
-        cdef double alarm = self.alarm
-        self.alarm = when
+    cdef int announce(self, double now, double last) except -1:
+        """Tell the hook, whose owner will ask timeout() what to be armed for. last: the alarm before."""
         try:
-            self._hook()
+            self.hook()
         except BaseException:
-            self.alarm = alarm
+            acquire(self.lock)
+            self.alarm = last
+            release(self.lock)
             raise
+        acquire(self.lock)
         if self.alarm <= now:
             # Armed for at once: it need not hear until it asks timeout() again.
             self.alarm = -HUGE_VAL
+        release(self.lock)
         return 0
 
     cdef int fire(self, DelayedCall call, double now) except -1:
-        note_fired(self, now - call.entry.when)
-        activate(call)
-        set_called(call)
-        if self.watch is not None:
-            return make_watched(self, self.watch, call, now - call.entry.when)
+        cdef CallWatch watch = watch_of(self)
+        if watch is not None:
+            return make_watched(self, watch, call, now - call.entry.when)
         return make_call(self, call)
 
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1:
@@ -199,28 +274,43 @@ cdef class CallQueue(TimerWheel):
 
         Returns whether it was made.
         """
-        cdef object call = None if handle._func == NULL else <object>handle._func
+        cdef CallWatch watch
+        cdef object call = callback_of(handle)
         cdef double when = 0.0
+        cdef bint moved
         if call is not None:
             when = as_seconds(call.time + call.delayed_time)
+        acquire_entry(&handle.entry)
+        try:
             if handle.owner == NULL:    # that was Python code, which has cancelled the call
                 return 0
-        if when > handle.entry.when:
-            wheel_move(&self.wheel, &handle.entry, when)
-            note_moved(self, True)
+            moved = when > handle.entry.when
+            if moved:
+                wheel_move(&self.wheel, &handle.entry, when)
+                note_moved(self, True)
+            else:
+                leave(&handle.entry)
+        finally:
+            release(handle.entry.lock)
+        if moved:
             call.activate_delay()
             return 0
-        leave(&handle.entry)
+        Py_DECREF(handle)
         drop_callback(handle)
         if call is None:        # the collector has cleared it
             # unreached: it clears a reactor, and with it the queue, before the younger calls
             return 0
         if call.cancelled:
+            acquire(self.lock)
             self.figures.cancelled += 1     # it has not told its canceller
+            release(self.lock)
             return 0
+        acquire(self.lock)
         note_fired(self, now - handle.entry.when)
-        if self.watch is not None:
-            make_watched(self, self.watch, call, now - handle.entry.when)
+        release(self.lock)
+        watch = watch_of(self)
+        if watch is not None:
+            make_watched(self, watch, call, now - handle.entry.when)
         else:
             make_adopted_call(self, call)
         return 1
@@ -228,45 +318,50 @@ cdef class CallQueue(TimerWheel):
     cdef int run_pass(self, object reactor) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
         cdef double now, alarm
+        acquire(self.lock)
         self.figures.passes += 1
         if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
             # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
             self.alarm = HUGE_VAL
+        release(self.lock)
         now = read_clock(seconds_of(self, reactor))
         if isnan(now):
             return 0        # no time is at or before NaN
+        acquire(self.lock)
         self.latest_pass = now
         self.inserted = self.wheel.sequence
+        alarm = self.alarm
+        if not self.nested_loops:
+            # Who runs a pass asks timeout() after it: the hook need not hear before.
+            self.alarm = -HUGE_VAL
+        release(self.lock)
         if self.nested_loops:
             return self.fire_due(now)
-        # Who runs a pass asks timeout() after it: the hook need not hear before.
-        alarm = self.alarm
-        self.alarm = -HUGE_VAL
         try:
             self.fire_due(now)
         finally:
+            acquire(self.lock)
             self.alarm = alarm if self._hook is not None else -HUGE_VAL
+            release(self.lock)
         return 0
 
     cdef int fire_due(self, double now) except -1:
-        cdef Entry *entry
-        cdef AdoptedCall adopted
+        cdef PyObject *handle
         cdef int64_t began = 0
         cdef uint64_t made = 0
         self.begin_pass(now)
         try:
             while True:
-                entry = wheel_due(&self.wheel, now)
-                if entry == NULL:
+                handle = take_due_handle(self, now)
+                if handle == NULL:
                     return 0
                 if made == 0:
                     began = monotonic_ns()
-                if handle_of(entry).ob_type == <PyTypeObject *>AdoptedCall:
-                    adopted = <AdoptedCall>handle_of(entry)
-                    made += self.fire_adopted(adopted, now)
+                if handle.ob_type == <PyTypeObject *>AdoptedCall:
+                    made += self.fire_adopted(<AdoptedCall>owned(handle), now)
                 else:
                     made += 1
-                    self.fire(<DelayedCall>leave(entry), now)
+                    self.fire(<DelayedCall>owned(handle), now)
         finally:
             if made:
                 note_pass(self, made, began)
@@ -274,16 +369,20 @@ cdef class CallQueue(TimerWheel):
 
     cdef object next_timeout(self, object reactor):
         """Seconds until the earliest deadline, as ReactorBase.timeout() gives them; None if there is none."""
-        cdef double now, when
-        if self.wheel.count:
+        cdef double when = HUGE_VAL
+        cdef double now = HUGE_VAL      # for a call that another thread makes meanwhile: at once
+        cdef bint is_empty
+        if count_of(self):
             now = read_clock(seconds_of(self, reactor))
+        acquire(self.lock)
         self.inserted = self.wheel.sequence
-        if self.wheel.count == 0:
-            self.alarm = HUGE_VAL if self._hook is not None else -HUGE_VAL
+        is_empty = self.wheel.count == 0
+        if not is_empty:
+            when = wheel_next(&self.wheel, SEARCH_BUDGET)
+        self.alarm = when if self._hook is not None else -HUGE_VAL
+        release(self.lock)
+        if is_empty:
             return None
-        when = wheel_next(&self.wheel, SEARCH_BUDGET)
-        if self._hook is not None:
-            self.alarm = when
         if not when - now > 0.0:
             return 0
         if when - now > LONGEST_TIMEOUT:
@@ -294,12 +393,20 @@ cdef class CallQueue(TimerWheel):
         return listed(self, without_time)
 
 
+cdef inline CallWatch watch_of(CallQueue queue):
+    cdef CallWatch watch
+    acquire(queue.lock)
+    watch = queue._watch
+    release(queue.lock)
+    return watch
+
+
 cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
     """Call what a DelayedCall holds. A failure is reported."""
     try:
         invoke(call)
     except BaseException:
-        queue.figures.failed += 1
+        note_failed(queue)
         queue.report(call.creator)
     return 0
 
@@ -312,9 +419,28 @@ cdef int make_adopted_call(CallQueue queue, object call) except -1:
         kw = call.kw
         invoke_with(call.func, tuple(call.args), <PyObject *>kw if kw else NULL)
     except BaseException:
-        queue.figures.failed += 1
+        note_failed(queue)
         queue.report(call.creator)
     return 0
+
+
+cdef inline PyObject *take_due_handle(CallQueue queue, double now) noexcept:
+    """The first handle that is due, with a reference; or NULL. It has left if it is no AdoptedCall."""
+    cdef PyObject *handle = NULL
+    cdef Entry *entry
+    acquire(queue.lock)
+    entry = wheel_due(&queue.wheel, now)
+    if entry != NULL:
+        handle = handle_of(entry)
+        if handle.ob_type == <PyTypeObject *>AdoptedCall:
+            Py_XINCREF(handle)
+        else:
+            leave(entry)
+            note_fired(queue, now - entry.when)
+            activate(<DelayedCall>handle)
+            set_called(<DelayedCall>handle)
+    release(queue.lock)
+    return handle
 
 
 # Cython's function for the attributes of a subclass calls that which it made for the base, not
@@ -334,10 +460,45 @@ cdef int clear_queue(PyObject *self) noexcept:
     What is taken apart with the queue may still call it: so it keeps report(), which is no garbage.
     """
     cdef CallQueue queue = <CallQueue>self
-    queue.alarm = -HUGE_VAL     # it asks neither hook nor reactor any more
-    queue._hook = queue.waker = queue.replacements = queue.reactor = queue.watch = None
+    quiet_queue(self)
+    queue._hook = queue.waker = queue.replacements = queue.reactor = queue._watch = None
     return clear_wheel(self)
 
+
+cdef void quiet_queue(PyObject *self) noexcept:
+    """Have a queue that is about to go ask neither hook nor reactor any more."""
+    acquire((<CallQueue>self).lock)
+    (<CallQueue>self).alarm = -HUGE_VAL
+    release((<CallQueue>self).lock)
+
+
+cdef inline PyObject *queue_to_tell(Handle handle) except? NULL:
+    """The queue that a handle is in, with a reference, if its hook is to hear of moves. The lock is held.
+
+    Without a GIL the queue may be about to go: then nobody can make a reference of its weak one.
+    """
+    if handle.owner == NULL or (<CallQueue>handle.owner).alarm == -HUGE_VAL:
+        return NULL
+    if FREE_THREADED:
+        return referent(<PyObject *>(<CallQueue>handle.owner).self_ref)
+    Py_XINCREF(handle.owner)
+    return handle.owner
+
+
+# Without a GIL a queue is quiet from before it is taken apart: queue_to_tell() might find it else,
+# when Cython's function counts a reference for the time of __dealloc__().
+
+cdef destructor dealloc_queue_parts = (<PyTypeObject *>CallQueue).tp_dealloc
+
+
+cdef void dealloc_queue(PyObject *self) noexcept:
+    quiet_queue(self)
+    PyObject_GC_UnTrack(self)
+    with_trashcan(self, dealloc_queue, dealloc_queue_parts)
+
+
+if FREE_THREADED:
+    (<PyTypeObject *>CallQueue).tp_dealloc = dealloc_queue
 
 (<PyTypeObject *>CallQueue).tp_traverse = traverse_queue
 (<PyTypeObject *>CallQueue).tp_clear = clear_queue

@@ -12,9 +12,12 @@ cdef int import_twisted() except -1:
         from twisted.internet import error
         from twisted.internet.base import DelayedCall
 
-        already_called = error.AlreadyCalled
-        already_cancelled = error.AlreadyCancelled
-        stock_call = DelayedCall
+        acquire(0)
+        if stock_call is None:      # else another thread was first
+            already_called = error.AlreadyCalled
+            already_cancelled = error.AlreadyCancelled
+            stock_call = DelayedCall
+        release(0)
         start_watching()
     return 0
 
@@ -54,7 +57,7 @@ cdef inline PyObject **dict_pointer(PyObject *call) noexcept:
 
 
 cdef inline bint has_dict(DelayedCall call) noexcept:
-    return dict_pointer(<PyObject *>call)[0] != NULL
+    return load_pointer(dict_pointer(<PyObject *>call)) != NULL
 
 
 cdef enum Mark:
@@ -79,20 +82,24 @@ cdef class DelayedCall(Handle):
     def __cinit__(self):
         import_twisted()
         from twisted.internet.base import runtimeSeconds
-        set_pointer(&self._seconds, runtimeSeconds)
+        set_pointer(self, &self._seconds, runtimeSeconds)
 
     def __init__(self, time, func, args, kw, cancel, reset, seconds=None):
         cdef double when = as_time(time)
-        if self.owner != NULL:
-            raise ValueError("the call is in a queue already")
-        self._time = self.entry.when = when
-        self._delayed_time = 0.0
-        self.entry.mark = 0
+        acquire_entry(&self.entry)
+        try:
+            if self.owner != NULL:
+                raise ValueError("the call is in a queue already")
+            self._time = self.entry.when = when
+            self._delayed_time = 0.0
+            self.entry.mark = 0
+        finally:
+            release(self.entry.lock)
         self.func = func    # before the others: it deletes them
         self.args = args
         self.kw = kw
         if seconds is not None:
-            set_pointer(&self._seconds, seconds)
+            set_pointer(self, &self._seconds, seconds)
         self.canceller = cancel
         self.resetter = reset
         if self.debug:
@@ -108,51 +115,58 @@ cdef class DelayedCall(Handle):
     @property
     def time(self):
         """When the call is to be made, before delay() and later resets: seconds of the reactor's clock."""
+        cdef double time
+        acquire_entry(&self.entry)
         settle(self)
-        return self._time
+        time = self._time
+        release(self.entry.lock)
+        return time
 
     @property
     def delayed_time(self):
         """By how many seconds the call is to be made after `time`."""
+        cdef double delayed_time
+        acquire_entry(&self.entry)
         settle(self)
-        return self._delayed_time
+        delayed_time = self._delayed_time
+        release(self.entry.lock)
+        return delayed_time
 
     @property
     def called(self):
         """1 once the call has been made, or is being made; else 0."""
-        if self.entry.mark & CALLED_DELETED:
+        cdef uint8_t mark = mark_of(self)
+        if mark & CALLED_DELETED:
             raise AttributeError("'DelayedCall' object has no attribute 'called'")
-        return 1 if self.entry.mark & CALLED else 0
+        return 1 if mark & CALLED else 0
 
     @called.setter
     def called(self, called):
-        set_mark(self, CALLED, called)
-        set_mark(self, CALLED_DELETED, False)
+        change_marks(self, CALLED if called else 0, CALLED | CALLED_DELETED)
 
     @called.deleter
     def called(self):
         self.called
-        set_mark(self, CALLED, False)
-        set_mark(self, CALLED_DELETED, True)
+        change_marks(self, CALLED_DELETED, CALLED | CALLED_DELETED)
 
     @property
     def cancelled(self):
         """1 once the call has been cancelled; else 0."""
-        return 1 if self.entry.mark & CANCELLED else 0
+        return 1 if mark_of(self) & CANCELLED else 0
 
     @property
     def seconds(self):
         """The clock of the call: called for the time, as its reactor's was when the call was made."""
-        return attribute(self, self._seconds, "seconds")
+        return attribute(self, &self._seconds, "seconds")
 
     @seconds.setter
     def seconds(self, seconds):
-        set_pointer(&self._seconds, seconds)
+        set_pointer(self, &self._seconds, seconds)
 
     @seconds.deleter
     def seconds(self):
         self.seconds
-        set_pointer(&self._seconds, DELETED["seconds"])
+        set_pointer(self, &self._seconds, DELETED["seconds"])
 
     # These three are seldom set, so they are kept in the instance's dict and not in its struct.
 
@@ -196,24 +210,37 @@ cdef class DelayedCall(Handle):
 
     def getTime(self):
         """When the call is to be made, in seconds of the reactor's clock."""
-        return self._time + self._delayed_time
+        cdef double time
+        acquire_entry(&self.entry)
+        time = self._time + self._delayed_time
+        release(self.entry.lock)
+        return time
 
     def active(self):
         """Whether the call is still to be made."""
-        return not self.entry.mark & (CALLED | CANCELLED)
+        return not mark_of(self) & (CALLED | CANCELLED)
 
     def cancel(self):
         """Cancel the call, and let go of its function and arguments.
 
         Raises AlreadyCancelled or AlreadyCalled.
         """
-        require_active(self)
-        if self.owner != NULL:
-            (<CallQueue>self.owner).figures.cancelled += 1
-            leave(&self.entry)
+        cdef bint is_queued
+        acquire_entry(&self.entry)
+        try:
+            require_active(self)
+            is_queued = self.owner != NULL
+            if is_queued:
+                (<CallQueue>self.owner).figures.cancelled += 1
+                leave(&self.entry)
+                self.entry.mark |= CANCELLED
+        finally:
+            release(self.entry.lock)
+        if is_queued:
+            Py_DECREF(self)
         else:
             tell(self, "canceller")
-        self.entry.mark |= CANCELLED
+            change_marks(self, CANCELLED, CANCELLED)
         if debugging() or has_dict(self) and self.debug:
             self._repr = repr(self)
         drop_callback(self)
@@ -224,44 +251,68 @@ cdef class DelayedCall(Handle):
         Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
         """
         cdef double when
-        require_active(self)
+        cdef bint sooner, is_alone
+        cdef PyObject *queue
+        check_active(self)
         when = as_seconds(secondsFromNow)
-        when += read_clock(attribute(self, self._seconds, "seconds"))
+        when += read_clock(attribute(self, &self._seconds, "seconds"))
         if isnan(when):
             raise ValueError("a call cannot be reset to NaN seconds from now")
-        require_active(self)       # the clock or the number may have run Python code
-        settle(self)
-        if when < self._time or self._time == -HUGE_VAL:    # from which no delay leads anywhere
-            move_call(self, when, 0.0)
-            if self.owner == NULL:
-                tell(self, "resetter")
-        else:
-            # inf - inf is NaN
-            move_call(self, self._time, 0.0 if when == self._time else when - self._time)
+        acquire_entry(&self.entry)
+        try:
+            require_active(self)    # the clock or the number may have run Python code
+            settle(self)
+            sooner = when < self._time or self._time == -HUGE_VAL   # from which no delay leads anywhere
+            if sooner:
+                move_call(self, when, 0.0)
+            else:
+                # inf - inf is NaN
+                move_call(self, self._time, 0.0 if when == self._time else when - self._time)
+            queue = queue_to_tell(self)
+            is_alone = self.owner == NULL
+        finally:
+            release(self.entry.lock)
+        if queue != NULL:
+            (<CallQueue>owned(queue)).compare(when)
+        elif is_alone and sooner:
+            tell(self, "resetter")
 
     def delay(self, secondsLater):
         """Have the call made so many seconds later than it was to be made; sooner, if negative.
 
         Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
         """
-        cdef double delayed
-        require_active(self)
+        cdef double delayed, when
+        cdef bint is_alone
+        cdef PyObject *queue
+        check_active(self)
         delayed = as_seconds(secondsLater)
-        require_active(self)
-        settle(self)
-        delayed += self._delayed_time
-        if isnan(delayed) or isnan(self._time + delayed):
-            raise ValueError("a call cannot be delayed by NaN seconds")
-        if delayed < 0.0:
-            move_call(self, self._time + delayed, 0.0)
-            if self.owner == NULL:
-                tell(self, "resetter")
-        else:
-            move_call(self, self._time, delayed)
+        acquire_entry(&self.entry)
+        try:
+            require_active(self)
+            settle(self)
+            delayed += self._delayed_time
+            when = self._time + delayed
+            if isnan(delayed) or isnan(when):
+                raise ValueError("a call cannot be delayed by NaN seconds")
+            if delayed < 0.0:
+                move_call(self, when, 0.0)
+            else:
+                move_call(self, self._time, delayed)
+            queue = queue_to_tell(self)
+            is_alone = self.owner == NULL
+        finally:
+            release(self.entry.lock)
+        if queue != NULL:
+            (<CallQueue>owned(queue)).compare(when)
+        elif is_alone and delayed < 0.0:
+            tell(self, "resetter")
 
     def activate_delay(self):
         """Make the delay part of `time`. For Twisted's own code, which calls this on calls in its heap."""
+        acquire_entry(&self.entry)
         activate(self)
+        release(self.entry.lock)
 
     def __lt__(self, other):
         return self.time < other.time
@@ -308,16 +359,29 @@ cdef int tell(DelayedCall call, str name) except -1:
     return 0
 
 
-cdef inline void set_mark(DelayedCall call, uint8_t mark, bint value) noexcept:
-    if value:
-        call.entry.mark |= mark
-    else:
-        call.entry.mark &= ~mark
+cdef inline uint8_t mark_of(DelayedCall call) noexcept:
+    cdef uint8_t mark
+    acquire_entry(&call.entry)
+    mark = call.entry.mark
+    release(call.entry.lock)
+    return mark
+
+
+cdef inline void change_marks(DelayedCall call, uint8_t marks, uint8_t changed) noexcept:
+    """Have a call have these of the changed marks, and not the others."""
+    acquire_entry(&call.entry)
+    set_marks(call, marks, changed)
+    release(call.entry.lock)
+
+
+# From here to move_call() each function is called under the lock.
+
+cdef inline void set_marks(DelayedCall call, uint8_t marks, uint8_t changed) noexcept:
+    call.entry.mark = call.entry.mark & ~changed | marks
 
 
 cdef inline void set_called(DelayedCall call) noexcept:
-    set_mark(call, CALLED, True)
-    set_mark(call, CALLED_DELETED, False)
+    set_marks(call, CALLED, CALLED | CALLED_DELETED)
 
 
 cdef inline int require_active(DelayedCall call) except -1:
@@ -332,11 +396,9 @@ cdef inline void settle(DelayedCall call) noexcept:
     It does so when it first takes a new call into its heap, and when a pass finds that the `time`
     of one in the heap has come. Only `time` and `delayed_time` can tell: the deadline is the same.
     """
-    cdef CallQueue queue
     if call._delayed_time > 0.0 and call.owner != NULL:
-        queue = <CallQueue>call.owner
-        if call.entry.sequence < queue.inserted and (
-                call.entry.mark & DELAYED_NEW or call._time <= queue.latest_pass):
+        if call.entry.sequence < (<CallQueue>call.owner).inserted and (
+                call.entry.mark & DELAYED_NEW or call._time <= (<CallQueue>call.owner).latest_pass):
             activate(call)
 
 
@@ -348,20 +410,26 @@ cdef inline void activate(DelayedCall call) noexcept:
 
 cdef inline int move_call(DelayedCall call, double time, double delayed_time) except -1:
     """Set time and delay, and move the entry to their sum."""
-    cdef CallQueue queue
     cdef double when = time + delayed_time
     cdef bint later = when >= call.entry.when
     if call.owner != NULL:
-        queue = <CallQueue>call.owner
-        wheel_move(&queue.wheel, &call.entry, when)
-        note_moved(queue, later)
-        set_mark(call, DELAYED_NEW, call.entry.sequence >= queue.inserted)
-        call._time = time
-        call._delayed_time = delayed_time
-        queue.consider(when)
-    else:
-        call._time = time
-        call._delayed_time = delayed_time
+        wheel_move(&(<CallQueue>call.owner).wheel, &call.entry, when)
+        note_moved(<CallQueue>call.owner, later)
+        set_marks(
+            call, DELAYED_NEW if call.entry.sequence >= (<CallQueue>call.owner).inserted else 0, DELAYED_NEW)
+    call._time = time
+    call._delayed_time = delayed_time
+    return 0
+
+
+# No lock from here on.
+
+cdef inline int check_active(DelayedCall call) except -1:
+    acquire_entry(&call.entry)
+    try:
+        require_active(call)
+    finally:
+        release(call.entry.lock)
     return 0
 
 

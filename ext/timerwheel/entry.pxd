@@ -26,11 +26,11 @@ cdef struct Entry:
     Links links         # first, so that a Links* in a list is an Entry*
     double when         # the deadline, seconds; where it lies may lag behind (see wheel.pxd)
     uint64_t sequence   # the order of scheduling: breaks ties between equal deadlines
-    uint32_t index      # HEAP: its place among the nodes
+    uint32_t index      # HEAP: its place among the nodes. SLOT: the number of its level
     uint8_t place
-    uint8_t level       # SLOT: which level and slot, to clear the slot's bit
-    uint8_t slot
+    uint8_t slot        # SLOT: which one of the level, to clear its bit
     uint8_t mark        # for whoever embeds the entry: the wheel does not look at it
+    uint8_t lock        # for the same: which lock guards it
 
 
 cdef inline void list_init(Links *head) noexcept nogil:

@@ -27,25 +27,42 @@ cdef inline void note_moved(CallQueue queue, bint later) noexcept:
         queue.figures.moved_sooner += 1
 
 
+cdef void note_failed(CallQueue queue) noexcept:
+    """A call has failed. Takes the lock."""
+    acquire(queue.lock)
+    queue.figures.failed += 1
+    release(queue.lock)
+
+
 cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
-    """A pass ends that has made calls. began: when, monotonic ns."""
-    cdef double seconds
+    """A pass ends that has made calls. began: when, monotonic ns. Takes the lock."""
+    cdef double seconds = <double>(monotonic_ns() - began) / 1e9
+    acquire(queue.lock)
     queue.figures.busy_passes += 1
     record(&queue.figures.calls_per_pass, <double>made, CALLS_LOWEST)
     if queue.passes == 1:       # else the pass around this one counts its time too
-        seconds = <double>(monotonic_ns() - began) / 1e9
         queue.figures.seconds_in_passes += seconds
         queue.figures.longest_pass = max(queue.figures.longest_pass, seconds)
+    release(queue.lock)
     return 0
 
 
 cdef dict figures_of(CallQueue queue):
     """The figures of a queue, by the names of `timerwheel.observe.Stats`. Takes constant time."""
-    cdef Figures *figures = &queue.figures
-    cdef Wheel *wheel = &queue.wheel
+    cdef Figures figures
+    cdef uint64_t scheduled
+    cdef size_t pending, memory
+    cdef unsigned passes
+    acquire(queue.lock)
+    figures = queue.figures
+    scheduled = queue.wheel.sequence
+    pending = queue.wheel.count
+    memory = memory_of(queue)
+    passes = queue.passes
+    release(queue.lock)
     return {
-        "pending": wheel.count,
-        "scheduled": wheel.sequence,
+        "pending": pending,
+        "scheduled": scheduled,
         "fired": figures.fired,
         "failed": figures.failed,
         "cancelled": figures.cancelled,
@@ -54,13 +71,13 @@ cdef dict figures_of(CallQueue queue):
         "bypassed": figures.bypassed,
         "passes": figures.passes,
         # (One that is running has no calls yet.)
-        "idle_passes": figures.passes - figures.busy_passes - queue.passes,
+        "idle_passes": figures.passes - figures.busy_passes - passes,
         "calls_per_pass": histogram_state(&figures.calls_per_pass, CALLS_LOWEST),
         "lateness": histogram_state(&figures.lateness, LATENESS_LOWEST),
         "seconds_in_passes": figures.seconds_in_passes,
         "longest_pass": figures.longest_pass,
-        "next_deadline": wheel_next(wheel, SEARCH_BUDGET) if wheel.count else None,
-        "memory": memory_of(queue),
+        "next_deadline": next_of(queue, SEARCH_BUDGET),
+        "memory": memory,
         "elapsed": monotonic_seconds() - figures.since,
     }
 

@@ -11,58 +11,58 @@ cdef class Handle:
     @property
     def func(self):
         """What is to be called."""
-        return attribute(self, self._func, "func")
+        return attribute(self, &self._func, "func")
 
     @func.setter
     def func(self, func):
-        if self._func == NULL:      # cancel() has deleted all three
-            if self._args == NULL:
-                set_pointer(&self._args, DELETED["args"])
-            if self._kw == NULL:
-                set_pointer(&self._kw, DELETED["kw"])
-        set_pointer(&self._func, func)
+        if not has(self, &self._func):      # cancel() has deleted all three
+            fill_pointer(self, &self._args, DELETED["args"])
+            fill_pointer(self, &self._kw, DELETED["kw"])
+        set_pointer(self, &self._func, func)
 
     # To delete what is deleted is an error while the handle is pending. Later it is none: cancel() deletes
     # all three, and unittest.mock does once more what it patched before.
 
     @func.deleter
     def func(self):
-        if self.owner != NULL:
+        if is_pending(self):
             self.func
-        if self._func != NULL:
-            set_pointer(&self._func, DELETED["func"])
+        if has(self, &self._func):
+            set_pointer(self, &self._func, DELETED["func"])
 
     @property
     def args(self):
         """The positional arguments for func, a tuple."""
-        return () if self._func != NULL and self._args == NULL else attribute(self, self._args, "args")
+        if has(self, &self._func) and not has(self, &self._args):
+            return ()
+        return attribute(self, &self._args, "args")
 
     @args.setter
     def args(self, args):
-        set_pointer(&self._args, args)
+        set_pointer(self, &self._args, args)
 
     @args.deleter
     def args(self):
-        if self.owner != NULL:
+        if is_pending(self):
             self.args
-        set_pointer(&self._args, DELETED["args"])
+        set_pointer(self, &self._args, DELETED["args"])
 
     @property
     def kw(self):
         """The keyword arguments for func, a dict."""
-        if self._func != NULL and self._kw == NULL:
-            set_pointer(&self._kw, {})
-        return attribute(self, self._kw, "kw")
+        if has(self, &self._func) and not has(self, &self._kw):
+            fill_pointer(self, &self._kw, {})
+        return attribute(self, &self._kw, "kw")
 
     @kw.setter
     def kw(self, kw):
-        set_pointer(&self._kw, kw)
+        set_pointer(self, &self._kw, kw)
 
     @kw.deleter
     def kw(self):
-        if self.owner != NULL:
+        if is_pending(self):
             self.kw
-        set_pointer(&self._kw, DELETED["kw"])
+        set_pointer(self, &self._kw, DELETED["kw"])
 
 
 @cython.final
@@ -91,11 +91,17 @@ cdef class Deleted:
 cdef dict DELETED = {name: Deleted(name) for name in ("func", "args", "kw", "seconds")}
 
 
-cdef inline object attribute(Handle handle, PyObject *value, str name):
+cdef inline object attribute(Handle handle, PyObject **pointer, str name):
     """The value of an attribute. Raises AttributeError if it has been deleted, or dropped by cancel()."""
+    cdef PyObject *value
+    acquire_entry(&handle.entry)
+    value = pointer[0]
+    Py_XINCREF(value)
+    release(handle.entry.lock)
     if value == NULL or value.ob_type == <PyTypeObject *>Deleted:
+        Py_XDECREF(value)
         raise AttributeError(f"'{type(handle).__name__}' object has no attribute '{name}'")
-    return <object>value
+    return owned(value)
 
 
 cdef Handle probe = Handle.__new__(Handle)
@@ -109,12 +115,52 @@ cdef inline PyObject *handle_of(Entry *entry) noexcept:
     return <PyObject *>(<char *>entry - ENTRY_OFFSET)
 
 
-cdef inline void set_pointer(PyObject **pointer, object value) noexcept:
-    """Have a pointer that owns its object own another."""
-    cdef PyObject *old = pointer[0]
+cdef inline object callback_of(Handle handle):
+    """func, or None if it has been released."""
+    cdef PyObject *func
+    acquire_entry(&handle.entry)
+    func = handle._func
+    Py_XINCREF(func)
+    release(handle.entry.lock)
+    return None if func == NULL else owned(func)
+
+
+cdef inline bint is_pending(Handle handle) noexcept:
+    """Whether a handle is in a wheel."""
+    cdef bint pending
+    acquire_entry(&handle.entry)
+    pending = handle.owner != NULL
+    release(handle.entry.lock)
+    return pending
+
+
+cdef inline bint has(Handle handle, PyObject **pointer) noexcept:
+    """Whether a handle's pointer is not NULL."""
+    cdef bint result
+    acquire_entry(&handle.entry)
+    result = pointer[0] != NULL
+    release(handle.entry.lock)
+    return result
+
+
+cdef inline void set_pointer(Handle handle, PyObject **pointer, object value) noexcept:
+    """Have a handle's pointer, which owns its object, own another."""
+    cdef PyObject *old
     Py_INCREF(value)
+    acquire_entry(&handle.entry)
+    old = pointer[0]
     pointer[0] = <PyObject *>value
+    release(handle.entry.lock)
     Py_XDECREF(old)
+
+
+cdef inline void fill_pointer(Handle handle, PyObject **pointer, object value) noexcept:
+    """Have a handle's pointer that is NULL own an object."""
+    acquire_entry(&handle.entry)
+    if pointer[0] == NULL:
+        Py_INCREF(value)
+        pointer[0] = <PyObject *>value
+    release(handle.entry.lock)
 
 
 cdef inline void clear_pointer(PyObject **pointer) noexcept:
@@ -125,27 +171,38 @@ cdef inline void clear_pointer(PyObject **pointer) noexcept:
 
 cdef inline void set_callback(Handle handle, object func, tuple args, dict kw) noexcept:
     """Give a new handle its callback. Empty arguments are none."""
-    set_pointer(&handle._func, func)
+    Py_INCREF(func)
+    handle._func = <PyObject *>func
     if args:
-        set_pointer(&handle._args, args)
+        Py_INCREF(args)
+        handle._args = <PyObject *>args
     if kw:
-        set_pointer(&handle._kw, kw)
+        Py_INCREF(kw)
+        handle._kw = <PyObject *>kw
 
 
 cdef inline int invoke(Handle handle) except -1:
     """Call func. The handle keeps it, and so may be asked for it afterwards."""
-    cdef object func, args
+    cdef object func, args, mapping = None
+    cdef PyObject *kw
+    acquire_entry(&handle.entry)
+    kw = handle._kw
     if handle._func == NULL:        # the collector has cleared it, and its wheel is garbage too
         # unreached: a destructor in C, run while that is taken apart, would have to advance it
+        release(handle.entry.lock)
         return 0
     func = <object>handle._func
-    if handle._args == NULL and handle._kw == NULL:
+    if handle._args == NULL and kw == NULL:
+        release(handle.entry.lock)
         func()
         return 0
     args = NO_ARGUMENTS if handle._args == NULL else <object>handle._args
+    if kw != NULL:
+        mapping = <object>kw    # a reference: another thread may put another into the handle
+    release(handle.entry.lock)
     if type(args) is not tuple:     # a program may have put another sequence here
         args = tuple(args)
-    invoke_with(func, args, handle._kw)
+    invoke_with(func, args, kw)
     return 0
 
 
@@ -161,10 +218,15 @@ cdef int invoke_with(object func, tuple args, PyObject *kw) except -1:
 
 cdef inline void drop_callback(Handle handle) noexcept:
     """Let go of func and its arguments, after they are out of reach: that may run Python code."""
-    cdef PyObject *func = handle._func
-    cdef PyObject *args = handle._args
-    cdef PyObject *kw = handle._kw
+    cdef PyObject *func
+    cdef PyObject *args
+    cdef PyObject *kw
+    acquire_entry(&handle.entry)
+    func = handle._func
+    args = handle._args
+    kw = handle._kw
     handle._func = handle._args = handle._kw = NULL
+    release(handle.entry.lock)
     Py_XDECREF(func)
     Py_XDECREF(args)
     Py_XDECREF(kw)
@@ -178,6 +240,7 @@ cdef inline void track(PyObject *handle) noexcept:
 
 # Memory.
 
+# (Without a GIL none is kept: CPython's allocator has memory for each thread.)
 cdef enum:
     SPARES = 64
 
@@ -185,17 +248,19 @@ cdef PyObject *spares[SPARES]       # the memory of DelayedCalls that are gone
 cdef int spare_count = 0
 
 
-cdef inline object new_handle(PyTypeObject *type):
-    """A new handle of this type, all zero, that the collector does not walk yet."""
+cdef inline object new_handle(PyTypeObject *type, uint8_t lock):
+    """A new handle of this type, all zero but for its lock, that the collector does not walk yet."""
     global spare_count
     cdef object handle
-    if spare_count and type == <PyTypeObject *>DelayedCall:
+    if not FREE_THREADED and spare_count and type == <PyTypeObject *>DelayedCall:
         spare_count -= 1
         allow(spares[spare_count], type.tp_basicsize)
         handle = PyObject_Init(spares[spare_count], type)
     else:
         handle = new_memory(type)
     memset(<char *><PyObject *>handle + ENTRY_OFFSET, 0, type.tp_basicsize - ENTRY_OFFSET)
+    if FREE_THREADED:
+        (<Handle>handle).entry.lock = lock
     return handle
 
 
@@ -215,7 +280,7 @@ cdef void free_handle(PyObject *handle) noexcept:
     if type.tp_weaklistoffset and (<PyObject **>(<char *>handle + type.tp_weaklistoffset))[0] != NULL:
         PyObject_ClearWeakRefs(handle)
     type.tp_clear(handle)
-    if type == <PyTypeObject *>DelayedCall and spare_count < SPARES:
+    if not FREE_THREADED and type == <PyTypeObject *>DelayedCall and spare_count < SPARES:
         spares[spare_count] = handle
         spare_count += 1
         forbid(handle, type.tp_basicsize)

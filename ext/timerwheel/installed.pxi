@@ -10,11 +10,11 @@ def review_immortality(phase="start", info=None):
 
     For gc.callbacks, which the collector calls when a collection begins: whoever has taken the
     installed reactor's place by then, what nothing else refers to is found in that collection.
-    Takes O(n) steps when another reactor is installed, else a few.
+    Takes O(n) steps when another reactor is installed, else a few. Does nothing without a GIL.
     """
     global immortal_ref
     cdef CallQueue queue, immortal
-    if phase != "start":
+    if FREE_THREADED or phase != "start":
         return
     queue = installed_queue()
     immortal = None if immortal_ref is None else immortal_ref()
@@ -35,4 +35,4 @@ cdef CallQueue installed_queue():
         return None
     reactor = owned(module)
     queue = queue_in(<PyObject *>reactor)
-    return None if queue == NULL else <CallQueue>queue
+    return None if queue == NULL else <CallQueue>owned(queue)

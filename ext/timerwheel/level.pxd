@@ -81,7 +81,7 @@ cdef inline void level_append(Level *level, unsigned number, unsigned slot, Entr
     """Put entry into the slot of the level with this number."""
     cdef unsigned lane = entry.sequence & (LANES - 1)
     entry.place = SLOT
-    entry.level = <unsigned char>number
+    entry.index = number
     entry.slot = <unsigned char>slot
     list_append(&level.slots[slot].lanes[lane], &entry.links)
     level.lanes[slot] |= 1 << lane

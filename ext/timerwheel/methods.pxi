@@ -68,22 +68,17 @@ probe_method = None
 
 
 cdef inline PyObject *queue_of(PyObject **args, size_t nargsf) except? NULL:
-    """The queue of the reactor that a method is called on, or NULL if that has none.
-
-    It is borrowed from the reactor, from which any Python code may take it.
-    """
+    """The queue of the reactor that a method is called on, with a reference; or NULL if that has none."""
     return queue_in(args[0]) if PyVectorcall_NARGS(nargsf) else NULL
 
 
 cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
-    cdef PyObject *queue
-    cdef PyObject *namespace = instance_dict(reactor, NULL)
-    if namespace == NULL:       # not a reactor, but something else that Twisted's function may know
-        PyErr_Clear()
+    cdef PyObject *queue = own_item(reactor, KEY)
+    # (NULL: not a reactor, perhaps, but something else that Twisted's function may know.)
+    if queue != NULL and queue.ob_type != <PyTypeObject *>CallQueue:
+        Py_DECREF(<object>queue)
         return NULL
-    Py_DECREF(<object>namespace)    # the reactor has it
-    queue = PyDict_GetItemWithError(<dict>namespace, KEY)
-    return NULL if queue == NULL or queue.ob_type != <PyTypeObject *>CallQueue else queue
+    return queue
 
 
 cdef object call_function(object method, PyObject **args, size_t nargsf, PyObject *names):
@@ -93,9 +88,12 @@ cdef object call_function(object method, PyObject **args, size_t nargsf, PyObjec
 
 cdef object call_replacement(object method, PyObject **args, size_t nargsf, PyObject *names):
     cdef PyObject *found = queue_of(args, nargsf)
+    cdef CallQueue queue
     cdef object replacement = None
-    if found != NULL and (<CallQueue>found).replacements is not None:
-        replacement = (<CallQueue>found).replacements.get((<Method>method).name)
+    if found != NULL:
+        queue = <CallQueue>owned(found)
+        if queue.replacements is not None:
+            replacement = queue.replacements.get((<Method>method).name)
     if replacement is None:
         return call_function(method, args, nargsf, names)
     return PyObject_Vectorcall(replacement, args + 1, PyVectorcall_NARGS(nargsf) - 1, names)
@@ -105,9 +103,11 @@ cdef object call_later(object method, PyObject **args, size_t nargsf, PyObject *
     cdef PyObject *found = queue_of(args, nargsf)
     cdef Py_ssize_t given = PyVectorcall_NARGS(nargsf)
     cdef CallQueue queue
-    if found == NULL or (<Method>method).base is not None and not is_base_ours(<Method>method):
+    if found == NULL:
         return call_function(method, args, nargsf, names)
-    queue = <CallQueue>found    # with a reference: all that follows may run Python code
+    queue = <CallQueue>owned(found)
+    if (<Method>method).base is not None and not is_base_ours(<Method>method):
+        return call_function(method, args, nargsf, names)
     if names == NULL and given >= 3:
         return schedule_call(
             queue, <object>args[0], <object>args[1], <object>args[2], arguments_from(args, 3, given), None)
@@ -124,9 +124,11 @@ cdef bint is_base_ours(Method method) except -1:
 cdef object timeout(object method, PyObject **args, size_t nargsf, PyObject *names):
     cdef PyObject *found = queue_of(args, nargsf)
     cdef CallQueue queue
-    if found == NULL or is_more_than_self(nargsf, names):
+    if found == NULL:
         return call_function(method, args, nargsf, names)
-    queue = <CallQueue>found
+    queue = <CallQueue>owned(found)
+    if is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
     return queue.next_timeout(<object>args[0])
 
 
@@ -135,15 +137,19 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
     cdef CallQueue queue
     cdef object reactor
     cdef uint64_t passes
-    if found == NULL or is_more_than_self(nargsf, names):
+    if found == NULL:
         return call_function(method, args, nargsf, names)
-    queue = <CallQueue>found
+    queue = <CallQueue>owned(found)
+    if is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
     reactor = <object>args[0]
     if thread_calls_of(queue, reactor):
         # Twisted's function makes the calls from threads, and then those that it finds in its heap.
         passes = queue.figures.passes
         call_function(method, args, nargsf, names)
+        acquire(queue.lock)
         queue.figures.passes += queue.figures.passes == passes      # else run_pass() has counted it
+        release(queue.lock)
         return None
     queue.run_pass(reactor)
     if just_stopped_of(queue, reactor):
@@ -154,9 +160,11 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
 cdef object get_delayed_calls(object method, PyObject **args, size_t nargsf, PyObject *names):
     cdef PyObject *found = queue_of(args, nargsf)
     cdef CallQueue queue
-    if found == NULL or is_more_than_self(nargsf, names):
+    if found == NULL:
         return call_function(method, args, nargsf, names)
-    queue = <CallQueue>found
+    queue = <CallQueue>owned(found)
+    if is_more_than_self(nargsf, names):
+        return call_function(method, args, nargsf, names)
     return queue.pending()
 
 
@@ -214,24 +222,24 @@ cdef inline object schedule_by(
     """Schedule a call for so many seconds, not NaN, from what the clock says."""
     cdef double now, when
     cdef DelayedCall call
+    cdef CallWatch watch
     if not callable(func):
         raise TypeError(f"callLater() needs a callable, not {func!r}")
     now = read_clock(clock)
-    if queue.departed:          # the clock, or a thread meanwhile, has taken the wheel out
-        return queue.reactor.callLater(seconds, func, *args, **(kw or {}))
     when = now + seconds
     if isnan(when):
         raise ValueError("the clock says NaN")
-    if queue.wheel.count == 0 and queue.passes == 0:
-        wheel_start(&queue.wheel, now)
-    call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall)
+    call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall, queue.lock)
     call._time = when
     set_callback(call, func, args, kw)
-    set_pointer(&call._seconds, clock)
+    Py_INCREF(clock)
+    call._seconds = <PyObject *>clock
     if debugging():
         from traceback import format_stack
         call.creator = format_stack()
-    if queue.watch is not None and queue.watch.origins:
-        remember_origin(queue.watch, call)
-    queue.add(call, when)
+    watch = watch_of(queue)
+    if watch is not None and watch.origins:
+        remember_origin(watch, call)
+    if not queue.add(call, when, now):
+        return queue.reactor.callLater(seconds, func, *args, **(kw or {}))
     return call

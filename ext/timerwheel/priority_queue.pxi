@@ -21,16 +21,24 @@ cdef class PriorityEntry:
     @property
     def priority(self):
         """The priority, a float."""
-        return self.entry.when
+        cdef double priority
+        acquire_entry(&self.entry)
+        priority = self.entry.when
+        release(self.entry.lock)
+        return priority
 
     @property
     def active(self):
         """Whether the entry is still in its queue."""
-        return self.owner != NULL
+        cdef bint active
+        acquire_entry(&self.entry)
+        active = self.owner != NULL
+        release(self.entry.lock)
+        return active
 
     def __repr__(self):
-        state = "active" if self.owner != NULL else "inactive"
-        return f"<PriorityEntry {state} priority={self.entry.when} item={self.item!r}>"
+        state = "active" if self.active else "inactive"
+        return f"<PriorityEntry {state} priority={self.priority} item={self.item!r}>"
 
 
 cdef inline PriorityEntry entry_object(Entry *entry):
@@ -55,7 +63,8 @@ cdef class PriorityQueue:
     pushed, which an item keeps when its priority changes. Priorities are
     compared as floats. push, pop, remove and update take O(log n) steps of C and
     call no Python code, so that items need not be comparable. An indexed 4-ary
-    heap.
+    heap. Threads may share a queue, on a Python without a GIL too: each
+    operation is atomic.
     """
 
     @classmethod
@@ -64,6 +73,7 @@ cdef class PriorityQueue:
         return GenericAlias(cls, item)
 
     def __cinit__(self):
+        self.lock = new_lock()
         heap_init(&self.heap)
 
     def __init__(self):
@@ -74,21 +84,25 @@ cdef class PriorityQueue:
         heap_free(&self.heap)
 
     def __len__(self):
-        return self.heap.size
+        cdef size_t size
+        acquire(self.lock)
+        size = self.heap.size
+        release(self.lock)
+        return size
 
     def __contains__(self, entry):
         """Whether an entry that push() returned is still in this queue."""
-        return isinstance(entry, PriorityEntry) and (<PriorityEntry>entry).owner == <PyObject *>self
+        return isinstance(entry, PriorityEntry) and self.holds(<PriorityEntry>entry)
 
     def __iter__(self):
         """The items in order, as they are now: a snapshot."""
-        cdef list entries = []
-        cdef size_t index
-        for index in range(self.heap.size):
-            # Appending to a list runs no Python code, so the heap stays as it is.
-            entries.append(entry_object(self.heap.nodes[index].entry))
-        entries.sort(key=_by_priority_and_sequence)
-        return iter([(<PriorityEntry>entry).item for entry in entries])
+        cdef list items = []
+        acquire(self.lock)
+        try:
+            list_items(items, &self.heap)
+        finally:
+            release(self.lock)
+        return iter(items)
 
     def push(self, priority, item):
         """Add item and return its PriorityEntry.
@@ -97,12 +111,21 @@ cdef class PriorityQueue:
         """
         cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
         entry.item = item
+        entry.entry.lock = self.lock    # else all queues would meet at the first lock
         self.insert(entry, as_time(priority))
         return entry
 
     def pop(self):
         """Remove and return the first item. Raises IndexError if the queue is empty."""
-        return self.take(self.first()).item
+        cdef PriorityEntry entry
+        acquire(self.lock)
+        try:
+            entry = first_of(&self.heap)
+            self.take_out(entry)
+        finally:
+            release(self.lock)
+        Py_DECREF(entry)
+        return entry.item
 
     def peek(self):
         """Return the first item. Raises IndexError if the queue is empty."""
@@ -124,68 +147,133 @@ cdef class PriorityQueue:
     def check_invariants(self):
         """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
         cdef size_t index
-        if not heap_is_sound(&self.heap):
-            raise AssertionError("the heap is out of order")
-        for index in range(self.heap.size):
-            if entry_object(self.heap.nodes[index].entry).owner != <PyObject *>self:
-                raise AssertionError("an entry does not know its queue")
+        acquire(self.lock)
+        try:
+            if not heap_is_sound(&self.heap):
+                raise AssertionError("the heap is out of order")
+            for index in range(self.heap.size):
+                if entry_object(self.heap.nodes[index].entry).owner != <PyObject *>self:
+                    raise AssertionError("an entry does not know its queue")
+        finally:
+            release(self.lock)
 
     cdef int insert(self, PriorityEntry entry, double priority) except -1:
-        """Take in an entry that is in no queue, behind those of its priority."""
-        heap_reserve(&self.heap, self.heap.size + 1)
-        entry.entry.when = priority
-        entry.entry.sequence = self.sequence
-        entry.owner = <PyObject *>self
-        self.sequence += 1
-        heap_push(&self.heap, &entry.entry)
-        Py_INCREF(entry)
+        """Take in an entry, behind those of its priority. Raises ValueError if it is in a queue."""
+        acquire_to_add(&entry.entry, &entry.owner, self.lock)
+        try:
+            if entry.owner != NULL:
+                raise ValueError("the entry is in a queue already")
+            heap_reserve(&self.heap, self.heap.size + 1)
+            entry.entry.when = priority
+            entry.entry.sequence = self.sequence
+            entry.owner = <PyObject *>self
+            self.sequence += 1
+            heap_push(&self.heap, &entry.entry)
+            Py_INCREF(entry)
+        finally:
+            release(entry.entry.lock)
         return 0
 
     cdef int reprioritize(self, PriorityEntry entry, double priority) except -1:
-        """Give an entry of this queue another priority."""
-        entry.entry.when = priority
-        heap_update(&self.heap, &entry.entry)
+        """Give an entry another priority. Raises ValueError if it is not in this queue."""
+        acquire_entry(&entry.entry)
+        try:
+            require_owner(entry, self)
+            entry.entry.when = priority
+            heap_update(&self.heap, &entry.entry)
+        finally:
+            release(entry.entry.lock)
         return 0
 
     cdef void detach_all(self) noexcept:
         """Let go of all entries, once they are out of the queue."""
-        cdef Heap heap = self.heap
+        cdef Heap heap
         cdef Entry *entry
         cdef size_t index
+        acquire(self.lock)
+        heap = self.heap
         heap_init(&self.heap)
         for index in range(heap.size):
             entry = heap.nodes[index].entry
             entry.place = NOWHERE
             (<PriorityEntry>priority_entry_of(entry)).owner = NULL
+        release(self.lock)
         for index in range(heap.size):
             Py_DECREF(entry_object(heap.nodes[index].entry))
         heap_free(&heap)
 
     cdef PriorityEntry first(self):
-        if self.heap.size == 0:
-            raise IndexError("the queue is empty")
-        return entry_object(self.heap.nodes[0].entry)
+        acquire(self.lock)
+        try:
+            return first_of(&self.heap)
+        finally:
+            release(self.lock)
 
     cdef PriorityEntry held(self, object entry):
         """entry, if it is in this queue."""
         if not isinstance(entry, PriorityEntry):
             raise TypeError(f"not an entry of a PriorityQueue: {entry!r}")
-        if (<PriorityEntry>entry).owner != <PyObject *>self:
+        if not self.holds(<PriorityEntry>entry):
             raise ValueError("the entry is not in this queue")
         return <PriorityEntry>entry
 
     cdef PriorityEntry take(self, PriorityEntry entry):
-        """Remove an entry, and let go of the queue's reference to it."""
+        """Remove an entry, and release the queue's reference. Raises ValueError if it is not in it."""
+        acquire_entry(&entry.entry)
+        try:
+            require_owner(entry, self)
+            self.take_out(entry)
+        finally:
+            release(entry.entry.lock)
+        Py_DECREF(entry)
+        return entry
+
+    cdef void take_out(self, PriorityEntry entry) noexcept:
+        """Remove an entry of this queue, whose reference the caller takes over. The lock is held."""
         heap_remove(&self.heap, &entry.entry)
         heap_shrink(&self.heap, self.heap.size)
         entry.entry.place = NOWHERE
         entry.owner = NULL
-        Py_DECREF(entry)
-        return entry
+
+    cdef bint holds(self, PriorityEntry entry) noexcept:
+        """Whether an entry is in this queue."""
+        cdef bint result
+        acquire_entry(&entry.entry)
+        result = entry.owner == <PyObject *>self
+        release(entry.entry.lock)
+        return result
 
 
-def _by_priority_and_sequence(PriorityEntry entry):
-    return entry.entry.when, entry.entry.sequence
+# These three are called under the lock.
+
+cdef inline int require_owner(PriorityEntry entry, PriorityQueue queue) except -1:
+    if entry.owner != <PyObject *>queue:
+        raise ValueError("the entry is not in this queue")
+    return 0
+
+
+cdef inline PriorityEntry first_of(Heap *heap):
+    if heap.size == 0:
+        raise IndexError("the queue is empty")
+    return entry_object(heap.nodes[0].entry)
+
+
+cdef int list_items(list items, Heap *heap) except -1:
+    """Append the items in order. That runs no Python code: the heap stays as it is."""
+    cdef size_t index
+    cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * heap.size + 1) * sizeof(Node))
+    cdef Node *ordered
+    if nodes == NULL:
+        raise MemoryError("no memory to sort the items")
+    if heap.size:
+        memcpy(nodes, heap.nodes, heap.size * sizeof(Node))
+    ordered = merge_sort(nodes, nodes + heap.size, heap.size)
+    try:
+        for index in range(heap.size):
+            items.append((<PriorityEntry>priority_entry_of(ordered[index].entry)).item)
+    finally:
+        PyMem_RawFree(nodes)
+    return 0
 
 
 cdef int traverse_priority_queue(PyObject *self, visitproc visit, void *argument) noexcept:

@@ -4,14 +4,14 @@
 # in the classes first, and then in the reactor's own dict. Since 3.12 CPython tells, before it happens,
 # that a dict is to be changed (PyDict_Watch): those of the classes are watched, and what was found in
 # them is good until one of them changes. So only the reactor's own dict is left to look into. (That is
-# not watched: CPython 3.13.0 does not tell of attributes that are set.) Older Pythons do not tell:
-# there all is looked up.
+# not watched: CPython 3.13.0 does not tell of attributes that are set.) Older Pythons do not tell, and
+# without a GIL it may be told too late: there all is looked up.
 
 cdef str KEY = "_timerwheel"    # the attribute of a reactor, in its own dict, that holds its queue
 
 cdef extern from *:
     """
-    #if PY_VERSION_HEX >= 0x030C0000
+    #if PY_VERSION_HEX >= 0x030C0000 && !defined(Py_GIL_DISABLED)
       #define TIMERWHEEL_WATCHES 1
       #define timerwheel_watch(watcher, dict) PyDict_Watch((watcher), (dict))
       #define timerwheel_type_dict(type) PyType_GetDict(type)

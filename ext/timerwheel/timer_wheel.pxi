@@ -11,21 +11,20 @@ cdef class Timer(Handle):
     @property
     def when(self):
         """The deadline, in the wheel's seconds."""
-        return self.entry.when
+        return deadline_of(self)
 
     @property
     def active(self):
         """Whether the timer is still to fire."""
-        return self.owner != NULL
+        return is_pending(self)
 
     def cancel(self):
         """Take the timer out of its wheel and let go of its callback.
 
         Returns True, or False if it had fired or been cancelled before.
         """
-        if self.owner == NULL:
+        if not withdraw(self):
             return False
-        leave(&self.entry)
         drop_callback(self)
         return True
 
@@ -36,14 +35,17 @@ cdef class Timer(Handle):
         cancelled, or if when is NaN.
         """
         cdef double time = as_time(when)
-        if self.owner == NULL:
-            raise ValueError("the timer has fired or been cancelled")
-        wheel_move(&(<TimerWheel>self.owner).wheel, &self.entry, time)
+        acquire_entry(&self.entry)
+        try:
+            if self.owner == NULL:
+                raise ValueError("the timer has fired or been cancelled")
+            wheel_move(&(<TimerWheel>self.owner).wheel, &self.entry, time)
+        finally:
+            release(self.entry.lock)
 
     def __repr__(self):
-        state = "active" if self.owner != NULL else "inactive"
-        func = None if self._func == NULL else <object>self._func
-        return f"<Timer {state} when={self.entry.when} func={func!r}>"
+        state = "active" if is_pending(self) else "inactive"
+        return f"<Timer {state} when={deadline_of(self)} func={callback_of(self)!r}>"
 
 
 manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
@@ -59,25 +61,31 @@ cdef class TimerWheel:
     however many timers there are. Timers fire in order of (deadline, order of
     scheduling), never before their deadline.
 
-    A wheel is not safe to use from several threads at once without a lock, but
-    such use does not corrupt memory.
+    Threads may share a wheel, on a Python without a GIL too: each operation is
+    atomic. advance() is as many operations as it calls timers: two threads that
+    advance one wheel call each timer once, in no order between the two.
     """
 
     def __cinit__(self):
+        self.lock = new_lock()
         wheel_init(&self.wheel, 0.0)
 
     def __init__(self, now):
         cdef double time = as_time(now)
-        if self.wheel.count:
-            raise ValueError("the wheel holds timers already")
-        wheel_start(&self.wheel, time)
+        acquire(self.lock)
+        try:
+            if self.wheel.count:
+                raise ValueError("the wheel holds timers already")
+            wheel_start(&self.wheel, time)
+        finally:
+            release(self.lock)
 
     def __dealloc__(self):
         self.detach_all()
         wheel_free(&self.wheel)
 
     def __len__(self):
-        return self.wheel.count
+        return count_of(self)
 
     def schedule(self, when, func, *args, **kw):
         """Have func(*args, **kw) called when advance() reaches when. Returns a Timer.
@@ -88,9 +96,13 @@ cdef class TimerWheel:
         cdef Timer timer
         if not callable(func):
             raise TypeError(f"{func!r} is not callable")
-        timer = <Timer>new_handle(<PyTypeObject *>Timer)
+        timer = <Timer>new_handle(<PyTypeObject *>Timer, self.lock)
         set_callback(timer, func, args, kw)
-        link(self, timer, time)
+        acquire(self.lock)
+        try:
+            link(self, timer, time)
+        finally:
+            release(self.lock)
         return timer
 
     cpdef rearm(self, Timer timer, double when):
@@ -103,9 +115,16 @@ cdef class TimerWheel:
             raise TypeError("None is no timer")
         if isnan(when):
             raise ValueError("a time cannot be NaN")
-        if timer.owner != NULL or timer._func == NULL:
+        cdef bint fired
+        acquire_to_add(&timer.entry, &timer.owner, self.lock)
+        try:
+            fired = timer.owner == NULL and timer._func != NULL
+            if fired:
+                link(self, timer, when)
+        finally:
+            release(timer.entry.lock)
+        if not fired:
             raise ValueError(f"the timer has not fired: {timer!r}")
-        link(self, timer, when)
 
     def advance(self, now):
         """Call all that is due at now, in order; return how many were called.
@@ -116,19 +135,14 @@ cdef class TimerWheel:
         was scheduled since for a time at or before it.
         """
         cdef double time = as_time(now)
-        cdef Entry *entry
         cdef Py_ssize_t fired = 0
         self.begin_pass(time)
         try:
-            while True:
-                entry = wheel_due(&self.wheel, time)
-                if entry == NULL:
-                    return fired
+            while fire_next(self, time):
                 fired += 1
-                # (In no variable: each is released before the next is taken.)
-                invoke(leave(entry))
         finally:
             self.end_pass()
+        return fired
 
     def next_expiry(self):
         """The earliest deadline, or None if there are no timers. Exact.
@@ -136,10 +150,8 @@ cdef class TimerWheel:
         It is remembered until its timer leaves or moves. To find it anew takes a look at
         each timer of the first slot that has any: of n timers at about the same time, n.
         """
-        if self.wheel.count == 0:
-            return None
         # Each is looked at once, or twice if it was moved later.
-        return wheel_next(&self.wheel, 2 * self.wheel.count)
+        return next_of(self, SIZE_MAX)
 
     cpdef next_wake(self):
         """When to call advance() next: the earliest deadline or a time before it; None without timers.
@@ -148,33 +160,37 @@ cdef class TimerWheel:
         have left. Who advances when this says, and asks again, advances at each deadline, and
         before it at most six times for nothing: once a level of the wheel.
         """
-        if self.wheel.count == 0:
-            return None
-        return wheel_next(&self.wheel, SEARCH_BUDGET)
+        return next_of(self, SEARCH_BUDGET)
 
     def check_invariants(self):
         """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
-        cdef const char *fault = wheel_fault(&self.wheel)
+        cdef const char *fault
+        acquire(self.lock)
+        fault = wheel_fault(&self.wheel)
+        release(self.lock)
         if fault != NULL:
             raise AssertionError(fault.decode())
 
     cdef int begin_pass(self, double now) except -1:
+        acquire(self.lock)
         self.passes += 1
         wheel_hold_new(&self.wheel)
-        if self.passes > 1 and self.wheel.count == 0:
-            return 0        # else it would stand at now, which may be before the pass around this one
-        try:
-            wheel_advance(&self.wheel, now)
-        except BaseException:
-            self.end_pass()
-            raise
+        # An empty one would stand at now, which may be before the pass around this one.
+        if self.passes == 1 or self.wheel.count:
+            try:
+                wheel_advance(&self.wheel, now)
+            except BaseException:
+                leave_pass(self)
+                release(self.lock)
+                raise
+        release(self.lock)
         return 0
 
     cdef void end_pass(self) noexcept:
         """End a pass. What was held stays so while a pass around this one goes on."""
-        self.passes -= 1
-        if self.passes == 0:
-            wheel_release(&self.wheel)
+        acquire(self.lock)
+        leave_pass(self)
+        release(self.lock)
 
     cdef void detach_all(self) noexcept:
         """Let go of all handles, which stay as they are but will not fire.
@@ -182,15 +198,88 @@ cdef class TimerWheel:
         Not of those that a destructor run by this adds: one that adds another
         each time would never let it end.
         """
-        cdef size_t left = self.wheel.count
-        cdef Entry *entry = wheel_any(&self.wheel)
-        while entry != NULL and left:
-            leave(entry)
+        cdef size_t left = count_of(self)
+        while left and detach_one(self):
             left -= 1
-            entry = wheel_any(&self.wheel)
 
 
-# How a handle enters a wheel and leaves it.
+cdef inline size_t count_of(TimerWheel wheel) noexcept:
+    cdef size_t count
+    acquire(wheel.lock)
+    count = wheel.wheel.count
+    release(wheel.lock)
+    return count
+
+
+cdef inline double deadline_of(Handle handle) noexcept:
+    cdef double when
+    acquire_entry(&handle.entry)
+    when = handle.entry.when
+    release(handle.entry.lock)
+    return when
+
+
+cdef inline object next_of(TimerWheel wheel, size_t budget):
+    """The earliest deadline, for which so many timers are looked at, or None."""
+    cdef double when = 0.0
+    cdef bint found
+    acquire(wheel.lock)
+    found = wheel.wheel.count != 0
+    if found:
+        when = wheel_next(&wheel.wheel, min(budget, 2 * wheel.wheel.count))
+    release(wheel.lock)
+    return when if found else None
+
+
+cdef inline void leave_pass(TimerWheel wheel) noexcept:
+    wheel.passes -= 1
+    if wheel.passes == 0:
+        wheel_release(&wheel.wheel)
+
+
+cdef inline bint fire_next(TimerWheel wheel, double now) except -1:
+    """Call the first timer that is due, and release it. Returns whether there was one."""
+    cdef Entry *entry
+    cdef Handle handle
+    acquire(wheel.lock)
+    entry = wheel_due(&wheel.wheel, now)
+    if entry != NULL:
+        leave(entry)
+    release(wheel.lock)
+    if entry == NULL:
+        return False
+    handle = owned(handle_of(entry))
+    invoke(handle)
+    return True
+
+
+cdef bint detach_one(TimerWheel wheel) noexcept:
+    """Release some handle. Returns whether there was one."""
+    cdef Entry *entry
+    acquire(wheel.lock)
+    entry = wheel_any(&wheel.wheel)
+    if entry != NULL:
+        leave(entry)
+    release(wheel.lock)
+    if entry != NULL:
+        Py_DECREF(<object>handle_of(entry))
+    return entry != NULL
+
+
+cdef inline bint withdraw(Handle handle) noexcept:
+    """Take a handle out of its wheel. Returns False if it is in none."""
+    cdef bint pending
+    acquire_entry(&handle.entry)
+    pending = handle.owner != NULL
+    if pending:
+        leave(&handle.entry)
+    release(handle.entry.lock)
+    if pending:
+        Py_DECREF(handle)
+    return pending
+
+
+# How a handle enters a wheel and leaves it. Who calls these two holds the wheel's lock.
 #
 # The collector knows a handle that has left its wheel: others can reach it, and it may be part of a
 # cycle. It knows one that is pending, too, but in a wheel that is immortal.
@@ -206,13 +295,12 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     return 0
 
 
-cdef inline Handle leave(Entry *entry):
-    """Take a handle out of its wheel: the one way out. Returns it, with the reference that the wheel had."""
-    cdef Handle handle = owned(handle_of(entry))
-    wheel_remove(&(<TimerWheel>handle.owner).wheel, entry)
-    handle.owner = NULL
-    track(<PyObject *>handle)
-    return handle
+cdef inline void leave(Entry *entry) noexcept:
+    """Take a handle out of its wheel: the one way out. The reference that the wheel had is the caller's."""
+    cdef PyObject *handle = handle_of(entry)
+    wheel_remove(&(<TimerWheel>(<Handle>handle).owner).wheel, entry)
+    (<Handle>handle).owner = NULL
+    track(handle)
 
 
 # The collector cannot see references that C lists hold: the types that have such lists show

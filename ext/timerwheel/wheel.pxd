@@ -151,7 +151,7 @@ cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
 cdef inline void wheel_unplace_ahead(Wheel *wheel, Entry *entry) noexcept nogil:
     """Take entry out of its slot or the overflow."""
     if entry.place == SLOT:
-        level_remove(&wheel.levels[entry.level], entry)
+        level_remove(&wheel.levels[entry.index], entry)
     else:
         list_unlink(&entry.links)
     wheel.credit -= wheel.credit > 0
@@ -540,7 +540,7 @@ cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned
     while entry != NULL:
         if entry.links.next.previous != &entry.links:
             return "a list is broken"
-        if entry.place != SLOT or entry.level != number or entry.slot != slot:
+        if entry.place != SLOT or entry.index != number or entry.slot != slot:
             return "an entry does not know its slot"
         if tick_of(entry.when) < start:
             return "an entry is earlier than its slot"

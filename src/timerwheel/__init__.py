@@ -16,6 +16,12 @@ try:
     from timerwheel import _core
     from timerwheel._core import DelayedCall, PriorityEntry, PriorityQueue, Timer, TimerWheel
 except ImportError as error:
+    if "interpreter" in str(error):  # CPython's and Cython's words, which have no type of their own
+        raise ImportError(
+            "timerwheel does not support subinterpreters: one interpreter of a process can import "
+            f"it ({error})",
+            name=__name__,
+        ) from None
     raise ImportError(
         "timerwheel was installed without its extension module for this Python "
         f"({error}). Install a wheel for it, or, with a C compiler at hand, run: "

@@ -29,7 +29,7 @@ cdef void note_state(const Wheel *wheel, int operation) noexcept:
 cdef void note_move(const Wheel *wheel, const Entry *entry, double when) noexcept:
     """From which level or place a timer is moved, to what distance, and whether others are there."""
     cdef uint64_t tick = tick_of(when)
-    cdef int source = entry.level if entry.place == SLOT else LEVELS + entry.place
+    cdef int source = entry.index if entry.place == SLOT else LEVELS + entry.place
     cdef unsigned target = LEVELS + 1
     cdef bint occupied = False
     if tick > wheel.elapsed:
