@@ -234,7 +234,7 @@ cdef class CallQueue(TimerWheel):
 
     cdef object next_timeout(self, object reactor):
         """Seconds until the earliest deadline, as ReactorBase.timeout() gives them; None if there is none."""
-        cdef double now, when
+        cdef double now = 0.0, when
         if self.wheel.count:
             now = read_clock(seconds_of(self, reactor))
         self.inserted = self.wheel.sequence
