@@ -27,6 +27,10 @@ if COVERAGE or DEBUG or SANITIZE:
     compile_args += ["-O1" if SANITIZE else "-O0", "-g", "-UNDEBUG"]
 elif os.name != "nt":
     compile_args += ["-O3"]
+if sys.maxsize < 2**32 and os.name != "nt":
+    # The x87 computes in 80 bits. Each result is to be a double at once, as Python's own are.
+    # Else a deadline would differ from the same sum in Python, or from itself.
+    compile_args += ["-fexcess-precision=standard"]
 if SANITIZE:
     compile_args += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"]
     link_args += [f"-fsanitize={SANITIZE}"]

@@ -28,8 +28,10 @@ LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
 # How each begins, and what follows here to make it short. Of those that take minutes at their
 # smallest it is tried only that they start.
 TRIED = {
+    "bash .ci/compile": "-n",
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
+    "bash .ci/platforms": "-n",
     "bash .ci/wheels": "-n",
     "python -m timerwheel bench": "--help",
     "python -m timerwheel demo": "--seconds 1 --timers 1000 --connections 5 --churn 100",
@@ -65,6 +67,7 @@ UNTRIED = {
     "python -O": "an option",
     "python -m timerwheel replay traffic.twr": "needs the reader's recording",
     "python -m timerwheel replay FILE": "needs the reader's recording",
+    "python -W error::RuntimeWarning": "an option",
     "python -m synapse.app.homeserver": "another project's",
     "CROSSBAR_REACTOR=timerwheel-epoll crossbar": "another project's",
     "py-spy": "another project's",

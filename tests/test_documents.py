@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import WARNINGS
+from helpers import WARNINGS, require
 
 import timerwheel
 import timerwheel.tasks
@@ -32,6 +32,8 @@ def blocks() -> list[object]:
 
 @pytest.mark.parametrize("block", blocks())
 def test_a_block_of_python_runs(block: str, tmp_path: Path) -> None:
+    if "import uvloop" in block:
+        require("uvloop")
     program = tmp_path / "block.py"
     program.write_text(block)
     result = subprocess.run(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import warnings
 from collections.abc import Callable
 from heapq import heapify
 from operator import attrgetter
@@ -53,8 +54,11 @@ def accelerate(reactor: Any) -> None:
 
     Pending calls move over in their order, and the handles that the program
     holds stay valid. If the wheel is in already, this only has its methods stand
-    where the program has put back Twisted's. Raises TypeError if reactor is not built
-    on Twisted's ReactorBase. Takes O(n log n) steps for n calls.
+    where the program has put back Twisted's. Takes O(n log n) steps for n calls.
+
+    Raises TypeError if reactor is not built on Twisted's ReactorBase. If the installed
+    Twisted lacks what the wheel needs of it, the reactor keeps Twisted's own timers, and
+    a RuntimeWarning names what is missing.
     """
     from twisted.internet.base import ReactorBase
 
@@ -64,11 +68,10 @@ def accelerate(reactor: Any) -> None:
         )
     lock = _changing
     lock.acquire()
+    # (Short: where there is no memory, Python 3.11 never gets out of a `finally` that stands more
+    # than 256 bytes into its function's code.)
     try:
-        if KEY in vars(reactor):
-            put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
-        else:
-            _take_over(reactor)
+        _accelerate(reactor)
     finally:
         lock.release()
 
@@ -89,6 +92,30 @@ def restore(reactor: Any) -> None:
             take_out()
     finally:
         lock.release()
+
+
+def _accelerate(reactor: Any) -> None:
+    from timerwheel._internals import missing_in
+
+    if KEY in vars(reactor):
+        put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
+    elif missing := missing_in(reactor):
+        _warn(reactor, missing)
+    else:
+        _take_over(reactor)
+
+
+def _warn(reactor: Any, missing: list[str]) -> None:
+    """Say why the reactor keeps Twisted's timers. (A program may have made warnings errors.)"""
+    from twisted import __version__
+
+    warnings.warn(
+        f"{type(reactor).__name__} keeps Twisted's own timers: Twisted {__version__} lacks "
+        f"{', '.join(missing)}, which this timerwheel uses. Look for a newer timerwheel, or go "
+        "back to an older Twisted",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _take_over(reactor: Any) -> None:

@@ -39,7 +39,9 @@ def install(name: str = "default", *, clock: str = "wall") -> None:
 
     Raises ReactorAlreadyInstalledError if there is a reactor, NoSuchReactor (a
     KeyError) for a name that is not known, ImportError if the reactor is not
-    available here, ValueError for a clock that is not known.
+    available here, ValueError for a clock that is not known. If the installed Twisted lacks
+    what the wheel needs of it, the reactor is installed with Twisted's own timers, and a
+    RuntimeWarning names what is missing.
     """
     if clock not in ("wall", "steady"):
         raise ValueError(f'clock is "wall" or "steady", not {clock!r}')
@@ -90,4 +92,10 @@ def _default_name() -> str:
     from twisted.internet import default
 
     module = default.install.__module__.rpartition(".")[2]
-    return next(name for name, known in MODULES.items() if known == module)
+    for name, known in MODULES.items():
+        if known == module:
+            return name
+    raise ImportError(
+        f"Twisted's default reactor here is in {default.install.__module__}, which this timerwheel "
+        "does not know. Install it as Twisted does, then call timerwheel.accelerate(reactor)"
+    )

@@ -7,7 +7,7 @@ moves sooner.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timerwheel._reactor_modules import WAKERS
 from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, threaded
@@ -25,8 +25,20 @@ _MODULES = {
 
 def waker_for(reactor: ReactorBase) -> Waker:
     """The waker for a reactor, by its class. Those that wait precisely by themselves need none."""
+    module = _module_for(reactor)
+    waker: Waker = Waker(reactor) if module is None else module.make(reactor)
+    return waker
+
+
+def needs_of(reactor: ReactorBase) -> tuple[str, ...]:
+    """The private attributes of the reactor that its waker uses."""
+    module = _module_for(reactor)
+    needs: tuple[str, ...] = () if module is None else module.NEEDS
+    return needs
+
+
+def _module_for(reactor: ReactorBase) -> Any:
     for base in type(reactor).__mro__:
         if base.__module__ in WAKERS:
-            waker: Waker = _MODULES[WAKERS[base.__module__]].make(reactor)
-            return waker
-    return Waker(reactor)
+            return _MODULES[WAKERS[base.__module__]]
+    return None

@@ -27,6 +27,9 @@ from weakref import WeakSet
 from timerwheel._wakers._waker import Waker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
 
+# Private attributes of the reactors that are used here.
+NEEDS = ("_POLL_IN", "_POLL_OUT", "_poller", "_reads", "_selectables", "_writes")
+
 # How much longer than until the alarm a wait lasts, seconds: more than poll and epoll round off.
 SPARE = 0.002
 

@@ -10,6 +10,9 @@ from typing import Any
 from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
+# Private attributes of the reactor that are used here.
+NEEDS = ("_asyncioEventloop", "_onTimer", "_reschedule", "_scheduledAt", "_timerHandle")
+
 
 class AsyncioWaker(Waker):
     """Keeps `_timerHandle` of the reactor armed for the earliest deadline."""

@@ -7,6 +7,9 @@ from typing import Any
 from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
+# The private attribute of the reactor that is used here.
+NEEDS = ("_scheduleSimulate",)
+
 
 class CoreFoundationWaker(Waker):
     """Has the reactor set its timer, which takes a precise date, anew. Not tested: macOS only."""

@@ -9,6 +9,9 @@ from typing import Any
 from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
+# Private attributes of the reactors that are used here.
+NEEDS = ("_glib", "_reschedule", "_simtag", "_simulate", "_source_remove", "_timeout_add")
+
 
 class GLibWaker(Waker):
     """Keeps `_simtag`, the id of the reactor's timeout source, set for the earliest deadline."""

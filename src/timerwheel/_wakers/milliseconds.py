@@ -12,6 +12,9 @@ from typing import Any
 from timerwheel._reactor_modules import twisteds
 from timerwheel._wakers._waker import Waker
 
+# No private attribute of the reactors is used here.
+NEEDS = ()
+
 
 class MillisecondWaker(Waker):
     """Rounds the wait up."""

@@ -8,6 +8,9 @@ from typing import Any
 
 from timerwheel._wakers._waker import Waker
 
+# Needed of the reactor's private attributes: none. Where one is missing, `methods()` does without.
+NEEDS = ()
+
 # How much longer than select() its answer is waited for, seconds. It always answers, unless the
 # thread has failed.
 GRACE = 1.0
@@ -20,7 +23,8 @@ class ThreadedWaker(Waker):
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         # That of Twisted 23.10 is another, which cannot run by itself.
-        return {"doIteration": self.wait} if hasattr(self.reactor, "_selectOnce") else {}
+        known = hasattr(self.reactor, "_selectOnce") and hasattr(self.reactor, "_iterationQueue")
+        return {"doIteration": self.wait} if known else {}
 
     def wait(self, timeout: float | None) -> None:
         """In place of doIteration, for a reactor that is run without another event loop.

@@ -153,5 +153,6 @@ def _sentence(finding: Finding) -> str:
     if finding["reactor"] is None:
         return f"not available: {finding['reason']}"
     if not finding["wheel"]:
-        return f"wheel not active; {finding['reactor']}"
+        reason = f": {finding['reason']}" if finding["reason"] else ""
+        return f"wheel not active{reason}; {finding['reactor']}"
     return f"wheel active; {finding['reactor']}; wakes: {finding['wakes']}"

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import timerwheel
 from timerwheel._accelerate import KEY
+from timerwheel._internals import missing_in
 
 PATIENCE = 60.0
 """Seconds after which a reactor that cannot be had takes too long to say so."""
@@ -26,7 +27,7 @@ class Finding(TypedDict):
     @ivar reactor: its class; `None` when it is not available.
     @ivar wheel: whether its delayed calls are on the wheel.
     @ivar wakes: how precisely the wheel has it woken; `None` without the wheel.
-    @ivar reason: why it is not available; `None` when it is.
+    @ivar reason: why it is not available, or what the wheel lacks of Twisted; `None` when neither.
     """
 
     reactor: str | None
@@ -76,11 +77,12 @@ def _look(reactor: Any) -> Finding:
     wheel = isinstance(call, timerwheel.DelayedCall)
     call.cancel()
     kind = type(reactor)
+    missing = missing_in(reactor)
     return Finding(
         reactor=f"{kind.__module__}.{kind.__qualname__}",
         wheel=wheel,
         wakes=vars(reactor)[KEY].waker.precision if wheel else None,
-        reason=None,
+        reason=f"Twisted lacks {', '.join(missing)}" if missing else None,
     )
 
 
