@@ -97,6 +97,7 @@ cdef class CallWatch:
     cdef int64_t began          # when that was, monotonic ns
     cdef bint stalled           # its end is to be told
     cdef unsigned long thread   # the reactor's
+    cdef uint8_t lock           # the number of its lock (locks.pxi)
     cdef object __weakref__
 
 

@@ -44,25 +44,31 @@ cdef class CallWatch:
         self.origins = self.until_origin = origins
         self.times = {}
         self.running = None
+        self.lock = new_lock()
 
     def find_stall(self):
         """(call, seconds so far, thread) of the call that is being made, if that takes too long already.
 
         None if it does not, or was found before. For another thread than the reactor's.
         """
-        cdef double so_far
-        if self.running is None or self.stalled:
-            return None
-        so_far = <double>(monotonic_ns() - self.began) / 1e9
-        if so_far <= self.stall:
-            return None
-        self.stalled = True
-        return self.running, so_far, self.thread
+        cdef int64_t now = monotonic_ns()
+        cdef object running = None
+        cdef double so_far = 0.0
+        cdef unsigned long thread = 0
+        acquire(self.lock)
+        if self.running is not None and not self.stalled:
+            so_far = <double>(now - self.began) / 1e9
+            self.stalled = so_far > self.stall
+            if self.stalled:
+                running = self.running
+                thread = self.thread
+        release(self.lock)
+        return None if running is None else (running, so_far, thread)
 
     def all_times(self):
         """(name, state of a histogram) of each function."""
         return [
-            ((<CallTimes>times).name, histogram_state(&(<CallTimes>times).histogram, TIMES_LOWEST))
+            ((<CallTimes>times).name, times_state(self, <CallTimes>times))
             for times in list(self.times.values())]
 
 
@@ -75,10 +81,8 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
     cdef int64_t began
     cdef object func = function_in(call)    # now: the call may change it
     cdef CallTimes times
-    watch.thread = PyThread_get_thread_ident()
-    watch.stalled = False
-    watch.running = call
-    watch.began = began = monotonic_ns()
+    began = monotonic_ns()
+    set_running(watch, call, began, False)
     try:
         if Py_TYPE(call) == <PyTypeObject *>DelayedCall:
             make_call(queue, <DelayedCall>call)
@@ -86,12 +90,11 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
             make_adopted_call(queue, call)
     finally:
         seconds = <double>(monotonic_ns() - began) / 1e9
-        stalled = watch.stalled
-        watch.running = around
-        watch.began = around_began
-        watch.stalled = around_stalled
+        stalled = set_running(watch, around, around_began, around_stalled)
         times = times_of(watch, func)
+        acquire(watch.lock)
         record(&times.histogram, seconds, TIMES_LOWEST)
+        release(watch.lock)
         if stalled or seconds > watch.stall:
             watch.owner.stall_ended(call, seconds, stalled)
         if seconds > watch.slow:
@@ -99,9 +102,32 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
     return 0
 
 
+cdef bint set_running(CallWatch watch, object call, int64_t began, bint stalled) noexcept:
+    """Note which call is being made. Returns whether the last one's stall was found."""
+    cdef object last        # released after the lock
+    cdef bint last_stalled
+    acquire(watch.lock)
+    last = watch.running
+    last_stalled = watch.stalled
+    watch.running = call
+    watch.began = began
+    watch.stalled = stalled
+    watch.thread = PyThread_get_thread_ident()
+    release(watch.lock)
+    return last_stalled
+
+
+cdef tuple times_state(CallWatch watch, CallTimes times):
+    cdef Histogram histogram
+    acquire(watch.lock)
+    histogram = times.histogram
+    release(watch.lock)
+    return histogram_state(&histogram, TIMES_LOWEST)
+
+
 cdef object function_in(object call):
     if Py_TYPE(call) == <PyTypeObject *>DelayedCall:
-        return None if (<DelayedCall>call)._func == NULL else <object>(<DelayedCall>call)._func
+        return callback_of(<DelayedCall>call)
     return getattr(call, "func", None)
 
 

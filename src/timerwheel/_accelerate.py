@@ -121,23 +121,30 @@ def _warn(reactor: Any, missing: list[str]) -> None:
 def _take_over(reactor: Any) -> None:
     """Move the calls from Twisted's heap to a queue, and have the methods know of it."""
     from timerwheel._report import report
-    from timerwheel._wakers import waker_for
-    from timerwheel.observe._announce import announce_when_running
 
     queue = CallQueue(reactor, report)
     stock = dict(zip(_HEAP, attrgetter(*_HEAP)(reactor), strict=True))
     calls = _in_order(stock["_pendingTimedCalls"], stock["_newTimedCalls"])
     leave = Departure(reactor, queue, calls, stock)
+    # (Without memory, Python 3.11 does not get out of a handler that is far down in its function:
+    # so this one is short.)
     try:
-        _enter(reactor, queue, waker_for(reactor), calls)
-        _take_over_late(queue, calls, stock["_newTimedCalls"])
-        announce_when_running(reactor, queue)
+        _move_in(reactor, queue, calls, stock["_newTimedCalls"])
     except BaseException:
         leave()
         _queues.discard(queue)
         if not _queues:
             take_out()
         raise
+
+
+def _move_in(reactor: Any, queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
+    from timerwheel._wakers import waker_for
+    from timerwheel.observe._announce import announce_when_running
+
+    _enter(reactor, queue, waker_for(reactor), calls)
+    _take_over_late(queue, calls, new)
+    announce_when_running(reactor, queue)
 
 
 def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
