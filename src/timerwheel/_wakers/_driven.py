@@ -33,12 +33,13 @@ class DrivenWaker(Waker):
         super().__init__(reactor)
         self._alarm = LoopAlarm(self._watch, self._unwatch, self._fire)
         self._guard_due = -inf  # monotonic time at which the loop's timer looks; -inf: it does not
+        self._timer_due = -inf  # monotonic time for which the loop's timer was set without an alarm
         self._rounds_up = False
 
     @property
     def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
-        if self._alarm.exists:
+        if self._alarm.watching is not None:
             return "microseconds, by a timerfd that the event loop watches"
         return "as the event loop's own timers, which most count in whole milliseconds"
 
@@ -61,6 +62,7 @@ class DrivenWaker(Waker):
             return
         self._guard_due = -inf
         if timeout:
+            self._timer_due = monotonic() + timeout
             self._set_timer(timeout, self._fire_by_timer)
             return
         self._alarm.clear()
@@ -88,8 +90,7 @@ class DrivenWaker(Waker):
             self.reactor._reschedule()
 
     def _fire_by_timer(self) -> None:
-        self._queue.disarmed()
-        if not self._rounds_up and self.reactor.timeout():
+        if monotonic() < self._timer_due and self._keeps_time():
             self._rounds_up = True
         self._fire()
 

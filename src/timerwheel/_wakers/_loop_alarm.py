@@ -57,9 +57,9 @@ class LoopAlarm:
         _alarms.add(self)
 
     @property
-    def exists(self) -> bool:
-        """Whether the loop watches an alarm."""
-        return self._alarm is not None
+    def watching(self) -> Any:
+        """What watch() returned, or None: there is no alarm."""
+        return self._watching
 
     def set(self, timeout: float) -> bool:
         """Have the alarm go off in timeout seconds. False if there is none to be had now."""
