@@ -1,4 +1,7 @@
-"""Reactors that another event loop drives: an alarm that the loop watches, or the loop's timer."""
+"""Reactors that another event loop drives: an alarm that the loop watches, or the loop's timer.
+
+And those that are not Twisted's: an alarm that they read from.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import FakeClock, make_reactor, queue_of
+from helpers import FakeClock, StockReactor, make_reactor, queue_of
+from twisted.internet.interfaces import IReactorFDSet
+from zope.interface import implementer
 
+from timerwheel import restore
 from timerwheel._wakers import _loop_alarm
 from timerwheel._wakers._driven import GRACE
 from timerwheel._wakers.asyncio import AsyncioWaker
@@ -350,3 +356,86 @@ def test_what_is_left_of_a_wheel_is_no_descriptor() -> None:
     driven.waker.detach()
     assert len(os.listdir("/proc/self/fd")) == before
     loop.close()
+
+
+# Reactors that are not Twisted's
+
+
+@implementer(IReactorFDSet)
+class ReadsReactor(StockReactor):
+    """One like Qt's: it waits in whole milliseconds, rounded down, or until it can read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: set[Any] = set()
+        self._internalReaders: set[Any] = set()
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.add(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.discard(reader)
+
+    def turn(self) -> None:
+        """Make a pass, and wait."""
+        self.runUntilCurrent()
+        timeout = self.timeout()
+        assert timeout is not None
+        alarm = queue_of(self).waker._alarm._alarm
+        wait = int(timeout * 1000) / 1000
+        if self.readers and alarm.timeout is not None and alarm.timeout <= wait:
+            wait = alarm.timeout
+            self.seconds.advance(wait)
+            for reader in list(self.readers):
+                reader.doRead()
+        else:
+            self.seconds.advance(wait)
+
+
+@pytest.fixture
+def reads(machine: FakeClock) -> Any:
+    return make_reactor(machine, ReadsReactor)
+
+
+def test_a_reactor_that_rounds_its_waits_down_makes_one_pass_a_timer(reads: Any) -> None:
+    due = []
+    for number in range(1, 101):
+        call = reads.callLater(number * 0.0107, int)
+        due.append((call, call.getTime()))
+    for call, when in due:
+        reads.turn()
+        assert not call.called
+        assert reads.seconds() == pytest.approx(when)
+        reads.seconds.now = when
+    reads.runUntilCurrent()
+    assert all(call.called for call, _ in due)
+
+
+def test_the_alarm_of_a_reactor_is_none_of_the_programs_readers(reads: Any) -> None:
+    reads.callLater(1, int)
+    reads.turn()
+    (reader,) = reads.readers
+    assert reads._internalReaders == {reader}
+    restore(reads)
+    assert reads.readers == reads._internalReaders == set()
+    assert reads.timeout() == 0
+
+
+def test_a_wait_that_ends_without_the_alarm_is_late_by_a_sixteenth_at_most(reads: Any) -> None:
+    reads.callLater(16, int)
+    assert 16.002 <= reads.timeout() <= 17.003
+    reads.callLater(float("inf"), int)
+    reads.seconds.advance(16)
+    reads.runUntilCurrent()
+    assert reads.timeout() == 2147483
+
+
+def test_a_reader_whose_alarm_is_lost_goes(reads: Any) -> None:
+    reads.callLater(1, int)
+    reads.timeout()
+    (reader,) = reads.readers
+    queue_of(reads).waker._alarm._alarm.lost = True
+    reader.doRead()
+    assert reads.readers == reads._internalReaders == set()
+    reads.timeout()
+    assert len(reads.readers) == 1

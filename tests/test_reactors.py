@@ -162,6 +162,27 @@ def test_one_pass_a_timer_on_an_event_loop_that_a_program_brings(name: str) -> N
     assert result["passes"] <= 24 + 8
 
 
+def test_one_pass_a_timer_on_a_reactor_that_a_program_brings() -> None:
+    pytest.importorskip("PySide6.QtCore")
+    pytest.importorskip("qreactor", exc_type=ImportError)
+    install = """
+    import json, os, sys, qreactor, timerwheel
+    qreactor.install()
+    from twisted.internet import reactor
+    timerwheel.accelerate(reactor)
+    """
+    # (Qt does not always survive the end of Python.)
+    end = """
+    sys.stdout.flush()
+    os._exit(0)
+    """
+    result = run_python(install + SPARSE + end, QT_API="pyside6")
+    assert result["timers"] == 24
+    assert result["earliest"] >= 0
+    # This reactor makes a pass at once when a call is made, too.
+    assert result["passes"] <= 2 * 24 + 8
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_busy_with_timers_threads_and_connections(name: str) -> None:
     result = run_on(name, BUSY)

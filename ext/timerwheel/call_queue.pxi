@@ -26,7 +26,14 @@ cdef class CallQueue(TimerWheel):
 
     def replace(self, str name, replacement):
         """Have a method of the reactor done by replacement(), called without the reactor."""
-        self.replacements[name] = replacement
+        if name == "timeout":
+            self.timeout_replacement = replacement
+        else:
+            self.replacements[name] = replacement
+
+    def timeout(self):
+        """Seconds until the earliest deadline, as ReactorBase.timeout() gives them."""
+        return self.next_timeout(self.reactor)
 
     def attach(self, waker):
         """Have the reactor woken by a `timerwheel._wakers.Waker` from now on."""
@@ -283,7 +290,7 @@ cdef int clear_queue(PyObject *self) noexcept:
     """
     cdef CallQueue queue = <CallQueue>self
     queue.alarm = -HUGE_VAL     # it asks neither hook nor reactor any more
-    queue._hook = queue.waker = queue.replacements = queue.reactor = None
+    queue._hook = queue.waker = queue.replacements = queue.timeout_replacement = queue.reactor = None
     return clear_wheel(self)
 
 

@@ -127,6 +127,8 @@ cdef object timeout(object method, PyObject **args, size_t nargsf, PyObject *nam
     if found == NULL or is_more_than_self(nargsf, names):
         return call_function(method, args, nargsf, names)
     queue = <CallQueue>found
+    if queue.timeout_replacement is not None:
+        return queue.timeout_replacement()
     return queue.next_timeout(<object>args[0])
 
 

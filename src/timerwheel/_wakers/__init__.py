@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from timerwheel._reactor_modules import WAKERS
-from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, threaded
+from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, reader, threaded
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ _MODULES = {
 
 
 def waker_for(reactor: ReactorBase) -> Waker:
-    """The waker for a reactor, by its class. Those that wait precisely by themselves need none."""
+    """The waker for a reactor. Twisted's that wait precisely by themselves need none."""
     for base in type(reactor).__mro__:
         if base.__module__ in WAKERS:
             waker: Waker = _MODULES[WAKERS[base.__module__]].make(reactor)
             return waker
-    return Waker(reactor)
+    return reader.make(reactor) if reader.suits(reactor) else Waker(reactor)

@@ -36,6 +36,10 @@ if Alarm is not None:
     os.register_at_fork(after_in_child=_tell_alarms)
 
 
+def nothing(*_: object) -> None:
+    """For those who need not be told."""
+
+
 class LoopAlarm:
     """Makes an alarm when one is needed, and another when that is lost.
 

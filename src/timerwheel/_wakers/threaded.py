@@ -7,10 +7,10 @@ from queue import Empty
 from typing import Any
 
 from timerwheel._reactor_modules import twisteds
-from timerwheel._wakers._loop_alarm import LoopAlarm
+from timerwheel._wakers._loop_alarm import LoopAlarm, nothing
 from timerwheel._wakers._waker import Waker
 
-# How much longer than until the alarm a select lasts, seconds: if that is not heard, it ends by itself.
+# How much longer than until the alarm a select lasts, seconds, in case that is not heard.
 SPARE = 0.002
 
 
@@ -24,7 +24,7 @@ class ThreadedWaker(Waker):
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self._alarm = LoopAlarm(_Reader, lambda reader: None, int)
+        self._alarm = LoopAlarm(_Reader, nothing, nothing)
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         # That of Twisted 23.10 is another, which cannot run by itself.
