@@ -86,9 +86,11 @@ def suits(reactor: Any) -> bool:
     """Whether a reactor waits in a way that is not Twisted's, and can be given readers."""
     from twisted.internet.interfaces import IReactorFDSet
 
-    waits = next(base for base in type(reactor).__mro__ if "doIteration" in vars(base))
+    for base in type(reactor).__mro__:
+        if "doIteration" in vars(base):
+            break
     return (
-        not waits.__module__.startswith("twisted.internet.")
+        not base.__module__.startswith("twisted.internet.")
         and IReactorFDSet.providedBy(reactor)
         and hasattr(reactor, "_internalReaders")
     )
