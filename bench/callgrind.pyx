@@ -12,9 +12,13 @@ cdef extern from *:
         CALLGRIND_DUMP_STATS_AT(name);
         CALLGRIND_STOP_INSTRUMENTATION;
     }
+    static void callgrind_toggle(void) {
+        CALLGRIND_TOGGLE_COLLECT;
+    }
     """
     void callgrind_start() noexcept
     void callgrind_stop(const char *name) noexcept
+    void callgrind_toggle() noexcept
 
 
 def count(function, bytes name):
@@ -22,3 +26,12 @@ def count(function, bytes name):
     callgrind_start()
     function()
     callgrind_stop(name)
+
+
+def uncounted(function, *arguments):
+    """Call a function within what is counted, and do not count it. Returns what it returns."""
+    callgrind_toggle()
+    try:
+        return function(*arguments)
+    finally:
+        callgrind_toggle()

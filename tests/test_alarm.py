@@ -120,6 +120,44 @@ def test_before_an_alarm_is_set_anew_later_the_kernel_is_asked_whose_it_is() -> 
         assert timer.has_expired()
 
 
+def left(alarm: Alarm) -> float:
+    """Seconds until an alarm goes off, as the kernel says; 0 if it does not."""
+    with open(f"/proc/self/fdinfo/{alarm.fileno()}") as facts:
+        value = next(line for line in facts if line.startswith("it_value"))
+    seconds, nanoseconds = value.partition("(")[2].rstrip(")\n").split(",")
+    return int(seconds) + int(nanoseconds) / 1e9
+
+
+def test_an_alarm_that_is_too_early_and_far_away_is_left() -> None:
+    """A timeout that is pushed back at each turn costs no system call each time."""
+    alarm = Alarm()
+    alarm.set(60)
+    for _ in range(500):
+        alarm.set(120)
+        alarm.clear()
+    assert 0 < left(alarm) <= 60
+    alarm.set(30)
+    assert 0 < left(alarm) <= 30
+
+
+@pytest.mark.parametrize("after", [None, 60])
+def test_an_alarm_that_is_too_early_and_near_is_set_anew(after: float | None) -> None:
+    """It would wake the reactor for nothing, and might do so at each turn."""
+    alarm = Alarm()
+    alarm.set(0.009)
+    alarm.clear() if after is None else alarm.set(after)
+    assert left(alarm) == 0 if after is None else left(alarm) > 10
+
+
+def test_an_alarm_that_has_gone_off_is_cleared() -> None:
+    """poll() would report it for ever."""
+    alarm = Alarm()
+    alarm.set(0)
+    assert select.select([alarm], [], [], 10)[0]
+    alarm.clear()
+    assert not select.select([alarm], [], [], 0)[0]
+
+
 # The last second that fits a time_t of 32 bits.
 LAST_SECOND = 2**31 - 1
 
@@ -135,14 +173,6 @@ def test_a_long_delay_is_kept_as_far_as_a_time_of_32_bits_goes(delay: float) -> 
     after = time.monotonic()
     assert min(before + delay, LAST_SECOND) - after - 0.01 <= left(alarm)
     assert left(alarm) <= min(delay, LAST_SECOND) + 1e-6
-
-
-def left(alarm: Alarm) -> float:
-    """Seconds until an alarm goes off, as the kernel tells them."""
-    with open(f"/proc/self/fdinfo/{alarm.fileno()}") as facts:
-        value = next(line for line in facts if line.startswith("it_value"))
-    seconds, nanoseconds = value.partition("(")[2].rstrip(")\n").split(",")
-    return int(seconds) + int(nanoseconds) / 1e9
 
 
 @pytest.mark.parametrize(
@@ -288,7 +318,7 @@ def test_a_child_does_not_close_the_file_that_has_the_number(poller: str) -> Non
         assert waker._alarm.fileno() != number
     fork(child)
     for _ in range(2):  # the first finds out
-        waker.wait(1)
+        waker.wait(0.5)
         assert os.fstat(number) == before
     print(json.dumps(waker._alarm.fileno() != number))
     """

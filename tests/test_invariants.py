@@ -74,7 +74,8 @@ class Wheel(ctypes.Structure):
         ("count", c_size_t),
         ("held_count", c_size_t),
         ("earliest", c_void_p),
-        ("bound", c_double),
+        ("crowded", c_double),
+        ("foremost", c_void_p),
         ("credit", c_size_t),
         ("levels", Level * LEVELS),
         ("overflow", Links),
@@ -221,10 +222,18 @@ def test_the_earliest_entry_is_no_longer_ahead(wheel: TimerWheel) -> None:
     assert_found("the earliest entry is not ahead", wheel, wheel_of(wheel), earliest=due)
 
 
-def test_the_bound(wheel: TimerWheel) -> None:
+def test_the_foremost_of_a_crowded_slot(wheel: TimerWheel) -> None:
+    for _ in range(20):
+        wheel.schedule(50.0, int)
     wheel.schedule(1.0, int)
+    wheel.next_expiry()
+    wheel.advance(1.0)
+    wheel.next_expiry()
+    wheel.schedule(2.0, int)
     memory = wheel_of(wheel)
-    assert_found("an entry is before the bound", wheel, memory, credit=1, bound=2.0)
+    entry = Entry.from_address(memory.foremost)
+    assert_found("not its earliest", wheel, entry, when=60.0)
+    assert_found("not in the crowded slot", wheel, memory, crowded=0.0)
 
 
 def test_what_is_beyond_the_levels(wheel: TimerWheel) -> None:

@@ -21,7 +21,6 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 import timerwheel
 from timerwheel import Timer, TimerWheel
-from timerwheel._wakers.asyncio import AsyncioWaker
 from timerwheel._wakers.milliseconds import up_to_whole_milliseconds
 
 TICK = 2.0**-10
@@ -45,40 +44,6 @@ def test_a_coarse_clock_makes_no_call_early_and_nothing_spin(step: float) -> Non
             passes += 1
         assert reactor.seconds() >= made + delay
     assert passes <= 7 * (1 + step / 0.001)
-
-
-class WholeMillisecondLoop:
-    """A loop like uvloop's: its clock is in whole ms, and read once a turn."""
-
-    __module__ = "uvloop"
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.turn()
-
-    def turn(self) -> None:
-        self.now = math.floor(self.clock.now * 1000)
-
-    def call_at(self, when: float, callback: object) -> None:
-        self.armed = self.now + round((when - self.now / 1000) * 1000)
-
-
-def test_a_loop_of_whole_milliseconds_wakes_no_reactor_early(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """uvloop#739, uvloop#233: late by less than a millisecond instead."""
-    clock = FakeClock(0.0)
-    monkeypatch.setattr("timerwheel._wakers.asyncio.monotonic", clock)
-    chance = random.Random(1)
-    for _ in range(1000):
-        clock.now = 1e6 + chance.random()
-        loop = WholeMillisecondLoop(clock)
-        clock.advance(chance.random() / 100)  # what the turn has done so far
-        reactor: Any = make_reactor(clock)
-        reactor._asyncioEventloop, reactor._onTimer, reactor._timerHandle = loop, None, None
-        due = reactor.callLater(chance.random() / 10, int).getTime()
-        AsyncioWaker(reactor).reschedule()
-        assert due <= loop.armed / 1000 < due + 0.0011
 
 
 # Floats at a long uptime: t + 1e-9 == t.

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from helpers import REAL, run_on
+from helpers import REAL, run_on, run_python
 
 import timerwheel
 from timerwheel._install import MODULES
@@ -124,6 +124,63 @@ def test_one_pass_a_timer_and_never_early(name: str) -> None:
     # thread, or a signal, may add a few.
     a_timer = 2 if name == "threadedselect" else 1
     assert result["passes"] <= 24 * a_timer + 8
+
+
+# Event loops that programs bring: the module that each needs, and how it is made.
+LOOPS = {
+    "uvloop": ("uvloop", "loop = type('Mine', (uvloop.Loop,), {})()"),
+    "qasync": (
+        "qasync",
+        "from PySide6.QtCore import QCoreApplication; app = QCoreApplication([]); "
+        "loop = qasync.QEventLoop(app)",
+    ),
+    "gi.events": (
+        "gi.events",
+        "from gi.repository import GLib; "
+        "loop = gi.events.GLibEventLoop(GLib.MainContext.default())",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_one_pass_a_timer_on_an_event_loop_that_a_program_brings(name: str) -> None:
+    module, make = LOOPS[name]
+    if name == "qasync":
+        pytest.importorskip("PySide6.QtCore")
+    pytest.importorskip(module)
+    install = f"""
+    import asyncio, json, {module}
+    {make}
+    asyncio.set_event_loop(loop)
+    from timerwheel.reactors import asyncioreactor
+    asyncioreactor.install(loop)
+    from twisted.internet import reactor
+    """
+    result = run_python(install + SPARSE, QT_API="pyside6", QT_QPA_PLATFORM="offscreen")
+    assert result["timers"] == 24
+    assert result["earliest"] >= 0
+    assert result["passes"] <= 24 + 8
+
+
+def test_one_pass_a_timer_on_a_reactor_that_a_program_brings() -> None:
+    pytest.importorskip("PySide6.QtCore")
+    pytest.importorskip("qreactor", exc_type=ImportError)
+    install = """
+    import json, os, sys, qreactor, timerwheel
+    qreactor.install()
+    from twisted.internet import reactor
+    timerwheel.accelerate(reactor)
+    """
+    # (Qt does not always survive the end of Python.)
+    end = """
+    sys.stdout.flush()
+    os._exit(0)
+    """
+    result = run_python(install + SPARSE + end, QT_API="pyside6")
+    assert result["timers"] == 24
+    assert result["earliest"] >= 0
+    # This reactor makes a pass at once when a call is made, too.
+    assert result["passes"] <= 2 * 24 + 8
 
 
 @pytest.mark.parametrize("name", REAL)

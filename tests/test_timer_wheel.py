@@ -562,3 +562,23 @@ def test_a_wake_is_never_late_whatever_leaves_and_moves(seed: int) -> None:
         assert wake is not None
         assert wake <= min(timer.when for timer in timers if timer.active)
         wheel.check_invariants()
+
+
+@pytest.mark.parametrize("start", [1.7e9, 0.0, -3.0])
+@pytest.mark.parametrize("count", [600, 5000])
+def test_many_of_one_slot_in_random_order_fire_in_exact_order(start: float, count: int) -> None:
+    """Few bits of their times differ, or many; some are for the same time; zeros have signs."""
+    chance = random.Random(count)
+    wheel = TimerWheel(start - 10)
+    due = []
+    for number in range(count):
+        when = start + chance.choice([chance.random() / 1025, 0.0, 1 / 2048])
+        due.append((chance.choice([when, -0.0]) if when == 0 else when, number))
+    fired: list[tuple[float, int]] = []
+    timers = [wheel.schedule(start + 5, fired.append, pair) for pair in due]
+    moved = list(zip(timers, due, strict=True))
+    chance.shuffle(moved)
+    for timer, (when, _) in moved:
+        timer.reschedule(when)
+    wheel.advance(start + 1)
+    assert [number for _, number in fired] == [number for _, number in sorted(due)]

@@ -17,7 +17,6 @@ from helpers import CallQueue, FakeClock, Waits, Watches, run_python
 from timerwheel._alarm import Alarm
 from timerwheel._wakers import asyncio, corefoundation, glib, milliseconds, waker_for
 from timerwheel._wakers.alarm import AlarmWaker
-from timerwheel._wakers.asyncio import AsyncioWaker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
 from timerwheel.reactors.pollreactor import PollReactor
 
@@ -67,36 +66,6 @@ def test_a_pass_that_fails_does_not_silence_the_hook(
     assert heard == [0, 0]
 
 
-def test_on_uvloop_what_is_due_waits_for_no_millisecond() -> None:
-    """callLater(0) took one or two there: its timers, which count whole ms, are rounded up."""
-    armed: list[float] = []
-
-    class Loop:
-        __module__ = "uvloop"
-
-        def time(self) -> float:
-            return time.monotonic()
-
-        def call_at(self, when: float, callback: object) -> None:
-            armed.append(when - self.time())
-
-    reactor = DrivenByALoop(Loop())
-    AsyncioWaker(reactor).reschedule()
-    assert armed[0] <= 0
-
-
-class DrivenByALoop:
-    """Stands for an asyncio reactor, with a call due at once."""
-
-    _timerHandle = None
-
-    def __init__(self, loop: object) -> None:
-        self._asyncioEventloop = loop
-
-    def timeout(self) -> float:
-        return 0
-
-
 class IsArmed:
     """Stands for a reactor that another event loop drives."""
 
@@ -119,29 +88,6 @@ def test_a_reactor_without_calls_is_not_armed(module: Any, reactor: Any, queue: 
     reactor.callLater(1, int)
     waker.attach(queue)
     assert driven.armed == 1
-
-
-def test_an_event_loop_that_is_put_on_the_reactor_later_is_armed() -> None:
-    """As Twisted does, and as that kind of loop wants it."""
-    armed: list[tuple[object, float]] = []
-
-    class Loop:
-        def time(self) -> float:
-            return 7.0
-
-        def call_at(self, when: float, callback: object) -> None:
-            armed.append((self, when))
-
-    class Uvloop(Loop):
-        __module__ = "uvloop"
-
-    first, second, third = Loop(), Uvloop(), Loop()
-    reactor = DrivenByALoop(first)
-    waker = AsyncioWaker(reactor)
-    for loop in (first, second, third):
-        reactor._asyncioEventloop = loop
-        waker.reschedule()
-    assert armed == [(first, 7.0), (second, 0.0), (third, 7.0)]
 
 
 def test_chosen_by_twisteds_module_also_for_subclasses() -> None:
@@ -203,21 +149,32 @@ def test_a_wait_ends_also_if_the_alarm_is_not_heard(make_poller: Any) -> None:
     assert 0.501 < wait < 0.51
 
 
-@pytest.mark.parametrize("timeout", [2.0, None])
 @pytest.mark.parametrize("make_poller", POLLERS)
-def test_an_alarm_that_somebody_has_closed_is_replaced(
-    make_poller: Any, timeout: float | None
-) -> None:
+def test_an_alarm_that_somebody_has_closed_is_replaced(make_poller: Any) -> None:
     """As what makes a daemon closes all descriptors that it does not know."""
     reactor = Watches(make_poller())
     waker = AlarmWaker(reactor)
     waker.wait(1)
     os.close(alarm_of(waker).fileno())
-    waker.wait(timeout)
-    assert reactor.waits[-1] == waited_without_alarm(make_poller, timeout)
+    waker.wait(0.5)
+    assert reactor.waits[-1] == waited_without_alarm(make_poller, 0.5)
     assert reactor._poller.poll(0) == []
     waker.wait(0.0001)
     assert reactor._poller.poll(10_000) == [(alarm_of(waker).fileno(), select.POLLIN)]
+
+
+@pytest.mark.parametrize("timeout", [2.0, None])
+@pytest.mark.parametrize("make_poller", POLLERS)
+def test_a_closed_alarm_that_need_not_be_set_is_noticed_some_waits_later(
+    make_poller: Any, timeout: float | None
+) -> None:
+    waker = AlarmWaker(Watches(make_poller()))
+    waker.wait(1)
+    closed = alarm_of(waker)
+    os.close(closed.fileno())
+    for _ in range(1100):
+        waker.wait(timeout)
+    assert alarm_of(waker) is not closed
 
 
 @pytest.mark.parametrize("watched", [True, False])
@@ -234,7 +191,7 @@ def test_a_file_that_has_the_number_of_an_alarm_is_let_be(make_poller: Any, watc
                 reactor._poller.unregister(number)
             reactor._poller.register(number, select.POLLIN)
             reactor._selectables[number] = file
-        waker.wait(2)
+        waker.wait(0.5)
         assert reactor._poller.poll(0) == ([(number, select.POLLIN)] if watched else [])
         waker.detach()
         os.close(number)

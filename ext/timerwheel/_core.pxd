@@ -107,6 +107,7 @@ cdef class CallQueue(TimerWheel):
     cdef object report          # called while an exception of a timed call is being handled
     cdef readonly object waker  # what wakes the reactor on time
     cdef dict replacements      # methods of the reactor that are done in Python, by name
+    cdef object timeout_replacement     # of its timeout(), or None
     cdef object _hook
     cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
     cdef object self_ref        # a weak reference to itself, without a GIL

@@ -29,7 +29,14 @@ cdef class CallQueue(TimerWheel):
 
     def replace(self, str name, replacement):
         """Have a method of the reactor done by replacement(), called without the reactor."""
-        self.replacements[name] = replacement
+        if name == "timeout":
+            self.timeout_replacement = replacement
+        else:
+            self.replacements[name] = replacement
+
+    def timeout(self):
+        """Seconds until the earliest deadline, as ReactorBase.timeout() gives them."""
+        return self.next_timeout(self.reactor)
 
     def attach(self, waker):
         """Have the reactor woken by a `timerwheel._wakers.Waker` from now on."""
@@ -461,7 +468,8 @@ cdef int clear_queue(PyObject *self) noexcept:
     """
     cdef CallQueue queue = <CallQueue>self
     quiet_queue(self)
-    queue._hook = queue.waker = queue.replacements = queue.reactor = queue._watch = None
+    queue._hook = queue.waker = queue.replacements = queue.timeout_replacement = None
+    queue.reactor = queue._watch = None
     return clear_wheel(self)
 
 

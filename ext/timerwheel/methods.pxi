@@ -129,6 +129,8 @@ cdef object timeout(object method, PyObject **args, size_t nargsf, PyObject *nam
     queue = <CallQueue>owned(found)
     if is_more_than_self(nargsf, names):
         return call_function(method, args, nargsf, names)
+    if queue.timeout_replacement is not None:
+        return queue.timeout_replacement()
     return queue.next_timeout(<object>args[0])
 
 

@@ -43,6 +43,7 @@ from timerwheel.ticks cimport tick_of, tick_start
 
 cdef enum:
     LEVELS = 6
+    CROWD = 16              # a search of more entries is long
     WHEEL_BITS = 36         # LEVELS * SLOT_BITS: a turn of the top level is 2**26 s, two years
 
 
@@ -56,8 +57,9 @@ cdef struct Wheel:
     size_t count
     size_t held_count
     Entry *earliest         # the earliest in slots and overflow, or NULL when not known
-    double bound            # while credit lasts: no entry in slots and overflow is before this
-    size_t credit           # so many entries may leave before a search for the earliest pays again
+    double crowded          # the start of a slot in which a search took long
+    Entry *foremost         # the earliest in that slot, or NULL when not known
+    size_t credit           # so many entries may leave before another search of that slot pays
     Level levels[6]
     Links overflow
     Links held
@@ -71,8 +73,8 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
     wheel.sequence = 0
     wheel.limit = UINT64_MAX
     wheel.count = wheel.held_count = 0
-    wheel.earliest = NULL
-    wheel.bound = 0.0
+    wheel.earliest = wheel.foremost = NULL
+    wheel.crowded = 0.0
     wheel.credit = 0
     for number in range(LEVELS):
         level_init(&wheel.levels[number])
@@ -103,6 +105,11 @@ cdef inline int wheel_reserve(Wheel *wheel, double when) except -1 nogil:
     return heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + 1)
 
 
+cdef inline bint is_beside(const Entry *entry, const Entry *other) noexcept nogil:
+    """Whether two entries that lie ahead are in the same slot."""
+    return entry.place == other.place == SLOT and entry.index == other.index and entry.slot == other.slot
+
+
 cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) noexcept nogil:
     """Put entry, whose tick is not before the current one, into a slot or the overflow."""
     cdef uint64_t difference = tick ^ wheel.elapsed
@@ -116,8 +123,8 @@ cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) no
             &wheel.levels[number], number, (tick >> (number * SLOT_BITS)) & (SLOTS - 1), entry)
     if wheel.earliest != NULL and entry.when < wheel.earliest.when:
         wheel.earliest = entry
-    if entry.when < wheel.bound:
-        wheel.credit = 0
+    if wheel.foremost != NULL and entry.when < wheel.foremost.when and is_beside(entry, wheel.foremost):
+        wheel.foremost = entry
 
 
 cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
@@ -155,8 +162,15 @@ cdef inline void wheel_unplace_ahead(Wheel *wheel, Entry *entry) noexcept nogil:
     else:
         list_unlink(&entry.links)
     wheel.credit -= wheel.credit > 0
+    wheel_forget(wheel, entry)
+
+
+cdef inline void wheel_forget(Wheel *wheel, const Entry *entry) noexcept nogil:
+    """An entry that leaves, or is moved later, is no longer known to be the earliest anywhere."""
     if entry == wheel.earliest:
         wheel.earliest = NULL
+    if entry == wheel.foremost:
+        wheel.foremost = NULL
 
 
 cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
@@ -179,8 +193,7 @@ cdef inline int wheel_move(Wheel *wheel, Entry *entry, double when) except -1 no
     """Give entry another deadline. Later is one store; sooner relinks at once."""
     if when >= entry.when and entry.place != RUN:
         entry.when = when
-        if entry == wheel.earliest:
-            wheel.earliest = NULL
+        wheel_forget(wheel, entry)
         return 0
     wheel_reserve(wheel, when)
     wheel_unplace(wheel, entry)
@@ -256,18 +269,26 @@ cdef inline double wheel_first_start(const Wheel *wheel) noexcept nogil:
 
 
 cdef inline void wheel_search(Wheel *wheel, size_t budget) noexcept nogil:
-    """Find the earliest entry in slots and overflow; or, when the budget does not suffice, a bound."""
+    """Find the earliest entry in slots and overflow, unless the budget does not suffice.
+
+    What a long search has found is remembered, also while other slots come before: so a pass with
+    a timer in the near costs no search of those that wait beyond.
+    """
     cdef size_t left = budget
     cdef int number
+    if wheel_first_start(wheel) == wheel.crowded and (wheel.foremost != NULL or wheel.credit):
+        wheel.earliest = wheel.foremost
+        return
     while wheel.earliest == NULL and left:
         number = wheel_first_level(wheel)
         if number < 0:
             wheel.earliest = wheel_search_overflow(wheel, &left)
         else:
             wheel.earliest = wheel_search_slot(wheel, number, level_first(&wheel.levels[number]), &left)
-    if wheel.earliest == NULL:
-        wheel.bound = wheel_first_start(wheel)
-        wheel.credit = budget
+    if wheel.earliest == NULL or (budget - left > CROWD and wheel.earliest.place == SLOT):
+        wheel.crowded = wheel_first_start(wheel)
+        wheel.foremost = wheel.earliest
+        wheel.credit = 0 if wheel.foremost != NULL else budget
 
 
 cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
@@ -277,9 +298,9 @@ cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
     budget entries are looked at; when they do not suffice the answer is the
     start of the first slot, which is before the deadline, never after it.
     """
-    if wheel.earliest == NULL and (wheel.credit == 0 or tick_of(wheel.bound) <= wheel.elapsed):
+    if wheel.earliest == NULL:
         wheel_search(wheel, budget)
-    return wheel.bound if wheel.earliest == NULL else wheel.earliest.when
+    return wheel_first_start(wheel) if wheel.earliest == NULL else wheel.earliest.when
 
 
 cdef inline Node *wheel_first_due(Wheel *wheel) noexcept nogil:
@@ -356,6 +377,8 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     level_empty_slot(&wheel.levels[0], slot)
     if wheel.earliest != NULL and wheel.earliest.place == RUN:
         wheel.earliest = NULL
+    if wheel.foremost != NULL and wheel.foremost.place == RUN:
+        wheel.foremost = NULL
     wheel.elapsed = start
     return 0
 
@@ -365,6 +388,8 @@ cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noe
     cdef SlotWalk walk
     cdef Entry *entry
     wheel.elapsed = wheel_slot_start(wheel, number, slot)
+    if tick_start(wheel.elapsed) == wheel.crowded:
+        wheel.foremost = NULL
     walk_start(&walk, &wheel.levels[number].slots[slot])
     while True:
         entry = walk_next(&walk)
@@ -385,7 +410,7 @@ cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
         item = item.next
     heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + due)
     wheel.elapsed = target
-    wheel.earliest = NULL
+    wheel.earliest = wheel.foremost = NULL
     wheel.overflow.previous.next = NULL
     item = wheel.overflow.next      # NULL if there was none
     list_init(&wheel.overflow)
@@ -523,8 +548,8 @@ cdef inline const char *wheel_ahead_fault(const Wheel *wheel, const Entry *entry
     """Whether what is remembered of slots and overflow is true of an entry in them."""
     if wheel.earliest != NULL and entry.when < wheel.earliest.when:
         return "the earliest entry is not the earliest"
-    if wheel.credit and entry.when < wheel.bound:
-        return "an entry is before the bound"
+    if wheel.foremost != NULL and entry.when < wheel.foremost.when and is_beside(entry, wheel.foremost):
+        return "the foremost entry of a slot is not its earliest"
     return NULL
 
 
@@ -576,6 +601,9 @@ cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
     cdef size_t count = 0
     if wheel.earliest != NULL and wheel.earliest.place != SLOT and wheel.earliest.place != OVERFLOW:
         return "the earliest entry is not ahead"
+    if wheel.foremost != NULL and (wheel.foremost.place != SLOT or wheel.crowded != tick_start(
+            wheel_slot_start(wheel, wheel.foremost.index, wheel.foremost.slot))):
+        return "the foremost entry is not in the crowded slot"
     fault = wheel_overflow_fault(wheel)
     if fault != NULL:
         return fault

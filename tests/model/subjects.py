@@ -281,7 +281,9 @@ class Asyncio(Ours):
         super().check()
         due = min((call.getTime() for call in self.reactor.getDelayedCalls()), default=math.inf)
         handle = self.reactor._timerHandle
-        armed = math.inf if handle is None or handle.cancelled() else handle.when()
+        armed = math.inf
+        if handle is not None and not handle.cancelled():
+            armed = handle.when() if isinstance(handle, asyncio.TimerHandle) else self.now
         if armed > max(self.now, due):
             raise AssertionError(f"the loop is armed for {armed}, and a call is due at {due}")
 

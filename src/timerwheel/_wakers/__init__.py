@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._reactor_modules import WAKERS
-from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, threaded
+from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, reader, threaded
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MODULES = {
 
 
 def waker_for(reactor: ReactorBase) -> Waker:
-    """The waker for a reactor, by its class. Those that wait precisely by themselves need none."""
+    """The waker for a reactor. Twisted's that wait precisely by themselves need none."""
     module = _module_for(reactor)
     waker: Waker = Waker(reactor) if module is None else module.make(reactor)
     return waker
@@ -41,4 +41,4 @@ def _module_for(reactor: ReactorBase) -> Any:
     for base in type(reactor).__mro__:
         if base.__module__ in WAKERS:
             return _MODULES[WAKERS[base.__module__]]
-    return None
+    return reader if reader.suits(reactor) else None

@@ -1,0 +1,121 @@
+"""For reactors that another event loop drives: an alarm that it watches, or a timer of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any
+
+from timerwheel._core import CallQueue
+from timerwheel._wakers._loop_alarm import LoopAlarm
+from timerwheel._wakers._waker import Waker
+
+# How long after the alarm the loop's own timer looks whether it was heard, seconds.
+GRACE = 1.0
+
+
+class DrivenWaker(Waker):
+    """Keeps a loop set for the earliest deadline.
+
+    The loop's own timer is behind the alarm, in case that is not heard: somebody may have closed
+    its descriptor. A timer that is too early is left, as an alarm is: so it is set once a second,
+    not at each pass.
+
+    Without an alarm the timer alone wakes the reactor. Most loops' count whole milliseconds. One
+    that was early once is asked for whole milliseconds, rounded up: it would spin else until the
+    time has come.
+    """
+
+    nested_loops = True
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._alarm = LoopAlarm(self._watch, self._unwatch, self._fire)
+        self._guard_due = -inf  # monotonic time at which the loop's timer looks; -inf: it does not
+        self._timer_due = -inf  # monotonic time for which the loop's timer was set without an alarm
+        self._rounds_up = False
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        """How finely the end of a wait can be set, in words."""
+        if self._alarm.watching is not None:
+            return "microseconds, by a timerfd that the event loop watches"
+        return "as the event loop's own timers, which most count in whole milliseconds"
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"_reschedule": self.reschedule}
+
+    def hook(self) -> None:
+        self.reactor._reschedule()
+
+    def attach(self, queue: CallQueue) -> None:
+        self._queue = queue
+        if len(queue):  # else the reactor may be half made, and a subclass's timeout() not ready
+            self.reactor._reschedule()
+
+    def reschedule(self) -> None:
+        """In place of `_reschedule`: have the loop call when timeout() says."""
+        timeout = self.reactor.timeout()
+        if timeout and self._keeps_time() and self._alarm.set(timeout):
+            self._guard(timeout)
+            return
+        self._guard_due = -inf
+        if timeout:
+            self._timer_due = monotonic() + timeout
+            self._set_timer(timeout, self._fire_by_timer)
+            return
+        self._alarm.clear()
+        if timeout is None:
+            self._cancel_timer()
+        else:
+            self._set_timer(0.0, self._fire)
+
+    def _guard(self, timeout: float) -> None:
+        """Have the loop's timer look whether the alarm was heard."""
+        now = monotonic()
+        due = now + timeout + GRACE
+        if not now < self._guard_due <= due:
+            self._set_timer(timeout + GRACE, self._look)
+            self._guard_due = due
+
+    def _look(self) -> None:
+        """Called by the loop's timer: an alarm that was not heard is lost."""
+        self._guard_due = -inf
+        self._queue.disarmed()
+        if self.reactor.timeout() == 0:
+            self._alarm.drop()
+            self._fire()
+        else:
+            self.reactor._reschedule()
+
+    def _fire_by_timer(self) -> None:
+        if monotonic() < self._timer_due and self._keeps_time():
+            self._rounds_up = True
+        self._fire()
+
+    # What the loops do each in their own way.
+
+    def _keeps_time(self) -> bool:
+        """Whether the loop's clock is the machine's, and no test's."""
+        return True
+
+    def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
+        """Have the loop watch a descriptor; see LoopAlarm."""
+        raise NotImplementedError
+
+    def _unwatch(self, watching: Any) -> None:
+        """Have the loop not watch a descriptor any more."""
+        raise NotImplementedError
+
+    def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
+        """Have the loop call callback() in timeout seconds, in place of what it was to call."""
+        raise NotImplementedError
+
+    def _cancel_timer(self) -> None:
+        """Have the loop call nothing."""
+        raise NotImplementedError
+
+    def _fire(self) -> None:
+        """Have the reactor make a pass. It may fail before it comes to set the loop anew."""
+        raise NotImplementedError
