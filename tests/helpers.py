@@ -154,3 +154,27 @@ def run_on(name: str, program: str, clock: str = "wall") -> Any:
     """Run a program on one of the REAL reactors, with the wheel; return what it printed last."""
     require(name)
     return run_python(INSTALL + program, name, clock)
+
+
+# A program for a reactor: timers one after another. It prints how many there were, how early the
+# earliest came, and how many passes were made.
+SPARSE = """
+    passes = []
+    run = reactor.runUntilCurrent
+    reactor.runUntilCurrent = lambda: (passes.append(1), run())
+    late, delays = [], [0.0007, 0.0101, 0.0033, 0.0051, 0.0029, 0.0113, 0.0083, 0.0009] * 3
+    def next_timer():
+        if not delays:
+            reactor.stop()
+            return
+        call = reactor.callLater(delays.pop(), lambda: fire(call))
+    def fire(call):
+        late.append(reactor.seconds() - call.getTime())
+        next_timer()
+    def begin():
+        passes.clear()
+        next_timer()
+    reactor.callLater(0.05, begin)
+    reactor.run()
+    print(json.dumps({"timers": len(late), "earliest": min(late), "passes": len(passes)}))
+"""

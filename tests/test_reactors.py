@@ -7,33 +7,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from helpers import REAL, run_on, run_python
+from helpers import REAL, SPARSE, run_on, run_python
 
 import timerwheel
 from timerwheel._install import MODULES
 
 ELSEWHERE = ["cf", "glib2", "iocp", "kqueue", "win32", "wx"]
-
-SPARSE = """
-    passes = []
-    run = reactor.runUntilCurrent
-    reactor.runUntilCurrent = lambda: (passes.append(1), run())
-    late, delays = [], [0.0007, 0.0101, 0.0033, 0.0051, 0.0029, 0.0113, 0.0083, 0.0009] * 3
-    def next_timer():
-        if not delays:
-            reactor.stop()
-            return
-        call = reactor.callLater(delays.pop(), lambda: fire(call))
-    def fire(call):
-        late.append(reactor.seconds() - call.getTime())
-        next_timer()
-    def begin():
-        passes.clear()
-        next_timer()
-    reactor.callLater(0.05, begin)
-    reactor.run()
-    print(json.dumps({"timers": len(late), "earliest": min(late), "passes": len(passes)}))
-"""
 
 BUSY = """
     import random
@@ -126,14 +105,9 @@ def test_one_pass_a_timer_and_never_early(name: str) -> None:
     assert result["passes"] <= 24 * a_timer + 8
 
 
-# Event loops that programs bring: the module that each needs, and how it is made.
+# Event loops that programs bring: the module of each, and how it is made. (Qt is in qt/.)
 LOOPS = {
     "uvloop": ("uvloop", "loop = type('Mine', (uvloop.Loop,), {})()"),
-    "qasync": (
-        "qasync",
-        "from PySide6.QtCore import QCoreApplication; app = QCoreApplication([]); "
-        "loop = qasync.QEventLoop(app)",
-    ),
     "gi.events": (
         "gi.events",
         "from gi.repository import GLib; "
@@ -145,8 +119,6 @@ LOOPS = {
 @pytest.mark.parametrize("name", LOOPS)
 def test_one_pass_a_timer_on_an_event_loop_that_a_program_brings(name: str) -> None:
     module, make = LOOPS[name]
-    if name == "qasync":
-        pytest.importorskip("PySide6.QtCore")
     pytest.importorskip(module)
     install = f"""
     import asyncio, json, {module}
@@ -156,31 +128,10 @@ def test_one_pass_a_timer_on_an_event_loop_that_a_program_brings(name: str) -> N
     asyncioreactor.install(loop)
     from twisted.internet import reactor
     """
-    result = run_python(install + SPARSE, QT_API="pyside6", QT_QPA_PLATFORM="offscreen")
+    result = run_python(install + SPARSE)
     assert result["timers"] == 24
     assert result["earliest"] >= 0
     assert result["passes"] <= 24 + 8
-
-
-def test_one_pass_a_timer_on_a_reactor_that_a_program_brings() -> None:
-    pytest.importorskip("PySide6.QtCore")
-    pytest.importorskip("qreactor", exc_type=ImportError)
-    install = """
-    import json, os, sys, qreactor, timerwheel
-    qreactor.install()
-    from twisted.internet import reactor
-    timerwheel.accelerate(reactor)
-    """
-    # (Qt does not always survive the end of Python.)
-    end = """
-    sys.stdout.flush()
-    os._exit(0)
-    """
-    result = run_python(install + SPARSE + end, QT_API="pyside6")
-    assert result["timers"] == 24
-    assert result["earliest"] >= 0
-    # This reactor makes a pass at once when a call is made, too.
-    assert result["passes"] <= 2 * 24 + 8
 
 
 @pytest.mark.parametrize("name", REAL)
