@@ -72,6 +72,39 @@ class _Members:
             self.latest = left
 
 
+class Grouping:
+    """Puts calls into groups, one by one.
+
+    by is what pending() takes, now the reactor's clock's time. Raises ValueError if by is none of
+    these.
+    """
+
+    def __init__(self, by: str, now: float) -> None:
+        if by not in _KINDS:
+            raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
+        self._key_of, self._name_of = _KINDS[by]
+        self._now = now
+        self._found: dict[Any, _Members] = {}
+
+    def add(self, call: Any) -> None:
+        """Put a call into its group."""
+        left = call.getTime() - self._now
+        key = self._key_of(call, left)
+        if key in self._found:
+            self._found[key].add(left)
+        else:
+            self._found[key] = _Members(call, left)
+
+    def groups(self) -> list[PendingGroup]:
+        """The groups, the largest first."""
+        groups: dict[str, PendingGroup] = {}
+        for key, members in self._found.items():
+            name = self._name_of(key, members.example)
+            group = PendingGroup(name, members.count, members.soonest, members.latest)
+            groups[name] = groups[name].joined_with(group) if name in groups else group
+        return sorted(groups.values(), key=lambda group: (-group.count, group.name))
+
+
 def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     """The pending calls in groups, the largest group first.
 
@@ -83,24 +116,10 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     wheel, or if by is none of these.
     """
     queue = require_queue(reactor)
-    if by not in _KINDS:
-        raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
-    key_of, name_of = _KINDS[by]
-    now = reactor.seconds()
-    found: dict[Any, _Members] = {}
+    grouping = Grouping(by, reactor.seconds())
     for call in queue.pending_calls():
-        left = call.getTime() - now
-        key = key_of(call, left)
-        if key in found:
-            found[key].add(left)
-        else:
-            found[key] = _Members(call, left)
-    groups: dict[str, PendingGroup] = {}
-    for key, members in found.items():
-        name = name_of(key, members.example)
-        group = PendingGroup(name, members.count, members.soonest, members.latest)
-        groups[name] = groups[name].joined_with(group) if name in groups else group
-    return sorted(groups.values(), key=lambda group: (-group.count, group.name))
+        grouping.add(call)
+    return grouping.groups()
 
 
 def _function_key(call: Any, left: float) -> Any:
