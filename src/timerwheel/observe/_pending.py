@@ -53,14 +53,18 @@ class PendingGroup:
             max(self.latest, other.latest),
         )
 
+    def multiplied(self, factor: int) -> PendingGroup:
+        """A group of so many times as many calls."""
+        return PendingGroup(self.name, self.count * factor, self.soonest, self.latest)
+
 
 class _Members:
-    """The calls of a group, one of them as an example, and when the first and the last are due."""
+    """The calls of a group: what they are called, and when the first and the last are due."""
 
-    __slots__ = ("count", "example", "latest", "soonest")
+    __slots__ = ("count", "latest", "name", "soonest")
 
-    def __init__(self, example: Any, left: float) -> None:
-        self.example = example
+    def __init__(self, name: str, left: float) -> None:
+        self.name = name
         self.count = 1
         self.soonest = self.latest = left
 
@@ -70,6 +74,9 @@ class _Members:
             self.soonest = left
         elif left > self.latest:
             self.latest = left
+
+    def as_group(self) -> PendingGroup:
+        return PendingGroup(self.name, self.count, self.soonest, self.latest)
 
 
 class Grouping:
@@ -82,6 +89,7 @@ class Grouping:
     def __init__(self, by: str, now: float) -> None:
         if by not in _KINDS:
             raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
+        self.by = by
         self._key_of, self._name_of = _KINDS[by]
         self._now = now
         self._found: dict[Any, _Members] = {}
@@ -93,14 +101,14 @@ class Grouping:
         if key in self._found:
             self._found[key].add(left)
         else:
-            self._found[key] = _Members(call, left)
+            self._found[key] = _Members(self._name_of(key, call), left)
 
     def groups(self) -> list[PendingGroup]:
         """The groups, the largest first."""
         groups: dict[str, PendingGroup] = {}
-        for key, members in self._found.items():
-            name = self._name_of(key, members.example)
-            group = PendingGroup(name, members.count, members.soonest, members.latest)
+        for members in self._found.values():
+            group = members.as_group()
+            name = group.name
             groups[name] = groups[name].joined_with(group) if name in groups else group
         return sorted(groups.values(), key=lambda group: (-group.count, group.name))
 

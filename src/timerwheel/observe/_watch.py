@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import index
 from reprlib import Repr
@@ -19,6 +20,8 @@ from timerwheel.observe._stalls import StallThread
 from timerwheel.observe._wheel import require_queue
 
 _log = Logger(namespace="timerwheel")
+
+_LATEST = 20  # slow calls that are kept
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
@@ -76,6 +79,7 @@ class Watch:
 
     Attributes:
         slow_calls: how many calls were slow.
+        latest_slow: the last twenty of these, the latest last.
         stalls: how many calls were told of while they were stuck.
     """
 
@@ -88,6 +92,7 @@ class Watch:
         stall: float | None,
     ) -> None:
         self.slow_calls = 0
+        self.latest_slow: deque[SlowCall] = deque(maxlen=_LATEST)
         self.stalls = 0
         self._queue = queue
         self._on_slow = on_slow
@@ -113,14 +118,20 @@ class Watch:
         A LoopingCall, a partial and a bound method count as the function that they call. Beyond
         1,024 functions all others are one.
         """
-        times = [_times_of(*state) for state in self._calls.all_times()]
-        return sorted(times, key=lambda function: -function.total)
+        return list(self.largest_times())
+
+    def largest_times(self) -> Iterator[FunctionTimes]:
+        """times() one by one. To look at few of them costs little."""
+        for state in sorted(self._calls.all_times(), key=_total, reverse=True):
+            yield _times_of(*state)
 
     def slow_call(self, call: Any, seconds: float, late: float) -> None:
         """A call took longer than is slow. The extension calls this. It raises nothing."""
         self.slow_calls += 1
         try:
-            self._on_slow(_slow_call(call, seconds, late))
+            slow = _slow_call(call, seconds, late)
+            self.latest_slow.append(slow)
+            self._on_slow(slow)
         except BaseException:
             if not self._has_told_of_hook:
                 self._has_told_of_hook = True
@@ -220,6 +231,10 @@ def _slow_call(call: Any, seconds: float, late: float) -> SlowCall:
 def _arguments(args: Any, kw: Any) -> str:
     positional = [_short.repr(value) for value in args]
     return f"({', '.join(positional + [f'{name}={_short.repr(kw[name])}' for name in kw])})"
+
+
+def _total(state: tuple[FunctionName, tuple[int, float, float, bytes]]) -> float:
+    return state[1][1]
 
 
 def _times_of(function: FunctionName, state: tuple[int, float, float, bytes]) -> FunctionTimes:
