@@ -21,7 +21,7 @@ from timerwheel.observe._wheel import require_queue
 
 _log = Logger(namespace="timerwheel")
 
-_LATEST = 20  # slow calls that are kept
+_LATEST = 10  # slow calls that are kept
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
@@ -79,7 +79,7 @@ class Watch:
 
     Attributes:
         slow_calls: how many calls were slow.
-        latest_slow: the last twenty of these, the latest last.
+        latest_slow: the last ten of these, the latest last.
         stalls: how many calls were told of while they were stuck.
     """
 
