@@ -20,9 +20,10 @@ from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
 from timerwheel.commands.info import command as info
 from timerwheel.commands.selftest import command as selftest
+from timerwheel.commands.top import command as top
 from timerwheel.demo import command as demo
 
-COMMANDS = (info, bench, selftest, demo)
+COMMANDS = (info, bench, selftest, demo, top)
 
 
 def build_parser() -> argparse.ArgumentParser:
