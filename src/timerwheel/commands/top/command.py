@@ -7,8 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.common import count, obstacle
-from timerwheel.commands.top.address import NoAnswerError, ask
 from timerwheel.commands.top.history import History
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from timerwheel.commands.text import amount, clean, seconds, sparkline
 from timerwheel.commands.top.history import History
-
-SPARKS = "▁▂▃▄▅▆▇█"
 
 SPANS = (
     "due",
@@ -165,40 +164,6 @@ def _table(title: str, *columns: str) -> Table:
         table.add_column(column, justify="right", no_wrap=True, min_width=_NUMBER)
     table.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
     return table
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """A character a value, from 0 at the lowest to the largest value at the highest."""
-    top = max(values, default=0.0) or 1.0
-    return "".join(SPARKS[int(value / top * (len(SPARKS) - 1))] for value in values)
-
-
-def amount(value: float | None) -> str:
-    """A count, or how many there are a second."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
-
-
-def seconds(value: float | None) -> str:
-    """A span of time with its unit, to three digits."""
-    if value is None:
-        return "-"
-    for limit, factor, unit in (
-        (1e-3, 1e6, "us"),
-        (1.0, 1e3, "ms"),
-        (120.0, 1.0, "s"),
-        (7200.0, 1 / 60, "min"),
-        (172800.0, 1 / 3600, "h"),
-    ):
-        if abs(value) < limit:
-            return f"{value * factor:.3g} {unit}"
-    return f"{value / 86400:,.3g} days"
-
-
-def clean(text: str) -> str:
-    """Text that does nothing to a terminal: what does not print is replaced."""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
 
 
 def _percent(share: float | None) -> str:
