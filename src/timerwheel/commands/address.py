@@ -45,7 +45,9 @@ def ask(address: str) -> dict[str, Any]:
     try:
         text = request(address)
     except (OSError, HTTPException, ValueError) as error:
-        raise NoAnswerError(f"no answer from {address}: {_reason(error)}") from None
+        raise NoAnswerError(
+            f"no answer from {address}: {str(error) or type(error).__name__}"
+        ) from None
     return _parsed(text, address)
 
 
@@ -53,8 +55,12 @@ def _ask_url(url: str) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise ValueError("a URL begins with http:// or https://")
     request = Request(f"{url.rstrip('/')}/data.json", headers={"accept": "application/json"})
-    with urlopen(request, timeout=PATIENCE) as answer:
-        text: bytes = answer.read(_LONGEST)
+    try:
+        with urlopen(request, timeout=PATIENCE) as answer:
+            text: bytes = answer.read(_LONGEST)
+    except HTTPError as error:
+        with error:
+            raise ValueError(f"it answers {error.code} {error.reason}") from None
     return text
 
 
@@ -81,9 +87,3 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         raise NoAnswerError(f"the wheel has been taken out of the reactor at {address}")
     found: dict[str, Any] = data
     return found
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"it answers {error.code} {error.reason}"
-    return str(error) or type(error).__name__
