@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import gc
+import io
 import pickle
 import sys
 import tracemalloc
@@ -225,6 +226,24 @@ class OnAReactor:
         queue.adopt(timerwheel.DelayedCall(now + 1, Function(), (), {}, print, print))
         with suppress(ValueError):
             queue.adopt(self.reactor.getDelayedCalls()[0])
+        self._make_calls()
+
+    def watch(self) -> None:
+        with timerwheel.watch(self.reactor, slow=0, on_slow=Function(), origins=True) as watch:
+            self._call(5)
+            self.reactor._newTimedCalls.append(
+                StockDelayedCall(self.clock.now, Function(), ([],), {}, print, print, self.clock)
+            )
+            timerwheel.pending(self.reactor, by="origin")
+            self._make_calls()
+            watch.times()
+
+    def look(self) -> None:
+        self._call(5)
+        timerwheel.stats(self.reactor)
+        timerwheel.status(self.reactor)
+        timerwheel.pending(self.reactor)
+        timerwheel.dump(self.reactor, io.StringIO())
         self._make_calls()
 
     def hook(self) -> None:

@@ -245,6 +245,41 @@ def test_arguments_whose_repr_fails_do_no_harm(reactor: Any, watch: Any) -> None
     assert "Hostile" in slow[0].arguments
 
 
+def test_of_many_arguments_the_first_are_told(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    fire(reactor, (be_slow, *range(100)), (be_slow, *range(8)))
+    assert [call.arguments for call in slow] == [
+        "(0, 1, 2, 3, 4, 5, 6, 7, ...)",
+        "(0, 1, 2, 3, 4, 5, 6, 7)",
+    ]
+
+
+class HostileMeta(type):
+    """Even the name of the class is the program's code."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        raise RuntimeError("it was asked")
+
+
+class Hostile(metaclass=HostileMeta):
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("it was asked")
+
+    def __call__(self) -> None:
+        """Does nothing."""
+
+
+def test_what_is_called_is_named_without_asking_it(reactor: Any, watch: Any) -> None:
+    watching = watch(slow=0, on_slow=print)
+    fire(reactor, (Hostile(),), (functools.partial(Hostile()),))
+    (times,) = watching.times()
+    assert times.function.name == f"{__name__}.Hostile.__call__"
+    assert times.count == 2
+    reactor.callLater(1, Hostile)
+    assert [group.name for group in timerwheel.pending(reactor)] == [f"{__name__}.Hostile"]
+
+
 def test_a_hook_may_stop_the_watch_and_use_the_reactor(reactor: Any, watch: Any) -> None:
     def hook(slow: SlowCall) -> None:
         watching.stop()

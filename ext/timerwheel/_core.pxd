@@ -3,7 +3,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
@@ -93,7 +93,7 @@ cdef class CallWatch:
     cdef readonly unsigned origins      # of one call in so many its origin is remembered; 0: of none
     cdef unsigned until_origin
     cdef object running         # the call that is being made, or None
-    cdef double began           # when that was, by the monotonic clock
+    cdef int64_t began          # when that was, monotonic ns
     cdef bint stalled           # its end is to be told
     cdef unsigned long thread   # the reactor's
     cdef object __weakref__

@@ -76,10 +76,10 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, isnan
-from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from timerwheel.clock cimport monotonic_seconds, wall_seconds
+from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
 from timerwheel.entry cimport HELD, NOWHERE, OVERFLOW, SLOT, Entry, Links
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,

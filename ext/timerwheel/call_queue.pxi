@@ -234,7 +234,7 @@ cdef class CallQueue(TimerWheel):
     cdef int fire_due(self, double now) except -1:
         cdef Entry *entry
         cdef AdoptedCall adopted
-        cdef double began = 0.0
+        cdef int64_t began = 0
         cdef uint64_t made = 0
         self.begin_pass(now)
         try:
@@ -243,7 +243,7 @@ cdef class CallQueue(TimerWheel):
                 if entry == NULL:
                     return 0
                 if made == 0:
-                    began = monotonic_seconds()
+                    began = monotonic_ns()
                 if handle_of(entry).ob_type == <PyTypeObject *>AdoptedCall:
                     adopted = <AdoptedCall>handle_of(entry)
                     made += self.fire_adopted(adopted, now)

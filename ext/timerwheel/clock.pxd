@@ -39,11 +39,16 @@ cdef inline double wall_seconds() except? -1.0:
     return time()
 
 
-cdef inline double monotonic_seconds() except? -1.0:
-    """time.monotonic(): seconds that never step."""
+cdef inline int64_t monotonic_ns() except? -1:
+    """time.monotonic_ns(): nanoseconds that never step."""
     cdef int64_t ns
     if HAS_CLOCK_GETTIME and read_clock_ns(True, &ns) == 0:
-        return <double>ns / 1e9
+        return ns
     # unreached: only where there is no clock_gettime(), on Windows
-    from time import monotonic
-    return monotonic()
+    from time import monotonic_ns as pythons
+    return pythons()
+
+
+cdef inline double monotonic_seconds() except? -1.0:
+    """time.monotonic(): seconds that never step."""
+    return <double>monotonic_ns() / 1e9

@@ -27,13 +27,13 @@ cdef inline void note_moved(CallQueue queue, bint later) noexcept:
         queue.figures.moved_sooner += 1
 
 
-cdef int note_pass(CallQueue queue, uint64_t made, double began) except -1:
-    """A pass ends that has made calls. began: when, by the monotonic clock."""
+cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
+    """A pass ends that has made calls. began: when, monotonic ns."""
     cdef double seconds
     queue.figures.busy_passes += 1
     record(&queue.figures.calls_per_pass, <double>made, CALLS_LOWEST)
     if queue.passes == 1:       # else the pass around this one counts its time too
-        seconds = monotonic_seconds() - began
+        seconds = <double>(monotonic_ns() - began) / 1e9
         queue.figures.seconds_in_passes += seconds
         queue.figures.longest_pass = max(queue.figures.longest_pass, seconds)
     return 0

@@ -85,9 +85,9 @@ cdef inline int remember_origin(CallWatch watch, object call) except -1:
 
 
 cpdef Origin find_origin():
-    """Where the Python code that runs was called from: at least its nearest frame, or None if there is none.
+    """Where the Python code that runs was called from, or None if that cannot be told.
 
-    Twisted's own frame is told where the program has none above the reactor's loop.
+    Twisted's nearest frame stands for the program's where it has none above the reactor's loop.
     """
     cdef PyFrameObject *current = PyEval_GetFrame()
     cdef object frame, code
@@ -107,7 +107,7 @@ cpdef Origin find_origin():
             origin.caller = code
             origin.caller_offset = frame_offset(<PyFrameObject *>frame)
             break
-        if kind == PROGRAM or origin is None:
+        if kind == PROGRAM or origin is None and kind == LIBRARY:
             origin = Origin.__new__(Origin)
             origin.code = code
             origin.offset = frame_offset(<PyFrameObject *>frame)
@@ -120,6 +120,7 @@ cpdef Origin find_origin():
 cdef enum Kind:
     PROGRAM
     LIBRARY
+    OURS
     LOOP
 
 
@@ -131,7 +132,9 @@ cdef Kind frame_kind(PyFrameObject *frame, object code) except *:
     if found == NULL or type(<object>found) is not str:
         return PROGRAM
     name = <str>found
-    if not name.startswith(("twisted.", "timerwheel.", "asyncio.")):
+    if name.startswith("timerwheel."):
+        return OURS
+    if not name.startswith(("twisted.", "asyncio.")):
         return PROGRAM
     if name.startswith("twisted.internet.") and code.co_name in LOOPS:
         return LOOP

@@ -51,7 +51,7 @@ cdef class CallWatch:
         cdef double so_far
         if self.running is None or self.stalled:
             return None
-        so_far = monotonic_seconds() - self.began
+        so_far = <double>(monotonic_ns() - self.began) / 1e9
         if so_far < seconds:
             return None
         self.stalled = True
@@ -67,22 +67,23 @@ cdef class CallWatch:
 cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late) except -1:
     """Make a DelayedCall, ours or a stock one, and note how long it took."""
     cdef object around = watch.running      # a call in which the reactor's loop was run
-    cdef double around_began = watch.began
+    cdef int64_t around_began = watch.began
     cdef bint around_stalled = watch.stalled, stalled
-    cdef double seconds, began
+    cdef double seconds
+    cdef int64_t began
     cdef object func = function_in(call)    # now: the call may change it
     cdef CallTimes times
     watch.thread = PyThread_get_thread_ident()
     watch.stalled = False
     watch.running = call
-    watch.began = began = monotonic_seconds()
+    watch.began = began = monotonic_ns()
     try:
         if Py_TYPE(call) == <PyTypeObject *>DelayedCall:
             make_call(queue, <DelayedCall>call)
         else:
             make_adopted_call(queue, call)
     finally:
-        seconds = monotonic_seconds() - began
+        seconds = <double>(monotonic_ns() - began) / 1e9
         stalled = watch.stalled
         watch.running = around
         watch.began = around_began

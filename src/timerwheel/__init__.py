@@ -52,7 +52,6 @@ __all__ = [
     "PriorityQueue",
     "Timer",
     "TimerWheel",
-    "__version__",
     "accelerate",
     "dump",
     "dump_on_signal",

@@ -23,6 +23,7 @@ from model.subjects import (
     Stock,
     StockClock,
     Turning,
+    Watched,
     WheelSubject,
 )
 
@@ -78,6 +79,14 @@ PROFILES = [
         "ours",
         oracle(Oracle),
         (on_clock(Ours),),
+        Vocabulary(without=OF_REACTORS),
+        STARTS,
+    ),
+    # The same, while somebody watches: nothing else shows.
+    Profile(
+        "watched",
+        oracle(Oracle),
+        (on_clock(Watched),),
         Vocabulary(without=OF_REACTORS),
         STARTS,
     ),

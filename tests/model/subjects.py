@@ -16,6 +16,7 @@ from twisted.internet.base import DelayedCall
 import timerwheel
 from model.draw import GRAIN
 from timerwheel._accelerate import KEY
+from timerwheel.observe import SlowCall
 from timerwheel.reactors.asyncioreactor import AsyncioSelectorReactor
 
 # With more calls our timeout() may be early: it looks at 256, twice at those that were moved later.
@@ -133,6 +134,31 @@ class Ours(ReactorSubject):
 
     def check(self) -> None:
         queue_of(self.reactor).check_invariants()
+        figures = timerwheel.stats(self.reactor)
+        left = figures.fired + figures.cancelled
+        assert figures.scheduled == figures.pending + left
+        assert figures.fired == figures.lateness.count == figures.calls_per_pass.total
+        assert figures.passes == figures.idle_passes + figures.calls_per_pass.count
+
+
+class Watched(Ours):
+    """The same, while somebody watches."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.watch = timerwheel.watch(self.reactor, slow=0, on_slow=self.told, origins=2)
+        self.slow: list[str] = []
+
+    def told(self, slow: SlowCall) -> None:
+        self.slow.append(slow.function.name)
+
+    def check(self) -> None:
+        super().check()
+        fired = timerwheel.stats(self.reactor).fired
+        assert fired == len(self.slow) == sum(one.count for one in self.watch.times())
+
+    def close(self) -> None:
+        self.watch.stop()
 
 
 class Stock(ReactorSubject):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
@@ -20,8 +21,10 @@ def announce_when_running(reactor: Any, queue: CallQueue) -> None:
     Each method that is not the wheel's gets a warning of its own.
     """
 
+    known = ref(queue)
+
     def announce() -> None:
-        if find_queue(reactor) is queue:  # else the wheel was taken out meanwhile
+        if find_queue(reactor) is known():  # else the wheel was taken out meanwhile
             _announce(reactor)
 
     # (By the class: a subclass may have a method of this name that is not ready yet.)
@@ -33,8 +36,8 @@ def _announce(reactor: Any) -> None:
     _log.info("{status!r}", status=current)
     for method in current.overridden:
         _log.warn(
-            "reactor.{method}() is {function}. Each call runs that first, and the wheel does only "
-            "what it passes on",
+            "reactor.{method}() is {function}. A call costs what that costs, and the wheel does "
+            "only what it passes on",
             method=method.name,
             function=method.function,
         )

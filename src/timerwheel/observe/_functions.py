@@ -1,10 +1,15 @@
-"""What a function is called, and where it is defined."""
+"""What a function is called, and where it is defined. None of it runs code of the program's."""
 
 from __future__ import annotations
 
-from inspect import getattr_static
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
+
+# (A metaclass may put code of its own in the way of these.)
+_namespace_of = type.__dict__["__dict__"].__get__
+_bases_of = type.__dict__["__mro__"].__get__
+_module_of = type.__dict__["__module__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
 
 
 class FunctionName(NamedTuple):
@@ -19,7 +24,7 @@ class FunctionName(NamedTuple):
 
 
 def describe(target: Any) -> FunctionName:
-    """The name of what `timerwheel._core.target_of` found. Runs no code of the program's.
+    """The name of what `timerwheel._core.target_of` found.
 
     An instance that can be called is named by its type. None stands for all functions beyond
     those that are told apart.
@@ -29,15 +34,24 @@ def describe(target: Any) -> FunctionName:
     kind = type(target)
     if kind is FunctionType:
         code = target.__code__
-        return FunctionName(_qualified(target), code.co_filename, code.co_firstlineno)
-    if kind is BuiltinFunctionType or issubclass(kind, type):
-        return FunctionName(_qualified(target), None, None)
-    call = getattr_static(kind, "__call__", None)
+        name = _joined(target.__module__, target.__qualname__)
+        return FunctionName(name, code.co_filename, code.co_firstlineno)
+    if kind is BuiltinFunctionType:
+        return FunctionName(_joined(target.__module__, target.__qualname__), None, None)
+    if issubclass(kind, type):
+        return FunctionName(_joined(_module_of(target), _qualname_of(target)), None, None)
+    call = _call_of(kind)
     return describe(call if type(call) is FunctionType else kind)
 
 
-def _qualified(named: Any) -> str:
-    """`module.qualname`; what is built in may have no module."""
-    module = named.__module__
-    name: str = named.__qualname__
+def _call_of(kind: type) -> Any:
+    """The `__call__` of a type, as it stands in its class."""
+    for base in _bases_of(kind):
+        if "__call__" in _namespace_of(base):
+            return _namespace_of(base)["__call__"]
+    return None
+
+
+def _joined(module: Any, name: str) -> str:
+    """`module.name`; what is built in may have no module."""
     return f"{module}.{name}" if isinstance(module, str) and module != "builtins" else name

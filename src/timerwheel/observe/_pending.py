@@ -30,19 +30,16 @@ _SPANS = (
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """Some of the pending calls.
-
-    Attributes:
-        name: of the function, of the place where the calls were made, or of the span of time.
-        count: how many there are.
-        soonest: seconds until the earliest is due, by the reactor's clock; negative if it is late.
-        latest: seconds until the latest is due.
-    """
+    """Some of the pending calls."""
 
     name: str
+    """Of the function, of the place where the calls were made, or of the span of time."""
     count: int
+    """How many there are."""
     soonest: float
+    """Seconds until the earliest is due, by the reactor's clock; negative if it is late."""
     latest: float
+    """Seconds until the latest is due."""
 
     def joined_with(self, other: PendingGroup) -> PendingGroup:
         """One group of both, under this one's name."""
@@ -120,7 +117,7 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     made while `watch(reactor, origins=...)` was on; or "time", how long until they are due. A
     LoopingCall, a partial and a bound method count as the function that they call.
 
-    Holds up the reactor for less than a microsecond a call. Raises ValueError if the reactor has no
+    Holds up the reactor for about a microsecond a call. Raises ValueError if the reactor has no
     wheel, or if by is none of these.
     """
     queue = require_queue(reactor)

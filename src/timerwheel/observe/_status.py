@@ -12,7 +12,8 @@ from twisted.python.runtime import seconds as wall_clock
 
 import twisted
 from timerwheel._accelerate import METHODS
-from timerwheel._core import VERSION, CallQueue, Method, SteadyClock, target_of
+from timerwheel._core import VERSION, Method, SteadyClock, target_of
+from timerwheel._wakers._waker import Waker
 from timerwheel.observe._functions import FunctionName, describe
 from timerwheel.observe._watch import Watch
 from timerwheel.observe._wheel import find_queue
@@ -20,42 +21,36 @@ from timerwheel.observe._wheel import find_queue
 
 @dataclass(frozen=True, slots=True)
 class MethodStatus:
-    """Whose a method of a reactor is.
-
-    Attributes:
-        name: of the method.
-        ours: whether a call reaches the wheel's at once. False: it reaches function first.
-        function: what Python finds on the reactor or its class, if it is not ours; else None.
-    """
+    """Whose a method of a reactor is."""
 
     name: str
+    """Of the method."""
     ours: bool
+    """Whether a call reaches the wheel's at once. False: it reaches function first."""
     function: FunctionName | None
+    """What Python finds on the reactor or its class, if it is not ours; else None."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Status:
-    """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log.
-
-    Attributes:
-        accelerated: whether the wheel is in.
-        reactor: module and name of the reactor's class.
-        methods: whose each method is that the wheel does; empty if it is not in.
-        waker: what wakes the reactor on time, by its class's name; None if the wheel is not in.
-        precision: how finely that can set the end of a wait, in words; None as well.
-        clock: "wall", "steady", or what the program has put in their place.
-        watch: the Watch that is on, or None.
-        versions: of timerwheel, Twisted and Python.
-    """
+    """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log."""
 
     accelerated: bool
+    """Whether the wheel is in."""
     reactor: str
+    """Module and name of the reactor's class."""
     methods: tuple[MethodStatus, ...]
+    """Whose each method is that the wheel does; empty if it is not in."""
     waker: str | None
+    """What wakes the reactor on time, by its class's name; None if the wheel is not in."""
     precision: str | None
+    """How finely that can set the end of a wait, in words; None as well."""
     clock: str
+    """"wall", "steady", or what the program has put in their place."""
     watch: Watch | None
+    """The Watch that is on, or None."""
     versions: dict[str, str]
+    """Of timerwheel, Twisted and Python."""
 
     @property
     def overridden(self) -> tuple[MethodStatus, ...]:
@@ -81,13 +76,14 @@ def status(reactor: Any) -> Status:
     Takes any object; one without a wheel is not accelerated. Takes some microseconds.
     """
     queue = find_queue(reactor)
+    waker = None if queue is None else queue.waker  # None, too, while it is being put in
     kind = type(reactor)
     return Status(
         accelerated=queue is not None,
         reactor=f"{kind.__module__}.{kind.__qualname__}",
-        methods=() if queue is None else tuple(_methods(reactor, queue)),
-        waker=None if queue is None else type(queue.waker).__name__,
-        precision=None if queue is None else queue.waker.precision,
+        methods=() if waker is None else tuple(_methods(reactor, waker)),
+        waker=None if waker is None else type(waker).__name__,
+        precision=None if waker is None else waker.precision,
         clock=_clock(reactor),
         watch=None if queue is None or queue.watch is None else queue.watch.owner,
         versions={
@@ -98,8 +94,8 @@ def status(reactor: Any) -> Status:
     )
 
 
-def _methods(reactor: Any, queue: CallQueue) -> Iterator[MethodStatus]:
-    for name in (*METHODS, *queue.waker.methods()):
+def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
+    for name in (*METHODS, *waker.methods()):
         found = _found(reactor, name)
         ours = type(found) is Method
         yield MethodStatus(name, ours, None if ours else describe(found))

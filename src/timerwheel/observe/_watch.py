@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from operator import index
 from reprlib import Repr
 from types import TracebackType
@@ -25,25 +26,23 @@ _LATEST = 10  # slow calls that are kept
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
+_MOST_ARGUMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class SlowCall:
-    """A timed call that took long.
-
-    Attributes:
-        function: what was called.
-        arguments: their repr, cut short.
-        seconds: how long it took.
-        late: seconds from its deadline to the pass that made it, by the reactor's clock.
-        origin: where it was scheduled, if the watch remembers that of this call; else None.
-    """
+    """A timed call that took long."""
 
     function: FunctionName
+    """What was called."""
     arguments: str
+    """The repr of its arguments, cut short."""
     seconds: float
+    """Seconds that it took."""
     late: float
+    """Seconds from its deadline to the pass that made it, by the reactor's clock."""
     origin: str | None
+    """Where it was scheduled, if the watch remembers that of this call; else None."""
 
     def __str__(self) -> str:
         scheduled = "" if self.origin is None else f"; scheduled at {self.origin}"
@@ -55,33 +54,32 @@ class SlowCall:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTimes:
-    """How long the timed calls of one function took while the watch was on.
-
-    Attributes:
-        function: what was called.
-        count: how many calls there were.
-        total: seconds of all of them.
-        longest: seconds of the longest.
-        p99: seconds that 99 % of them did not exceed; at most 1/16 too high.
-    """
+    """How long the timed calls of one function took while the watch was on."""
 
     function: FunctionName
+    """What was called."""
     count: int
+    """How many calls there were."""
     total: float
+    """Seconds of all of them."""
     longest: float
+    """Seconds of the longest."""
     p99: float
+    """Seconds that 99 % of them did not exceed; at most 1/16 too high."""
 
 
 class Watch:
     """Times each timed call of a reactor until stop(). `timerwheel.watch()` makes it.
 
     It is a context manager, too: the end of the block stops it.
-
-    Attributes:
-        slow_calls: how many calls were slow.
-        latest_slow: the last ten of these, the latest last.
-        stalls: how many calls were told of while they were stuck.
     """
+
+    slow_calls: int
+    """How many calls were slow."""
+    stalls: int
+    """How many calls were told of while they were stuck."""
+    latest_slow: deque[SlowCall]
+    """The last ten of the slow calls, the latest last."""
 
     def __init__(
         self,
@@ -92,7 +90,7 @@ class Watch:
         stall: float | None,
     ) -> None:
         self.slow_calls = 0
-        self.latest_slow: deque[SlowCall] = deque(maxlen=_LATEST)
+        self.latest_slow = deque(maxlen=_LATEST)
         self.stalls = 0
         self._queue = queue
         self._on_slow = on_slow
@@ -190,7 +188,7 @@ def watch(
 
     stall=0.5 logs the reactor's stack when a call has not returned after half a second, while it is
     stuck, and how long it took when it returns. A thread does that. Python code and calls that wait
-    do not hold it up; code in C that keeps the GIL does.
+    do not hold it up; code in C that keeps the GIL does. A child that is forked has no such thread.
 
     Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
     on_slow that cannot be called; RuntimeError if a watch is on already.
@@ -229,8 +227,13 @@ def _slow_call(call: Any, seconds: float, late: float) -> SlowCall:
 
 
 def _arguments(args: Any, kw: Any) -> str:
-    positional = [_short.repr(value) for value in args]
-    return f"({', '.join(positional + [f'{name}={_short.repr(kw[name])}' for name in kw])})"
+    """The arguments of a call as they are written, the first ones of many, each cut short."""
+    texts = chain(
+        (_short.repr(value) for value in args),
+        (f"{name}={_short.repr(kw[name])}" for name in kw),
+    )
+    shown = list(islice(texts, _MOST_ARGUMENTS))
+    return f"({', '.join(shown)}{', ...' if len(args) + len(kw) > _MOST_ARGUMENTS else ''})"
 
 
 def _total(state: tuple[FunctionName, tuple[int, float, float, bytes]]) -> float:
