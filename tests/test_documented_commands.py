@@ -62,6 +62,7 @@ UNTRIED = {
     "python setup.py build_ext --inplace": "is part of .ci/coverage",
     "git clone": "makes the reader's copy",
     "python -O": "an option",
+    "python -m timerwheel top": "needs a page; test_top.py runs it",
     "python -m synapse.app.homeserver": "another project's",
     "CROSSBAR_REACTOR=timerwheel-epoll crossbar": "another project's",
     "py-spy": "another project's",

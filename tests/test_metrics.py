@@ -142,17 +142,19 @@ def test_openmetrics_takes_it_too(busy: Any) -> None:
     assert b"timerwheel_fired_calls_total 4.0" in generate_openmetrics(registry)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_finds_nothing_to_complain_of(busy: Any) -> None:
-    registry = CollectorRegistry()
-    registry.register(Collector(busy))
-    result = subprocess.run(
-        ["promtool", "check", "metrics"],
-        input=generate_latest(registry),
-        capture_output=True,
-        timeout=60,
-    )
-    assert (result.returncode, result.stdout + result.stderr) == (0, b"")
+# A part of the Prometheus server. Where that is not installed, the tests above have to do.
+if shutil.which("promtool") is not None:
+
+    def test_promtool_finds_nothing_to_complain_of(busy: Any) -> None:
+        registry = CollectorRegistry()
+        registry.register(Collector(busy))
+        result = subprocess.run(
+            ["promtool", "check", "metrics"],
+            input=generate_latest(registry),
+            capture_output=True,
+            timeout=60,
+        )
+        assert (result.returncode, result.stdout + result.stderr) == (0, b"")
 
 
 def test_opentelemetry_has_each_figure(busy: Any) -> None:

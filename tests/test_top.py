@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -346,6 +345,3 @@ def test_info_says_if_a_page_does_not_answer(tmp_path: Path) -> None:
     assert page.data is None
     ((name, text),) = page.lines()
     assert (name, text[:15]) == ("  page", "no answer from ")
-
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no UNIX sockets")

@@ -13,7 +13,7 @@ from timerwheel.observe._pending import Grouping, PendingGroup
 from timerwheel.observe._watch import FunctionTimes
 from timerwheel.observe._wheel import require_queue
 
-# Up to so many pending calls, each is put into its groups; of more, a share that is not smaller.
+# Of this many pending calls and more, so many at least are put into groups.
 _ENOUGH = 10_000
 
 # In a step: calls that are met, and calls that are put into their groups. Some 50 us each.

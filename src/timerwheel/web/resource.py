@@ -44,8 +44,8 @@ class TimersPage(Resource):
 
     Answers GET and HEAD alone, and changes nothing. An answer takes the reactor less than a
     millisecond, however many timers are pending: the figures are kept for a quarter of a second.
-    What is dear is found out in slices of 0.4 ms while somebody asks, and of more than 10,000
-    timers it is estimated from a part of them.
+    What is dear is found out in slices of 0.4 ms while somebody asks, and of 20,000 timers and more
+    it is estimated from a part of them.
 
     Raises ValueError if the reactor has no wheel. If the wheel is taken out later, the page says
     so.
