@@ -18,13 +18,14 @@ from rich.console import Console
 
 import timerwheel
 from timerwheel.__main__ import main
-from timerwheel.commands.address import NoAnswerError, ask
+from timerwheel.commands.address import FORMAT, NoAnswerError, ask
 from timerwheel.commands.buckets import difference, percentile
 from timerwheel.commands.info.page import find_page
 from timerwheel.commands.text import amount, clean, seconds, sparkline
 from timerwheel.commands.top.history import History
 from timerwheel.commands.top.screen import frame
 from timerwheel.observe._survey import survey
+from timerwheel.web.snapshot import FORMAT as PAGES_FORMAT
 from timerwheel.web.snapshot import snapshot
 
 
@@ -100,6 +101,16 @@ def busy(reactor: Any, clock: FakeClock) -> Iterator[Any]:
 # To ask
 
 
+def answer(*, format: int = FORMAT, accelerated: bool = True) -> bytes:
+    """The part of the figures by which a page is known."""
+    status = {"accelerated": accelerated, "versions": {"timerwheel": "9.9.9"}}
+    return json.dumps({"format": format, "status": status}).encode()
+
+
+def test_the_command_knows_the_format_of_the_page() -> None:
+    assert FORMAT == PAGES_FORMAT
+
+
 @pytest.mark.parametrize("prefix", ["", "unix:"])
 def test_a_page_at_a_socket_is_asked(tmp_path: Path, busy: Any, prefix: str) -> None:
     shown = look(busy)
@@ -121,7 +132,9 @@ def test_a_page_at_a_url_is_asked(busy: Any, end: str) -> None:
         (200, b"<html>", "is not a page of timerwheel.web"),
         (200, b"[]", "is not a page of timerwheel.web"),
         (200, b'{"status": null}', "is not a page of timerwheel.web"),
-        (200, b'{"status": {"accelerated": false}}', "the wheel has been taken out"),
+        (200, answer(accelerated=False), "the wheel has been taken out"),
+        (200, answer(format=99), "the page at"),
+        (200, answer(format=99), "is of timerwheel 9.9.9, which this one does not understand"),
     ],
 )
 def test_what_is_no_page_is_one_clear_error(
@@ -281,13 +294,13 @@ def test_a_page_that_goes_away_is_told_and_asked_again(
     shown = look(busy)
     answers = iter([shown, NoAnswerError("no answer from here: it is gone"), shown])
 
-    def answer(address: str) -> Any:
+    def look_again(address: str) -> Any:
         found = next(answers)
         if isinstance(found, NoAnswerError):
             raise found
         return found
 
-    monkeypatch.setattr("timerwheel.commands.top.command.ask", answer)
+    monkeypatch.setattr("timerwheel.commands.top.command.ask", look_again)
     assert main(["top", "here", "--count", "3", "--interval", "0.1"]) == 0
     first, second = capsys.readouterr().out.split("timerwheel top")[1:]
     assert "it is gone" in first

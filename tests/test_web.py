@@ -280,7 +280,9 @@ def test_a_reactor_without_a_wheel_is_one_clear_error() -> None:
         TimersPage(StockReactor())
 
 
-def test_after_restore_the_figures_say_so(page: TimersPage, reactor: Any, clock: FakeClock) -> None:
+def test_after_restore_the_figures_say_so(
+    page: TimersPage, reactor: Any, clock: FakeClock, logged: list[Any]
+) -> None:
     reactor.callLater(1000, int)
     ask(page, "data.json")
     timerwheel.restore(reactor)
@@ -288,6 +290,7 @@ def test_after_restore_the_figures_say_so(page: TimersPage, reactor: Any, clock:
     reactor.runUntilCurrent()
     data = json.loads(ask(page, "data.json")[1])
     assert (data["status"]["accelerated"], data["stats"]) == (False, None)
+    assert [event for event in logged if "log_failure" in event] == []
     timerwheel.accelerate(reactor)
 
 

@@ -39,6 +39,7 @@ examples:
   python -m timerwheel info              is it there, and does it work with my reactor?
   python -m timerwheel bench             what does it bring on this machine?
   python -m timerwheel selftest          is it right on this machine?
+  python -m timerwheel top ADDRESS       what do the timers of my program do now?
   python -m timerwheel COMMAND --help    what else there is to know of a command
 
 exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,

@@ -9,6 +9,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+FORMAT = 1
+"""As in `timerwheel.web.snapshot`, which needs Twisted."""
+
 PATIENCE = 5.0
 """Seconds until an answer is given up."""
 
@@ -80,9 +83,16 @@ def _ask_socket(address: str) -> bytes:
 def _parsed(text: bytes, address: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
+        known = data["format"] == FORMAT
         accelerated = data["status"]["accelerated"]
+        version = data["status"]["versions"]["timerwheel"]
     except (ValueError, TypeError, LookupError):
         raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web") from None
+    if not known:
+        raise NoAnswerError(
+            f"the page at {address} is of timerwheel {version}, which this one does "
+            "not understand: use the version that the program has"
+        )
     if not accelerated:
         raise NoAnswerError(f"the wheel has been taken out of the reactor at {address}")
     found: dict[str, Any] = data

@@ -9,6 +9,9 @@ from timerwheel.observe import Histogram, PendingGroup, SlowCall, Stats, Watch, 
 from timerwheel.observe._survey import Survey
 from timerwheel.web.surveyor import MOST
 
+FORMAT = 1
+"""Of what is made here: another number means that names or meanings have changed."""
+
 
 def snapshot(reactor: Any, survey: Survey | None, age: float) -> dict[str, Any]:
     """The status and figures of a reactor now, and the latest survey.
@@ -21,6 +24,7 @@ def snapshot(reactor: Any, survey: Survey | None, age: float) -> dict[str, Any]:
     """
     current = status(reactor)
     return {
+        "format": FORMAT,
         "status": {
             "accelerated": current.accelerated,
             "reactor": current.reactor,
