@@ -123,6 +123,7 @@ def test_processes_are_found_by_a_part_of_their_command_line(proc: FakeProc) -> 
     proc.add(78, "python other.py")
     proc.add(79, "python -O server.py", parent=50)
     (proc.folder / "self").mkdir()
+    (proc.folder / "60").mkdir()  # is gone already
     assert find("server.py", proc.folder) == [77, 79]
     assert find("nothing", proc.folder) == []
     assert find("77", proc.folder) == [77]

@@ -237,6 +237,8 @@ class OnAReactor:
             timerwheel.pending(self.reactor, by="origin")
             self._make_calls()
             watch.times()
+        del watch
+        gc.collect()  # the watch and what times its calls refer to each other
 
     def look(self) -> None:
         self._call(5)

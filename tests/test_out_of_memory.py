@@ -177,6 +177,20 @@ class ReactorWorld(CallOperations):
         assert self.reactor.timeout() == 0
 
 
+class WatchedWorld(ReactorWorld):
+    """The same, while somebody watches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        timerwheel.watch(self.reactor, slow=3600, origins=True)
+
+    def do_look_at_figures(self) -> None:
+        timerwheel.stats(self.reactor)
+
+    def do_look_at_what_is_pending(self) -> None:
+        timerwheel.pending(self.reactor, by="origin")
+
+
 class BurstWorld(ReactorWorld):
     """Thousands of calls within a tick, in no order."""
 
@@ -400,6 +414,7 @@ def operations(kind: type[World]) -> list[str]:
 
 CASES = {kind: operations(kind) for kind in (ReactorWorld, ClockWorld, StockWorld)}
 CASES |= {kind: operations(kind) for kind in (AcceleratedWorld, WheelWorld, QueueWorld)}
+CASES[WatchedWorld] = operations(WatchedWorld)
 CASES[BurstWorld] = ["do_list_calls", "do_make_all_calls"]
 CASES[CrowdedClockWorld] = ["do_advance_to_the_limit"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from helpers import FakeClock, StockReactor, make_reactor, queue_of, run_python
@@ -33,6 +35,14 @@ class Spy:
 @pytest.fixture
 def spy() -> Spy:
     return Spy()
+
+
+def stock_call_later(self: Any, delay: float, function: Any, *args: Any, **kw: Any) -> Any:
+    """A hook that was put on ReactorBase before the wheel: it calls Twisted's own function."""
+    return twisteds_call_later(self, delay, function, *args, **kw)
+
+
+twisteds_call_later: Any = inspect.unwrap(ReactorBase.callLater)
 
 
 def call(reactor: Any, name: str) -> Any:
@@ -223,6 +233,49 @@ def test_what_appends_to_the_new_calls_schedules(reactor: Any, clock: FakeClock)
     clock.advance(1)
     reactor.runUntilCurrent()
     assert fired == [1]
+
+
+def test_calls_of_a_hook_from_before_the_wheel_move_as_any_other(
+    reactor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    sooner, delayed, cancelled = (reactor.callLater(5, int) for _ in range(3))
+    sooner.reset(1)
+    delayed.delay(-3)
+    cancelled.cancel()
+    assert reactor.timeout() == 1
+    sooner.cancel()
+    assert reactor.timeout() == 2
+    assert reactor.getDelayedCalls() == [delayed]
+
+
+def test_a_stock_call_with_another_canceller_is_moved_sooner(
+    reactor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    call = reactor.callLater(5, int)
+    call.canceller = cancelled = Mock()
+    call.reset(1)
+    assert reactor.timeout() == 1
+    call.cancel()
+    cancelled.assert_called_once_with(call)
+
+
+def test_a_resetter_of_the_reactors_own_stays_through_the_wheel() -> None:
+    reactor: Any = StockReactor()
+    reactor._moveCallLaterSooner = mover = Mock()
+    timerwheel.accelerate(reactor)
+    timerwheel.restore(reactor)
+    assert reactor._moveCallLaterSooner is mover
+
+
+def test_restore_gives_the_reactor_twisteds_resetter() -> None:
+    reactor: Any = StockReactor()
+    timerwheel.accelerate(reactor)
+    timerwheel.restore(reactor)
+    call = reactor.callLater(5, int)
+    assert call.resetter == reactor._moveCallLaterSooner
+    assert call.resetter.__func__ is StockReactor._moveCallLaterSooner
 
 
 def test_seconds_put_on_the_instance_and_taken_off_again_and_again() -> None:

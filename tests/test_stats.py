@@ -113,6 +113,18 @@ def test_a_stock_call_that_fails_is_counted(clock: FakeClock, logged: list[Any])
     assert timerwheel.stats(reactor).failed == 1
 
 
+def test_a_stock_call_that_is_cancelled_without_a_word_is_counted(clock: FakeClock) -> None:
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    call = reactor.callLater(0, int)
+    timerwheel.accelerate(reactor)
+    call.cancelled = 1
+    reactor.runUntilCurrent()
+    figures = timerwheel.stats(reactor)
+    assert (figures.cancelled, figures.fired, figures.pending) == (1, 0, 0)
+    assert (figures.passes, figures.idle_passes) == (1, 1)
+
+
 def test_calls_that_bypass_the_wheel_are_counted(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, logged: list[Any]
 ) -> None:

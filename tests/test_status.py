@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import platform
 import subprocess
 import sys
@@ -96,6 +97,9 @@ def test_its_repr_is_one_line(reactor: Any) -> None:
         f"<timerwheel {timerwheel.__version__} on: helpers.StockReactor; wakes: "
     )
     assert "\n" not in text
+    reactor.timeout = int
+    assert "; timeout is not ours but int; " in repr(timerwheel.status(reactor))
+    del reactor.timeout
 
 
 def test_the_clock(clock: FakeClock) -> None:
@@ -195,6 +199,7 @@ def test_a_wheel_that_was_taken_out_before_is_not_logged(reactor: Any, logged: l
     timerwheel.restore(reactor)
     timerwheel.accelerate(reactor)
     timerwheel.restore(reactor)
+    gc.collect()
     start(reactor)
     assert logged == []
     timerwheel.accelerate(reactor)

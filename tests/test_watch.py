@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import gc
 import sys
@@ -428,9 +429,7 @@ def test_what_runs_the_reactor_did_not_schedule_what_twisted_schedules() -> None
     assert "called by" not in found[0]
 
 
-def test_a_call_that_was_made_by_a_stuck_twisted_function_has_its_origin(
-    reactor: Any, watch: Any
-) -> None:
+def test_a_call_that_twisteds_own_function_made_has_its_origin(reactor: Any, watch: Any) -> None:
     watch(origins=True)
     original = twisteds(ReactorBase, "callLater")
     original(reactor, 5, other)
@@ -467,53 +466,94 @@ def test_a_slow_call_is_told_with_its_origin(reactor: Any, watch: Any) -> None:
     assert f"; scheduled at {__file__}:{line}" in str(slow[0])
 
 
-def test_a_call_without_python_code_around_it_has_an_origin_or_none(
-    reactor: Any, watch: Any
-) -> None:
+def test_code_without_a_module_is_the_programs(reactor: Any, watch: Any) -> None:
     watch(origins=True)
-    made: list[Any] = []
-    thread = threading.Thread(target=reactor.callLater, args=(5, other))
-    thread.start()
-    thread.join()
-    made += reactor.getDelayedCalls()
+    exec("reactor.callLater(5, int)", {"reactor": reactor})
     (origin,) = origins_of(reactor)
-    assert "threading.py:" in origin
-    made[0].cancel()
+    assert origin.startswith("<string>:1 in <module>, called by ")
+
+
+def test_a_thread_without_python_code_has_no_origin(reactor: Any, watch: Any) -> None:
+    watch(origins=True)
+    _thread.start_new_thread(reactor.callLater, (5, other))
+    deadline = time.monotonic() + 60
+    while not reactor.getDelayedCalls() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert origins_of(reactor) == {"not known"}
 
 
 # Calls that are stuck
 
 
+@pytest.fixture
+def quiet_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that looks for stuck calls does not start: a test looks itself."""
+    monkeypatch.setattr(StallThread, "start", lambda thread: None)
+
+
+def looker(reactor: Any, watching: Watch) -> StallThread:
+    calls = queue_of(reactor).watch
+    assert calls is not None
+    return StallThread(watching, calls, 1)
+
+
+@pytest.mark.usefixtures("quiet_thread")
 def test_a_stuck_call_is_told_once_with_its_stack_and_then_its_end(
     reactor: Any, watch: Any, logged: list[Any]
 ) -> None:
-    watching = watch()
-    (calls,) = (queue_of(reactor).watch,)
-    assert calls is not None
-    thread = StallThread(watching, calls, 1e-9)
+    watching = watch(stall=1e-9, slow=3600)
+    thread = looker(reactor, watching)
 
     def be_stuck() -> None:
         time.sleep(0.001)
         assert thread.look()
         assert thread.look()
 
-    fire(reactor, (be_stuck,), (other,))
+    fire(reactor, (be_stuck,))
     stuck, ended = formatted(logged)
     assert "be_stuck" in stuck.partition(" has not returned for ")[0]
     assert f'File "{__file__}", line {be_stuck.__code__.co_firstlineno + 2}, in be_stuck' in stuck
     assert " has returned after " in ended
+    assert ended.endswith(" s")
     assert watching.stalls == 1
     logged.clear()
     fire(reactor, (be_stuck,))
-    assert len(logged) == 2
+    assert (len(logged), watching.stalls) == (2, 2)
     watching.stop()
     assert not thread.look()
 
 
+@pytest.mark.usefixtures("quiet_thread")
+def test_a_stuck_call_at_which_nobody_could_look_is_told_in_the_end(
+    reactor: Any, watch: Any, logged: list[Any]
+) -> None:
+    watching = watch(stall=1e-9, slow=3600)
+    fire(reactor, (time.sleep, 0.001))
+    (ended,) = formatted(logged)
+    assert ended.startswith("time.sleep has returned after ")
+    assert ended.endswith(" s, before its stack could be looked at")
+    assert watching.stalls == 1
+
+
+@pytest.mark.usefixtures("quiet_thread")
+def test_a_stuck_call_around_another_is_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
+    thread = looker(reactor, watch(stall=1e-9, slow=3600))
+
+    def around() -> None:
+        reactor.runUntilCurrent()
+        assert thread.look()
+
+    fire(reactor, (around,), (time.sleep, 0.001))
+    inner, stuck, ended = formatted(logged)
+    assert inner.startswith("time.sleep has returned after ")
+    assert "around" in stuck.partition(" has not returned for ")[0]
+    assert "around" in ended.partition(" has returned after ")[0]
+
+
+@pytest.mark.usefixtures("quiet_thread")
 def test_a_call_that_is_not_stuck_is_not_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
-    watching = watch()
-    assert queue_of(reactor).watch is not None
-    thread = StallThread(watching, queue_of(reactor).watch, 3600.0)  # type: ignore[arg-type]
+    watching = watch(stall=3600)
+    thread = looker(reactor, watching)
     fire(reactor, (thread.look,))
     assert thread.look()
     assert (logged, watching.stalls) == ([], 0)

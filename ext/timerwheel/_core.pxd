@@ -88,7 +88,7 @@ cdef struct Figures:
 cdef class CallWatch:
     cdef readonly object owner
     cdef object describe
-    cdef double slow
+    cdef double slow, stall     # seconds; stall may be infinite
     cdef dict times             # CallTimes by the id() of what tells a function from others
     cdef readonly unsigned origins      # of one call in so many its origin is remembered; 0: of none
     cdef unsigned until_origin
@@ -117,6 +117,7 @@ cdef class CallQueue(TimerWheel):
     cdef public CallWatch watch     # None: nobody watches
     cdef public bint nested_loops   # a call may run the event loop, and calls be made in it
 
+    cdef int take_over(self, call) except -1
     cdef int add(self, Handle handle, double when) except -1
     cdef int consider(self, double when) except -1
     cdef int compare(self, double when) except -1

@@ -19,7 +19,7 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
     figures         what a queue counts, always
-    origins         who armed a timer
+    origins         who scheduled a timer
     watch           how long calls take, while somebody watches
     call_queue      CallQueue: what a reactor owns
     call_lists      lists of its calls
@@ -161,14 +161,6 @@ cdef extern from "Python.h":
     const unsigned long Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR
     object PyObject_GenericGetAttr(object, object)
     object PyObject_GetAttr(object, object)
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
-    ctypedef struct PyMethodDef:
-        const char *ml_name
-        PyCFunction ml_meth
-        int ml_flags
-        const char *ml_doc
-    int METH_O
-    object PyCFunction_New(PyMethodDef *method, object self)
     object PyMethod_New(object function, object self)
     object PyObject_Vectorcall(object function, PyObject **args, size_t nargsf, PyObject *names)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept

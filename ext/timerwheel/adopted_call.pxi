@@ -5,45 +5,41 @@
 cdef class AdoptedCall(Handle):
     """The handle for a stock DelayedCall that the queue has taken over; it is in `_func`.
 
-    The stock object tells its canceller and its resetter what is done to it, but
-    not that it was moved later: that shows when it falls due.
+    It is that call's canceller, and so hears when it is cancelled; CallQueue.moved_sooner() is its
+    resetter. That it was moved later nobody tells: that shows when it falls due.
     """
+
+    def __call__(self, call):
+        """Note that the call is being cancelled."""
+        if self.owner != NULL:
+            (<CallQueue>self.owner).figures.cancelled += 1
+            leave(&self.entry)
+            drop_callback(self)     # it refers to this handle, too: that would be a cycle
 
 
 manage_memory(<PyTypeObject *>AdoptedCall, traverse_handle, clear_handle)
 
 
-cdef int tell_of_changes(AdoptedCall self, object call) except -1:
-    """Have a stock call tell its handle when it is cancelled or moved sooner."""
-    # (Made so, they need not be looked up: a hook on Twisted's class may have each call adopted.)
-    call.canceller = PyCFunction_New(&canceller, self)
-    call.resetter = PyCFunction_New(&resetter, self)
-    return 0
+cdef AdoptedCall handle_for(CallQueue queue, object call):
+    """The handle of a stock call in a queue; None if it has none there."""
+    cdef Search search
+    cdef object canceller = call.canceller
+    if type(canceller) is not AdoptedCall:      # the program has put another there
+        search.call = <PyObject *>call
+        search.handle = NULL
+        wheel_each(&queue.wheel, compare_adopted, &search)
+        return None if search.handle == NULL else <AdoptedCall>search.handle
+    return <AdoptedCall>canceller if (<AdoptedCall>canceller).owner == <PyObject *>queue else None
 
 
-cdef object note_cancelled(object self, object call):
-    cdef AdoptedCall handle = self
-    if handle.owner != NULL:
-        (<CallQueue>handle.owner).figures.cancelled += 1
-        leave(&handle.entry)
-        drop_callback(handle)   # and it refers to this function: that would be a cycle
+cdef struct Search:
+    PyObject *call
+    PyObject *handle
 
 
-cdef object note_moved_sooner(object self, object call):
-    cdef AdoptedCall handle = self
-    cdef double when = as_time(call.time)
-    cdef CallQueue queue
-    if handle.owner != NULL:
-        queue = <CallQueue>handle.owner
-        wheel_move(&queue.wheel, &handle.entry, when)
-        note_moved(queue, False)
-        queue.consider(when)
-
-
-cdef PyMethodDef canceller = PyMethodDef(
-    "canceller", <PyCFunction>note_cancelled, METH_O,
-    "canceller($self, call, /)\n--\n\nIt is being cancelled.")
-
-cdef PyMethodDef resetter = PyMethodDef(
-    "resetter", <PyCFunction>note_moved_sooner, METH_O,
-    "resetter($self, call, /)\n--\n\nIt was moved sooner.")
+cdef int compare_adopted(Entry *entry, void *search) noexcept:
+    cdef PyObject *handle = handle_of(entry)
+    if handle.ob_type != <PyTypeObject *>AdoptedCall or (<Handle>handle)._func != (<Search *>search).call:
+        return 0
+    (<Search *>search).handle = handle
+    return 1

@@ -1,4 +1,4 @@
-# Who armed a timer: code and place in it of the nearest frames outside Twisted and this package.
+# Who scheduled a timer: code and place in it of the nearest frames outside Twisted and this package.
 #
 # Kept as they are, a reference to the code and an offset: the line is looked up when somebody asks.
 
@@ -23,10 +23,10 @@ cdef extern from *:
     ctypedef struct PyFrameObject
     ctypedef struct PyCodeObject
     PyFrameObject *PyEval_GetFrame() noexcept
-    PyObject *frame_back "(PyObject *)PyFrame_GetBack"(PyFrameObject *) noexcept
+    PyObject *frame_back "(PyObject *)PyFrame_GetBack"(PyFrameObject *) except? NULL
     PyObject *frame_code "(PyObject *)PyFrame_GetCode"(PyFrameObject *) noexcept
     PyObject *frame_globals "timerwheel_globals"(PyFrameObject *) except NULL
-    int frame_offset "timerwheel_offset"(PyFrameObject *) noexcept
+    int frame_offset "timerwheel_offset"(PyFrameObject *) except? -1
     int PyCode_Addr2Line(PyCodeObject *, int) noexcept
 
 cdef enum:
@@ -35,7 +35,7 @@ cdef enum:
 ORIGIN = "_timerwheel_origin"       # the attribute of a call, in its own dict
 cdef str origin_attribute = ORIGIN
 
-# In these functions of Twisted's a reactor's loop begins: what is below them did not arm the timer.
+# In these functions of Twisted's a reactor's loop begins: what is below them did not schedule it.
 cdef frozenset LOOPS = frozenset((
     "run", "mainLoop", "runUntilCurrent", "simulate", "_onTimer", "doIteration"))
 
@@ -43,7 +43,7 @@ cdef frozenset LOOPS = frozenset((
 @cython.final
 @cython.freelist(64)
 cdef class Origin:
-    """Where a timer was armed: the nearest two frames outside Twisted, asyncio and timerwheel."""
+    """Where a timer was scheduled: the nearest two frames outside Twisted, asyncio and timerwheel."""
 
     cdef object code, caller        # caller: None if there is one frame alone
     cdef int offset, caller_offset
@@ -61,9 +61,6 @@ cdef class Origin:
         """Equal for equal places, while either exists."""
         return id(self.code), self.offset, id(self.caller), self.caller_offset
 
-    def __repr__(self):
-        return f"<Origin {self}>"
-
     def __str__(self):
         return ", called by ".join([f"{file}:{line} in {name}" for name, file, line in self.frames])
 
@@ -76,7 +73,7 @@ cdef tuple frame_name(object code, int offset):
 
 
 cdef inline int remember_origin(CallWatch watch, object call) except -1:
-    """Remember who makes a call, if it is the turn of this one."""
+    """Remember who schedules a call, if it is the turn of this one."""
     watch.until_origin -= 1
     if watch.until_origin == 0:
         watch.until_origin = watch.origins

@@ -27,24 +27,26 @@ cdef class CallTimes:
 
 @cython.final
 cdef class CallWatch:
-    """CallWatch(owner, describe, slow, origins)\n--\n\n\
+    """CallWatch(owner, describe, slow, origins, stall)\n--\n\n\
     Times the calls of a queue.
 
     describe(function) names a function. owner.slow_call(call, seconds, late) is called after a call
-    that took longer than slow seconds; owner.stall_ended(call, seconds) after one that find_stall()
-    has found. Of one call in origins it is remembered who made it; of none if that is 0.
+    that took longer than slow seconds; owner.stall_ended(call, seconds, found) after one that took
+    longer than stall seconds, with whether find_stall() had found it. Of one call in origins it is
+    remembered who scheduled it; of none if that is 0.
     """
 
-    def __init__(self, owner, describe, double slow, unsigned origins):
+    def __init__(self, owner, describe, double slow, unsigned origins, double stall):
         self.owner = owner
         self.describe = describe
         self.slow = slow
+        self.stall = stall
         self.origins = self.until_origin = origins
         self.times = {}
         self.running = None
 
-    def find_stall(self, double seconds):
-        """(call, seconds so far, thread) of the call that is being made, if that takes so long already.
+    def find_stall(self):
+        """(call, seconds so far, thread) of the call that is being made, if that takes too long already.
 
         None if it does not, or was found before. For another thread than the reactor's.
         """
@@ -52,7 +54,7 @@ cdef class CallWatch:
         if self.running is None or self.stalled:
             return None
         so_far = <double>(monotonic_ns() - self.began) / 1e9
-        if so_far < seconds:
+        if so_far <= self.stall:
             return None
         self.stalled = True
         return self.running, so_far, self.thread
@@ -90,8 +92,8 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
         watch.stalled = around_stalled
         times = times_of(watch, func)
         record(&times.histogram, seconds, TIMES_LOWEST)
-        if stalled:
-            watch.owner.stall_ended(call, seconds)
+        if stalled or seconds > watch.stall:
+            watch.owner.stall_ended(call, seconds, stalled)
         if seconds > watch.slow:
             watch.owner.slow_call(call, seconds, late)
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+from collections.abc import Callable
 from heapq import heapify
 from operator import attrgetter
 from threading import RLock
@@ -18,7 +19,7 @@ from weakref import WeakSet
 
 from timerwheel._core import CallQueue, DelayedCall, review_immortality
 from timerwheel._methods import put_in, take_out
-from timerwheel._stock import BridgedHeap, NewCalls, is_refill
+from timerwheel._stock import BridgedHeap, NewCalls, is_ours
 
 # Where a reactor keeps its queue, in its instance dict.
 KEY = "_timerwheel"
@@ -93,17 +94,15 @@ def restore(reactor: Any) -> None:
 def _take_over(reactor: Any) -> None:
     """Move the calls from Twisted's heap to a queue, and have the methods know of it."""
     from timerwheel._report import report
-    from timerwheel._wakers import waker_for
-    from timerwheel.observe._announce import announce_when_running
 
     queue = CallQueue(reactor, report)
     stock = dict(zip(_HEAP, attrgetter(*_HEAP)(reactor), strict=True))
     calls = _in_order(stock["_pendingTimedCalls"], stock["_newTimedCalls"])
     leave = Departure(reactor, queue, calls, stock)
+    # (Without memory, Python 3.11 does not get out of a handler that is far down in its function:
+    # so this one is short.)
     try:
-        _enter(reactor, queue, waker_for(reactor), calls)
-        _take_over_late(queue, calls, stock["_newTimedCalls"])
-        announce_when_running(reactor, queue)
+        _move_in(reactor, queue, calls, stock["_newTimedCalls"])
     except BaseException:
         leave()
         _queues.discard(queue)
@@ -112,19 +111,35 @@ def _take_over(reactor: Any) -> None:
         raise
 
 
+def _move_in(reactor: Any, queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
+    from timerwheel._wakers import waker_for
+    from timerwheel.observe._announce import announce_when_running
+
+    _enter(reactor, queue, waker_for(reactor), calls)
+    _take_over_late(queue, calls, new)
+    announce_when_running(reactor, queue)
+
+
 def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
     """Move the calls that were made meanwhile: by a destructor, say, or in another thread."""
     known = set(map(id, calls))
     for call in list(new):
         if id(call) not in known and not call.cancelled:
-            queue.adopt(call)
+            _adopt(queue, call, queue.moved_sooner)
+
+
+def _adopt(queue: CallQueue, call: Any, moved_sooner: Callable[[Any], None]) -> None:
+    queue.adopt(call)
+    if not isinstance(call, DelayedCall):  # made before the reactor had moved_sooner to give it
+        call.resetter = moved_sooner
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
     from timerwheel.observe._announce import warn_of_bypass
 
+    moved_sooner = queue.moved_sooner
     for call in calls:
-        queue.adopt(call)
+        _adopt(queue, call, moved_sooner)
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
@@ -138,6 +153,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
             "_pendingTimedCalls": [],
             "_newTimedCalls": NewCalls(queue, warn_of_bypass),
             "_insertNewDelayedCalls": BridgedHeap(reactor, queue).refill,
+            "_moveCallLaterSooner": vars(reactor).get("_moveCallLaterSooner", moved_sooner),
             "_cancellations": 0,
         }
     )
@@ -172,18 +188,24 @@ class Departure:
         self._namespace = vars(reactor)
         self._queue = queue
         self._stock = stock
-        self._functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
+        resetter = reactor._moveCallLaterSooner
+        if is_ours(resetter):
+            resetter = reactor.__class__._moveCallLaterSooner.__get__(reactor)
+        self._functions = reactor._cancelCallLater, resetter
         for call in calls:
             if isinstance(call, DelayedCall):  # which asks them only when it is in no queue
                 call.canceller, call.resetter = self._functions
+        # (Iterators that are made already: to make one takes memory.)
+        self._names = iter(("_insertNewDelayedCalls", "_moveCallLaterSooner"))
         self._theirs = iter([call for call in calls if not isinstance(call, DelayedCall)])
 
     def __call__(self) -> None:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
         self._namespace.pop(KEY, None)
-        if is_refill(self._namespace.get("_insertNewDelayedCalls")):
-            del self._namespace["_insertNewDelayedCalls"]
+        for name in self._names:
+            if is_ours(self._namespace.get(name)):
+                del self._namespace[name]
         self._namespace.update(self._stock)
         self._queue.release_all()
 

@@ -70,6 +70,9 @@ class BridgedHeap:
         self._reactor._pendingTimedCalls = heap
 
 
-def is_refill(function: Any) -> bool:
-    """Whether a function is the method of a BridgedHeap, and not a program's own."""
-    return type(getattr(function, "__self__", None)) is BridgedHeap
+_STAND_INS = (BridgedHeap, CallQueue)
+
+
+def is_ours(function: Any) -> bool:
+    """Whether a function is a method of what stands in for the heap, and not a program's own."""
+    return type(getattr(function, "__self__", None)) in _STAND_INS

@@ -164,6 +164,8 @@ def print_difference(title: str, difference: Difference) -> None:
     for side, seen in (("stock", difference.stock_seen), ("ours", difference.ours_seen)):
         outcomes = "; ".join(f"{count} x {outcome}" for outcome, count in seen.items())
         print(f"    {side}: {outcomes}")
+    if difference.stalls:
+        print(f"    stalled on ours: {difference.stalls} x")
 
 
 def print_tracebacks(difference: Difference) -> None:

@@ -258,7 +258,7 @@ class CallAndCancel(Step):
 class Turn(Step):
     """Put the wheel into the reactor, or take it out.
 
-    Not in iterate(): what is left of the pass would have to wait until the clock has moved.
+    Not in iterate() or run(): what is left of the pass is made in the next, after the wait between.
     """
 
     inside: bool

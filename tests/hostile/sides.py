@@ -59,6 +59,7 @@ def overheard(world: World) -> Iterator[None]:
         failure = event.get("log_failure") or event.get("failure")
         if failure is not None:
             world.logged.append(failure.type.__name__)
+            forget_frames(failure)
             forget_failures()
 
     def unraisable(args: Any) -> None:
@@ -105,6 +106,15 @@ def shown_by(world: World, step: Step) -> dict[str, Any]:
     # (Not vars(), which on Python 3.13.0 may have what the attributes were at first.)
     shown = world.step(step)
     return {part.name: getattr(shown, part.name) for part in fields(shown)}
+
+
+def forget_frames(failure: Failure) -> None:
+    """Where DelayedCall.debug is on, a failure is in a cycle with its frames in Twisted.
+
+    (cleanFailure() asks the exception, which need not allow it.)
+    """
+    failure.tb = None
+    BaseException.with_traceback(failure.value, None)
 
 
 def forget_failures() -> None:

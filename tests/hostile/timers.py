@@ -217,9 +217,11 @@ class Run(Step):
         STOCK_CALL_LATER(reactor, world.seconds(self.seconds), stop, reactor)
         reactor.turns = 0
         end = world.clock.now + LONGEST_RUN
+        world.iterating += 1
         try:
             reactor.run(installSignalHandlers=False)
         finally:
+            world.iterating -= 1
             # Calls that were cancelled wake Twisted's, if it does not end.
             world.clock.now = end
         return "does not end" if reactor.endless else None

@@ -20,18 +20,15 @@ def announce_when_running(reactor: Any, queue: CallQueue) -> None:
 
     Each method that is not the wheel's gets a warning of its own.
     """
-
-    known = ref(queue)
-
-    def announce() -> None:
-        if find_queue(reactor) is known():  # else the wheel was taken out meanwhile
-            _announce(reactor)
-
-    # (By the class: a subclass may have a method of this name that is not ready yet.)
-    ReactorBase.callWhenRunning(reactor, announce)
+    # (By the class: a subclass may have a method of this name that is not ready yet. No function
+    # is made here: where there is no memory for it, Python 3.12 and 3.13 crash.)
+    ReactorBase.callWhenRunning(reactor, _announce, reactor, ref(queue))
 
 
-def _announce(reactor: Any) -> None:
+def _announce(reactor: Any, put_in: ref[CallQueue]) -> None:
+    queue = put_in()
+    if queue is None or find_queue(reactor) is not queue:
+        return  # it was taken out meanwhile
     current = status(reactor)
     _log.info("{status!r}", status=current)
     for method in current.overridden:

@@ -11,9 +11,6 @@ from weakref import ref
 
 from timerwheel._core import CallWatch
 
-# It looks so many times in the time after which a call is stuck.
-_LOOKS = 4
-
 
 class Owner(Protocol):
     """Who is told: a Watch."""
@@ -27,27 +24,27 @@ class Owner(Protocol):
 
 
 class StallThread(Thread):
-    """Looks whether a call is stuck, until its owner is no longer active or is gone.
+    """Looks every pause seconds whether a call is stuck, until its owner is not active or is gone.
 
     It refers weakly to all that belongs to the reactor, which may become garbage.
     """
 
-    def __init__(self, owner: Owner, calls: CallWatch, stall: float) -> None:
+    def __init__(self, owner: Owner, calls: CallWatch, pause: float) -> None:
         super().__init__(name="timerwheel stalls", daemon=True)
         self._owner = ref(owner)
         self._calls = ref(calls)
-        self._stall = stall
+        self._pause = pause
 
     def run(self) -> None:
         while self.look():
-            sleep(self._stall / _LOOKS)
+            sleep(self._pause)
 
     def look(self) -> bool:
         """Tell of the call that is being made, if it is stuck. Returns whether to go on looking."""
         owner, calls = self._owner(), self._calls()
         if owner is None or calls is None or not owner.active:
             return False
-        stuck = calls.find_stall(self._stall)
+        stuck = calls.find_stall()
         if stuck is not None:
             call, seconds, thread = stuck
             frame = sys._current_frames().get(thread)

@@ -28,6 +28,9 @@ _short = Repr()
 _short.maxstring = _short.maxother = 60
 _MOST_ARGUMENTS = 8
 
+# How often the thread looks in the time after which a call is stuck.
+_LOOKS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class SlowCall:
@@ -77,7 +80,7 @@ class Watch:
     slow_calls: int
     """How many calls were slow."""
     stalls: int
-    """How many calls were told of while they were stuck."""
+    """How many calls were stuck: took longer than the watch's stall."""
     latest_slow: deque[SlowCall]
     """The last ten of the slow calls, the latest last."""
 
@@ -95,10 +98,10 @@ class Watch:
         self._queue = queue
         self._on_slow = on_slow
         self._has_told_of_hook = False
-        self._calls = CallWatch(self, describe, slow, origins)
+        self._calls = CallWatch(self, describe, slow, origins, math.inf if stall is None else stall)
         queue.watch = self._calls
         if stall is not None:
-            StallThread(self, self._calls, stall).start()
+            StallThread(self, self._calls, stall / _LOOKS).start()
 
     @property
     def active(self) -> bool:
@@ -145,12 +148,17 @@ class Watch:
             stack=stack,
         )
 
-    def stall_ended(self, call: Any, seconds: float) -> None:
-        """A call that was told of as stuck has returned. The extension calls this."""
+    def stall_ended(self, call: Any, seconds: float, told: bool) -> None:
+        """A call that was stuck has returned. The extension calls this.
+
+        told: whether call_stuck() was called: not if the call ended just then, or kept the GIL.
+        """
+        self.stalls += not told
         _log.warn(
-            "{function} has returned after {seconds:.3f} s",
+            "{function} has returned after {seconds:.3f} s{remark}",
             function=_function_of(call),
             seconds=seconds,
+            remark="" if told else ", before its stack could be looked at",
         )
 
     def __enter__(self) -> Watch:
@@ -188,7 +196,8 @@ def watch(
 
     stall=0.5 logs the reactor's stack when a call has not returned after half a second, while it is
     stuck, and how long it took when it returns. A thread does that. Python code and calls that wait
-    do not hold it up; code in C that keeps the GIL does. A child that is forked has no such thread.
+    do not hold it up. Code in C that keeps the GIL does: of that the log gets the end alone. A
+    child that is forked has no such thread.
 
     Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
     on_slow that cannot be called; RuntimeError if a watch is on already.
