@@ -51,6 +51,12 @@ class Child:
             self._process.kill()
         self._process.wait()
 
+    def close(self) -> None:
+        """End the process, and read no more of what it wrote."""
+        self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
     def reason(self) -> str:
         """@return: the last line the process wrote to its standard error, or its exit code."""
         code = self._process.wait()
@@ -73,7 +79,7 @@ def started(module: str, arguments: list[str], seconds: float) -> Iterator[Child
             yield child
         finally:
             guard.cancel()
-            child.kill()
+            child.close()
 
 
 @dataclass(frozen=True)
