@@ -17,11 +17,11 @@ LARGEST = 1_000_000
 
 
 def sources(tree: Path) -> dict[str, bytes]:
-    """What the tree has for a wheel: modules, stubs, marker, plugin and declarations."""
+    """What the tree has for a wheel: modules, stubs, marker, plugin, page and declarations."""
     src, declarations = tree / "src", tree / "ext/timerwheel"
     paths = {
         str(path.relative_to(src)): path
-        for pattern in ("*.py", "*.pyi", "py.typed")
+        for pattern in ("*.py", "*.pyi", "py.typed", "static/*")
         for path in src.rglob(pattern)
     }
     paths |= {f"timerwheel/{path.name}": path for path in declarations.glob("*.pxd")}

@@ -29,7 +29,7 @@ from timerwheel.commands.selftest.failures import CheckFailedError
 from timerwheel.commands.sides import NotStartedError, Side, SideError
 from timerwheel.commands.versions import versions
 
-COMMANDS = ["info", "bench", "replay", "selftest", "demo"]
+COMMANDS = ["info", "bench", "replay", "selftest", "demo", "top"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -116,6 +116,9 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
         (["selftest", "--steps", "many"], "'many' is not a whole number above zero"),
         (["selftest", "--seed", "x"], "invalid int value: 'x'"),
         (["demo", "--seconds", "0"], "'0' is not a number of seconds"),
+        (["demo", "--page", "70000"], "'70000' is not the number of a port"),
+        (["top"], "the following arguments are required: ADDRESS"),
+        (["top", "/s", "--interval", "0"], "'0' is not a number of seconds"),
     ],
 )
 def test_wrong_arguments(
@@ -127,15 +130,20 @@ def test_wrong_arguments(
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["bench", "demo"])
+@pytest.mark.parametrize(
+    ("command", "extra"), [(["bench"], "demo"), (["demo"], "demo"), (["top", "/s"], "top")]
+)
 def test_what_draws_a_table_says_that_it_needs_rich(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    extra: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "rich", None)
-    assert main([command]) == 2
+    assert main(command) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.endswith("draws its table with rich: pip install timerwheel[demo]\n")
+    assert printed.err.endswith(f"draws its table with rich: pip install timerwheel[{extra}]\n")
     assert len(printed.err.splitlines()) == 1
 
 

@@ -12,6 +12,7 @@ from helpers import WARNINGS, require
 
 import timerwheel
 import timerwheel.tasks
+from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS
 from timerwheel.tasks._task import Options
 
 ROOT = Path(__file__).parent.parent
@@ -79,3 +80,19 @@ def test_the_reference_has_each_public_name(name: str) -> None:
 @pytest.mark.parametrize("option", Options.__annotations__)
 def test_the_reference_has_each_option_of_a_task(option: str) -> None:
     assert f"\n| `{option}=" in (ROOT / "docs/reference.md").read_text()
+
+
+COLLECTED = [*METRICS, *DISTRIBUTIONS]
+
+
+@pytest.mark.parametrize("name", sorted({metric.prometheus for metric in COLLECTED}))
+def test_the_manual_has_an_alert_for_each_metric(name: str) -> None:
+    page = (ROOT / "docs/howto/production.md").read_text()
+    row = rf"^\| `timerwheel_{name}(_total)?[`{{].*\|.*\| `.*timerwheel_"
+    assert re.search(row, page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted({metric.opentelemetry for metric in COLLECTED}))
+def test_the_manual_names_each_instrument(name: str) -> None:
+    page = (ROOT / "docs/howto/production.md").read_text()
+    assert f"`timerwheel.{name}`" in page or f"`.{name.rpartition('.')[2]}`" in page

@@ -17,6 +17,7 @@ import pytest
 from helpers import CallQueue, FakeClock, StockReactor, make_reactor, queue_of
 
 import timerwheel
+from timerwheel._core import CallWalk
 
 pytestmark = pytest.mark.usefixtures("quick_collections")
 
@@ -189,6 +190,11 @@ class WatchedWorld(ReactorWorld):
 
     def do_look_at_what_is_pending(self) -> None:
         timerwheel.pending(self.reactor, by="origin")
+
+    def do_meet_what_is_pending_in_slices(self) -> None:
+        walk = CallWalk(queue_of(self.reactor))
+        while not walk.over:
+            walk.advance(7)
 
 
 class BurstWorld(ReactorWorld):

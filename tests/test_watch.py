@@ -192,6 +192,13 @@ def test_a_slow_call_is_told_with_all_that_is_known(
     assert "took" in str(call)
 
 
+def test_the_latest_slow_calls_are_kept(reactor: Any, watch: Any) -> None:
+    watching = watch(slow=0, on_slow=lambda slow: None)
+    for number in range(30):
+        fire(reactor, (be_slow, number))
+    assert [slow.arguments for slow in watching.latest_slow] == [f"({n})" for n in range(20, 30)]
+
+
 def test_a_call_that_is_not_slow_is_not_told(reactor: Any, watch: Any) -> None:
     slow: list[SlowCall] = []
     watching = watch(slow=3600, on_slow=slow.append)

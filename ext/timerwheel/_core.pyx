@@ -24,6 +24,7 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     watch           how long calls take, while somebody watches
     call_queue      CallQueue: what a reactor owns
     call_lists      lists of its calls
+    call_walk       CallWalk: meets its calls in slices, while they come and go
     methods         Method: what stands in Twisted's classes, and what it does
     installed       the queue of the reactor that is installed
     call_clock      CallClock: what a clock that is moved by hand is made from
@@ -76,21 +77,22 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport HUGE_VAL, NAN, isnan
-from libc.stdint cimport SIZE_MAX, int64_t, uint8_t, uint64_t
+from libc.stdint cimport SIZE_MAX, UINT64_MAX, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
-from timerwheel.entry cimport NOWHERE, Entry
+from timerwheel.entry cimport HELD, NOWHERE, OVERFLOW, SLOT, Entry, Links
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
 )
 from timerwheel.histogram cimport Histogram, record
+from timerwheel.level cimport LANES, SLOTS
 from timerwheel.run cimport are_sorted, merge_sort
 from timerwheel.wheel cimport (
-    Visitor, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault, wheel_first_due,
-    wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove,
-    wheel_start,
+    LEVELS, Visitor, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault,
+    wheel_first_due, wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release,
+    wheel_remove, wheel_start,
 )
 
 cdef extern from *:
@@ -226,6 +228,7 @@ include "call_lists.pxi"
 include "origins.pxi"
 include "watch.pxi"
 include "call_queue.pxi"
+include "call_walk.pxi"
 include "methods.pxi"
 include "installed.pxi"
 include "call_clock.pxi"

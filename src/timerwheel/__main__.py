@@ -21,9 +21,10 @@ from timerwheel.commands.bench import command as bench
 from timerwheel.commands.info import command as info
 from timerwheel.commands.replay import command as replay
 from timerwheel.commands.selftest import command as selftest
+from timerwheel.commands.top import command as top
 from timerwheel.demo import command as demo
 
-COMMANDS = (info, bench, replay, selftest, demo)
+COMMANDS = (info, bench, replay, selftest, demo, top)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,6 +41,7 @@ examples:
   python -m timerwheel bench             what does it bring on this machine?
   python -m timerwheel replay FILE       what would it bring to my program?
   python -m timerwheel selftest          is it right on this machine?
+  python -m timerwheel top ADDRESS       what do the timers of my program do now?
   python -m timerwheel COMMAND --help    what else there is to know of a command
 
 exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,

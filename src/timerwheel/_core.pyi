@@ -199,6 +199,13 @@ class CallQueue(TimerWheel):
     def calls_in_order(self) -> list[DelayedCall | _StockDelayedCall]: ...
 
 @final
+class CallWalk:
+    @property
+    def over(self) -> bool: ...
+    def __new__(cls, queue: CallQueue, every: int = 1) -> CallWalk: ...
+    def advance(self, visits: int) -> list[DelayedCall | _StockDelayedCall]: ...
+
+@final
 class Method:
     def __init__(
         self, name: str, function: Callable[..., Any], base: type | None = None

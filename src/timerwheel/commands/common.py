@@ -21,11 +21,13 @@ def count(text: str) -> int:
     return number
 
 
-def obstacle(command: str) -> str | None:
+def obstacle(command: str, extra: str = "demo") -> str | None:
     """
+    @param extra: the name under which the package asks for rich.
+
     @return: one sentence that says what a command lacks which draws with rich; `None` when all is
         there.
     """
     if find_spec("rich") is None:
-        return f"The {command} draws its table with rich: pip install timerwheel[demo]"
+        return f"The {command} draws its table with rich: pip install timerwheel[{extra}]"
     return None

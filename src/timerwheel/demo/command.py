@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from timerwheel.commands.common import count, obstacle
 from timerwheel.demo.plan import Plan
 from timerwheel.demo.result import SideResult
-from timerwheel.demo.runner import DemoError, NotStartedError, run_side
+from timerwheel.demo.runner import DemoError, NotStartedError, Page, run_side
 
 if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
@@ -31,6 +31,7 @@ Needs `pip install timerwheel[demo]`.""",
 examples:
   python -m timerwheel demo
   python -m timerwheel demo --reactor asyncio --seconds 30 --timers 1,000,000
+  python -m timerwheel demo --page --seconds 120
 
 exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -55,6 +56,15 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
     reactor = "short name of the reactor (default: Twisted's choice here)"
     parser.add_argument("--reactor", default="default", metavar="NAME", help=reactor)
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument(
+        "--page",
+        type=_port,
+        nargs="?",
+        const=0,
+        metavar="PORT",
+        help="while our side runs, have a page of its timers on 127.0.0.1, at any port or this; "
+        "the page's own work counts as time in timers",
+    )
     parser.set_defaults(run=run)
 
 
@@ -69,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     plan = Plan(options.seconds, options.connections, options.timers, options.churn)
     try:
-        results = _run_sides(options.reactor, plan)
+        results = _run_sides(options.reactor, plan, options.page)
     except DemoError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, NotStartedError) else 1
@@ -82,17 +92,22 @@ def run(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _run_sides(reactor: str, plan: Plan) -> dict[str, SideResult]:
+def _run_sides(reactor: str, plan: Plan, port: int | None) -> dict[str, SideResult]:
     from timerwheel.demo.report import SIDES, progress_bar
 
     results = {}
-    with progress_bar(plan) as advance:
+    with progress_bar(plan) as (advance, say):
+
+        def announce(url: str) -> None:
+            say(f"Our side's timers: {url} or: python -m timerwheel top {url}")
+
         for side in SIDES:
 
             def progress(passed: float, side: str = side) -> None:
                 advance(side, passed)
 
-            results[side] = run_side(side, reactor, plan, progress)
+            page = Page(port, announce) if side == "ours" and port is not None else None
+            results[side] = run_side(side, reactor, plan, progress, page)
     return results
 
 
@@ -104,6 +119,13 @@ def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool)
     from timerwheel.demo.report import print_report
 
     print_report(plan, results)
+
+
+def _port(text: str) -> int:
+    """@raise argparse.ArgumentTypeError: `text` is not the number of a port."""
+    if not (text.isdecimal() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a port, up to 65535")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -56,11 +56,13 @@ ROWS = (
 
 
 @contextmanager
-def progress_bar(plan: Plan) -> Iterator[Callable[[str, float], None]]:
+def progress_bar(
+    plan: Plan,
+) -> Iterator[tuple[Callable[[str, float], None], Callable[[str], None]]]:
     """Show one bar over both sides, on standard error.
 
-    @return: a context manager that gives a function to be told the side and the seconds that have
-        passed of it.
+    @return: a context manager that gives two functions: one to be told the side and the seconds
+        that have passed of it, one that prints a line above the bar.
     """
     seconds = plan.lead + plan.seconds
     columns = (TextColumn("{task.description:5}"), BarColumn(None), TimeRemainingColumn())
@@ -71,7 +73,10 @@ def progress_bar(plan: Plan) -> Iterator[Callable[[str, float], None]]:
             done = SIDES.index(side) * seconds + min(passed, seconds)
             progress.update(task, description=side, completed=done)
 
-        yield advance
+        def say(line: str) -> None:
+            progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+        yield advance, say
 
 
 def print_report(plan: Plan, results: dict[str, SideResult]) -> None:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from threading import Timer
 from typing import IO, Any
 
@@ -51,6 +51,12 @@ class Child:
             self._process.kill()
         self._process.wait()
 
+    def close(self) -> None:
+        """End the process, and read no more of what it wrote."""
+        self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
     def reason(self) -> str:
         """@return: the last line the process wrote to its standard error, or its exit code."""
         code = self._process.wait()
@@ -73,26 +79,49 @@ def started(module: str, arguments: list[str], seconds: float) -> Iterator[Child
             yield child
         finally:
             guard.cancel()
-            child.kill()
+            child.close()
 
 
-def run_side(side: str, reactor: str, plan: Plan, progress: Callable[[float], None]) -> SideResult:
+@dataclass(frozen=True)
+class Page:
+    """The page that a side is to have.
+
+    @ivar port: where; 0 is any port that is free.
+    @ivar announce: is told its URL.
+    """
+
+    port: int
+    announce: Callable[[str], None]
+
+
+def run_side(
+    side: str,
+    reactor: str,
+    plan: Plan,
+    progress: Callable[[float], None],
+    page: Page | None = None,
+) -> SideResult:
     """Run one side from beginning to end.
 
     @param side: `"stock"` or `"ours"`.
     @param reactor: the short name of the reactor.
     @param progress: is told how many of the `plan.lead + plan.seconds` seconds have passed.
+    @param page: for our side alone; `None` for no page.
 
     @raise NotStartedError: the server did not start.
     @raise DemoError: a process ended without a result.
     """
     limit = PATIENCE + 2 * (plan.lead + plan.seconds)
     arguments = ["--side", side, "--reactor", reactor, "--plan", json.dumps(asdict(plan))]
+    if page is not None:
+        arguments.append(f"--page={page.port}")
     with started("server", arguments, limit) as server:
         lines = server.lines()
         opening = next(lines, None)
         if opening is None:
             raise NotStartedError(f"the {side} server did not start: {server.reason()}")
+        if page is not None:
+            page.announce(opening["page"])
         arguments = [f"--port={opening['port']}", f"--connections={plan.connections}"]
         arguments.append(f"--seconds={limit}")
         with started("load", arguments, limit + PATIENCE) as load:

@@ -257,16 +257,26 @@ class Server:
         self.idle_count = 0
         self.received = 0
 
-    def run(self) -> None:
-        """Listen, and run until the work is done and all clients are gone."""
+    def run(self, page: int | None) -> None:
+        """Listen, and run until the work is done and all clients are gone.
+
+        @param page: the port of the page; `None` for no page.
+        """
         observer: Any = self._on_log
         globalLogPublisher.addObserver(observer)
         self._instrument()
         port = self._reactor.listenTCP(
             0, EchoFactory(self), backlog=self._plan.connections, interface="127.0.0.1"
         )
-        tell("listening", port=port.getHost().port)
+        tell("listening", port=port.getHost().port, page=self._open_page(page))
         self._reactor.run()
+
+    def _open_page(self, port: int | None) -> str | None:
+        if port is None:
+            return None
+        from timerwheel.demo.page import open_page
+
+        return open_page(self._reactor, port)
 
     def connected(self, echo: Echo) -> None:
         """A client has connected; the last one starts the work."""
@@ -413,9 +423,10 @@ def main() -> int:
     parser.add_argument("--side", choices=["stock", "ours"], required=True)
     parser.add_argument("--reactor", required=True)
     parser.add_argument("--plan", type=json.loads, required=True)
+    parser.add_argument("--page", type=int)
     options = parser.parse_args()
     reactor = install_reactor(options.side, options.reactor)
-    Server(reactor, Plan(**options.plan)).run()
+    Server(reactor, Plan(**options.plan)).run(options.page)
     return 0
 
 

@@ -50,14 +50,18 @@ class PendingGroup:
             max(self.latest, other.latest),
         )
 
+    def multiplied(self, factor: int) -> PendingGroup:
+        """A group of so many times as many calls."""
+        return PendingGroup(self.name, self.count * factor, self.soonest, self.latest)
+
 
 class _Members:
-    """The calls of a group, one of them as an example, and when the first and the last are due."""
+    """The calls of a group: what they are called, and when the first and the last are due."""
 
-    __slots__ = ("count", "example", "latest", "soonest")
+    __slots__ = ("count", "latest", "name", "soonest")
 
-    def __init__(self, example: Any, left: float) -> None:
-        self.example = example
+    def __init__(self, name: str, left: float) -> None:
+        self.name = name
         self.count = 1
         self.soonest = self.latest = left
 
@@ -67,6 +71,43 @@ class _Members:
             self.soonest = left
         elif left > self.latest:
             self.latest = left
+
+    def as_group(self) -> PendingGroup:
+        return PendingGroup(self.name, self.count, self.soonest, self.latest)
+
+
+class Grouping:
+    """Puts calls into groups, one by one.
+
+    by is what pending() takes, now the reactor's clock's time. Raises ValueError if by is none of
+    these.
+    """
+
+    def __init__(self, by: str, now: float) -> None:
+        if by not in _KINDS:
+            raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
+        self.by = by
+        self._key_of, self._name_of = _KINDS[by]
+        self._now = now
+        self._found: dict[Any, _Members] = {}
+
+    def add(self, call: Any) -> None:
+        """Put a call into its group."""
+        left = call.getTime() - self._now
+        key = self._key_of(call, left)
+        if key in self._found:
+            self._found[key].add(left)
+        else:
+            self._found[key] = _Members(self._name_of(key, call), left)
+
+    def groups(self) -> list[PendingGroup]:
+        """The groups, the largest first."""
+        groups: dict[str, PendingGroup] = {}
+        for members in self._found.values():
+            group = members.as_group()
+            name = group.name
+            groups[name] = groups[name].joined_with(group) if name in groups else group
+        return sorted(groups.values(), key=_rank)
 
 
 def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
@@ -80,24 +121,10 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     wheel, or if by is none of these.
     """
     queue = require_queue(reactor)
-    if by not in _KINDS:
-        raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
-    key_of, name_of = _KINDS[by]
-    now = reactor.seconds()
-    found: dict[Any, _Members] = {}
+    grouping = Grouping(by, reactor.seconds())
     for call in queue.pending_calls():
-        left = call.getTime() - now
-        key = key_of(call, left)
-        if key in found:
-            found[key].add(left)
-        else:
-            found[key] = _Members(call, left)
-    groups: dict[str, PendingGroup] = {}
-    for key, members in found.items():
-        name = name_of(key, members.example)
-        group = PendingGroup(name, members.count, members.soonest, members.latest)
-        groups[name] = groups[name].joined_with(group) if name in groups else group
-    return sorted(groups.values(), key=_rank)
+        grouping.add(call)
+    return grouping.groups()
 
 
 # (No lambda: where there is no memory to make one, Python 3.12 and 3.13 crash.)

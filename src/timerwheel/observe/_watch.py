@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import attrgetter, index
+from operator import index
 from reprlib import Repr
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ from timerwheel.observe._stalls import StallThread
 from timerwheel.observe._wheel import require_queue
 
 _log = Logger(namespace="timerwheel")
+
+_LATEST = 10  # slow calls that are kept
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
@@ -78,6 +81,8 @@ class Watch:
     """How many calls were slow."""
     stalls: int
     """How many calls were stuck: took longer than the watch's stall."""
+    latest_slow: deque[SlowCall]
+    """The last ten of the slow calls, the latest last."""
 
     def __init__(
         self,
@@ -88,6 +93,7 @@ class Watch:
         stall: float | None,
     ) -> None:
         self.slow_calls = 0
+        self.latest_slow = deque(maxlen=_LATEST)
         self.stalls = 0
         self._queue = queue
         self._on_slow = on_slow
@@ -113,14 +119,20 @@ class Watch:
         A LoopingCall, a partial and a bound method count as the function that they call. Beyond
         1,024 functions all others are one.
         """
-        times = [_times_of(*state) for state in self._calls.all_times()]
-        return sorted(times, key=attrgetter("total"), reverse=True)
+        return list(self.largest_times())
+
+    def largest_times(self) -> Iterator[FunctionTimes]:
+        """times() one by one. To look at few of them costs little."""
+        for state in sorted(self._calls.all_times(), key=_total, reverse=True):
+            yield _times_of(*state)
 
     def slow_call(self, call: Any, seconds: float, late: float) -> None:
         """A call took longer than is slow. The extension calls this. It raises nothing."""
         self.slow_calls += 1
         try:
-            self._on_slow(_slow_call(call, seconds, late))
+            slow = _slow_call(call, seconds, late)
+            self.latest_slow.append(slow)
+            self._on_slow(slow)
         except BaseException:
             if not self._has_told_of_hook:
                 self._has_told_of_hook = True
@@ -231,6 +243,10 @@ def _arguments(args: Any, kw: Any) -> str:
     )
     shown = list(islice(texts, _MOST_ARGUMENTS))
     return f"({', '.join(shown)}{', ...' if len(args) + len(kw) > _MOST_ARGUMENTS else ''})"
+
+
+def _total(state: tuple[FunctionName, tuple[int, float, float, bytes]]) -> float:
+    return state[1][1]
 
 
 def _times_of(function: FunctionName, state: tuple[int, float, float, bytes]) -> FunctionTimes:

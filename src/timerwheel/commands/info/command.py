@@ -43,7 +43,8 @@ examples:
   python -m timerwheel info --pid synapse
 
 --pid tells what the kernel tells: whether the extension is loaded, and the timerfd by which
-the wheel wakes epoll and poll. In the program, timerwheel.status(reactor) tells all.
+the wheel wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket
+that has "timerwheel" in its file's name, --pid tells all that the page shows, too.
 
 exit codes: 0 the wheel is active on the reactor (the default one, without --reactor), or in
 the processes; 1 it is not, or in one of them it does not show; 2 the reactor is not available,

@@ -1,7 +1,7 @@
 """What the kernel tells of a process that runs: whether the wheel is in, without code in it.
 
 Linux alone: all is read from /proc. What only the program knows, such as which methods are the
-wheel's, is not here: `timerwheel.status()` has it.
+wheel's, is here if it has a page of `timerwheel.web` at a UNIX socket (`page.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from timerwheel.commands.info.page import Page, find_page
 
 _PROC = Path("/proc")
 
@@ -43,6 +45,7 @@ class Process:
     @ivar extension: the file of the extension that is loaded; `None` when it is not.
     @ivar version: of the package that the file belongs to, by the name of its metadata's folder.
     @ivar alarms: its timerfds.
+    @ivar page: what its page told; `None` if it has none at a UNIX socket.
     """
 
     pid: int
@@ -50,11 +53,13 @@ class Process:
     extension: str | None
     version: str | None
     alarms: tuple[Alarm, ...]
+    page: Page | None
 
     @property
     def wheel(self) -> bool:
-        """Whether the kernel tells that a reactor has the wheel: its timerfd is there."""
-        return self.extension is not None and bool(self.alarms)
+        """Whether a reactor has the wheel: its timerfd is there, or its page says so."""
+        told = self.page is not None and self.page.data is not None
+        return told or (self.extension is not None and bool(self.alarms))
 
     def facts(self) -> dict[str, Any]:
         """@return: all of it, for JSON."""
@@ -76,6 +81,8 @@ class Process:
                 "none. On epoll and poll the wheel has one once the reactor has waited; on other "
                 "reactors only the program can tell: timerwheel.status(reactor)",
             )
+        if self.page is not None:
+            yield from self.page.lines()
 
 
 def _sentence(alarm: Alarm) -> str:
@@ -118,6 +125,7 @@ def look(pid: int, proc: Path = _PROC) -> Process:
         extension=extension and extension[1],
         version=extension and _version(Path(extension[1])),
         alarms=tuple(_alarms(folder)),
+        page=find_page(folder) if extension else None,
     )
 
 

@@ -1,0 +1,95 @@
+"""The `top` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from timerwheel.commands.address import NoAnswerError, ask
+from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.top.history import History
+
+if TYPE_CHECKING:
+    from timerwheel.commands.common import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its arguments."""
+    parser = commands.add_parser(
+        "top",
+        help="show the timers of a program that runs, live, in this terminal",
+        description="""\
+Shows what the page of timerwheel.web shows: what is pending, rates, lateness, passes, slow
+calls, top functions. The program has to have the page mounted. Ctrl-C ends it.
+Needs `pip install timerwheel[top]`.""",
+        epilog="""\
+examples:
+  python -m timerwheel top http://127.0.0.1:8080/timers/
+  python -m timerwheel top /run/synapse/timerwheel.sock
+  python -m timerwheel top /run/synapse/timerwheel.sock --count 2 | cat
+
+exit codes: 0 all well, 2 nothing answers there, or what answers is not the page""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "address", metavar="ADDRESS", help="URL of the page, or the path of its UNIX socket"
+    )
+    parser.add_argument(
+        "--interval",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds between two looks (default: 1)",
+    )
+    parser.add_argument(
+        "--count", type=count, metavar="N", help="look so many times, then end (default: for ever)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it until it is interrupted.
+
+    @return: the exit code.
+    """
+    lacking = obstacle("top", "top")
+    if lacking is not None:
+        print(lacking, file=sys.stderr)
+        return 2
+    try:
+        first = ask(options.address)
+    except NoAnswerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    history = History()
+    history.add(first)
+    _show(history, options)
+    return 0
+
+
+def _show(history: History, options: argparse.Namespace) -> None:
+    from timerwheel.commands.top.screen import opened
+
+    looks = 1
+    with opened(history, options.address) as draw:
+        while options.count is None or looks < options.count:
+            time.sleep(options.interval)
+            looks += 1
+            try:
+                history.add(ask(options.address))
+                draw(None)
+            except NoAnswerError as error:
+                draw(str(error))
+
+
+def _seconds(text: str) -> float:
+    """@raise argparse.ArgumentTypeError: `text` is not a number of seconds from 0.1 to an hour."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
+    return number

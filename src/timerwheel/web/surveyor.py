@@ -1,0 +1,81 @@
+"""Surveys of what is pending, made while somebody looks, a little at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic, perf_counter
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Cooperator
+from twisted.logger import Logger
+
+from timerwheel.observe._survey import Survey, survey
+from timerwheel.observe._wheel import find_queue
+
+SLICE = 0.0004
+"""Seconds of work, after which the reactor gets its turn; the step that is begun is finished."""
+
+PAUSE = 0.01
+"""Seconds between two slices."""
+
+REST = 2.0
+"""Seconds from the end of a survey to the beginning of the next at the earliest."""
+
+MOST = 20
+"""Of so many functions, at the most, the times are found out."""
+
+_log = Logger(namespace="timerwheel")
+
+
+class _Slice:
+    """Says whether a slice is over."""
+
+    def __init__(self) -> None:
+        self._end = perf_counter() + SLICE
+
+    def __call__(self) -> bool:
+        return perf_counter() >= self._end
+
+
+class Surveyor:
+    """Makes surveys of a reactor's pending calls when it is asked to.
+
+    @ivar latest: the latest survey, or `None`.
+    @ivar running: whether one is being made.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._ended = 0.0
+        self._cooperator = Cooperator(
+            terminationPredicateFactory=_Slice,
+            scheduler=lambda work: reactor.callLater(PAUSE, self._do_slice, work),
+        )
+        self.latest: Survey | None = None
+        self.running = False
+
+    @property
+    def age(self) -> float:
+        """Seconds since the latest survey ended."""
+        return monotonic() - self._ended
+
+    def want(self) -> None:
+        """See to it that there will be a survey soon that is not old."""
+        if not self.running and (self.latest is None or self.age >= REST):
+            self.running = True
+            made: Deferred[Any] = self._cooperator.coiterate(self._make())
+            made.addErrback(lambda failure: _log.failure("no survey of timers", failure))
+            made.addBoth(self._end)
+
+    def _do_slice(self, work: Callable[[], None]) -> None:
+        """(In figures of the reactor's calls this has a name that says whose it is.)"""
+        work()
+
+    def _make(self) -> Iterator[None]:
+        if find_queue(self._reactor) is not None:  # else the wheel was taken out meanwhile
+            self.latest = yield from survey(self._reactor, MOST)
+
+    def _end(self, result: object) -> None:
+        self.running = False
+        self._ended = monotonic()
