@@ -125,13 +125,14 @@ ON_ANOTHER_TWISTED = """
     fired = []
     reactor.callLater(0.001, lambda: (fired.append(True), reactor.stop()))
     reactor.run()
-    print(json.dumps([fired, [warning.category.__name__ for warning in told]]))
+    told = [str(warning.message) for warning in told if warning.category is RuntimeWarning]
+    print(json.dumps([fired, len(told)]))
 """
 
 
 @pytest.mark.parametrize("name", ["epoll", "poll", "select", "asyncio"])
 def test_install_falls_back_to_twisteds_timers(name: str) -> None:
-    assert run_python(ON_ANOTHER_TWISTED, name) == [[True], ["RuntimeWarning"]]
+    assert run_python(ON_ANOTHER_TWISTED, name) == [[True], 1]
 
 
 def test_a_default_reactor_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
