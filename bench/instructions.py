@@ -12,6 +12,7 @@ only with the same Python, since another interpreter takes other instructions.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -50,6 +51,7 @@ def count_here() -> None:
         if workload.name in COUNTED:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
             run = workload.prepare(party, PENDING)
+            gc.collect()  # so that collections fall where they fell last time
             count(run.timed, f"{workload.name} {run.operations}".encode())
             run.check()
 

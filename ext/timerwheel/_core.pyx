@@ -171,6 +171,7 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject *)
     bint PyObject_GC_IsTracked(PyObject *)
     object PyObject_Call(object function, object args, PyObject *kw)
+    object PyObject_CallNoArgs(object function)
     PyObject *PyDict_GetItemWithError(dict mapping, object key) except? NULL
     object PyWeakref_NewRef(object, PyObject *)
     dict PyObject_GenericGetDict(object, void *)

@@ -48,7 +48,7 @@ cdef inline double read_clock(object seconds) except? -1.0:
     """
     if type(seconds) is SteadyClock:
         return (<SteadyClock>seconds).read()
-    return as_seconds(seconds())
+    return as_seconds(PyObject_CallNoArgs(seconds))     # less than what Cython makes of seconds()
 
 
 cdef inline PyObject **dict_pointer(PyObject *call) noexcept:
@@ -250,7 +250,7 @@ cdef class DelayedCall(Handle):
 
         Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
         """
-        cdef double when
+        cdef double when, delayed = 0.0
         cdef bint sooner, is_alone
         cdef PyObject *queue
         check_active(self)
@@ -263,11 +263,9 @@ cdef class DelayedCall(Handle):
             require_active(self)    # the clock or the number may have run Python code
             settle(self)
             sooner = when < self._time or self._time == -HUGE_VAL   # from which no delay leads anywhere
-            if sooner:
-                move_call(self, when, 0.0)
-            else:
-                # inf - inf is NaN
-                move_call(self, self._time, 0.0 if when == self._time else when - self._time)
+            if not sooner and when != self._time:   # inf - inf is NaN
+                delayed = when - self._time
+            move_call(self, when if sooner else self._time, delayed)
             queue = queue_to_tell(self)
             is_alone = self.owner == NULL
         finally:
@@ -295,10 +293,7 @@ cdef class DelayedCall(Handle):
             when = self._time + delayed
             if isnan(delayed) or isnan(when):
                 raise ValueError("a call cannot be delayed by NaN seconds")
-            if delayed < 0.0:
-                move_call(self, when, 0.0)
-            else:
-                move_call(self, self._time, delayed)
+            move_call(self, when if delayed < 0.0 else self._time, max(delayed, 0.0))
             queue = queue_to_tell(self)
             is_alone = self.owner == NULL
         finally:
