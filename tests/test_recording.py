@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from itertools import pairwise
@@ -502,6 +503,47 @@ def test_a_file_that_is_full_ends_the_recording_and_the_program_goes_on(reactor:
     recorder.stop()
 
 
+def changes(reactor: Any, count: int = 30_000) -> None:
+    for _ in range(count):
+        reactor.callLater(1, nothing).cancel()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_a_disk_that_is_full_is_logged_once_whenever_it_shows(
+    reactor: Any, logged: list[Any], count: int
+) -> None:
+    recorder = record(reactor, "/dev/full")
+    changes(reactor, count)
+    recorder.stop()
+    assert not recorder.recording
+    assert [event["log_failure"].type for event in logged] == [OSError]
+    assert "callLater" not in reactor.__dict__
+
+
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_a_file_that_the_program_closes_ends_the_recording_and_the_program_goes_on(
+    reactor: Any, logged: list[Any], count: int, tmp_path: Path
+) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        recorder = record(reactor, file)
+    changes(reactor, count)
+    recorder.stop()
+    assert not recorder.recording
+    assert [event["log_failure"].type for event in logged] == [ValueError]
+    assert "callLater" not in reactor.__dict__
+
+
+def test_a_file_that_takes_a_part_at_a_time_has_all(reactor: Any, tmp_path: Path) -> None:
+    class Raw(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:7])
+
+    with Raw(tmp_path / "file", "wb") as file, record(reactor, file):
+        changes(reactor, 10)
+    assert read(tmp_path / "file").count == 20
+
+
 # Files that are damaged
 
 
@@ -595,7 +637,34 @@ END = b'{"reason": "stopped", "events": 1}'
         ([GOOD_HEADER, b"\x01", END], "event 0 makes no sense"),
         ([GOOD_HEADER, bytes(BLOCK + 1), END], f"it is longer than {BLOCK:,}"),
         ([GOOD_HEADER, END], "the file says it has 1 events, and it has 0"),
+        ([GOOD_HEADER, b"\x06" * BLOCK, END], "the file says it has 1 events, and it has more"),
+        ([b"[" * BLOCK, END], "damaged in block 0, at byte 10: it should be JSON with clock"),
+        ([GOOD_HEADER, b'{"reason":' * 6000], "it should be JSON with reason, events"),
     ],
 )
 def test_what_makes_no_sense(contents: list[bytes], message: str, tmp_path: Path) -> None:
     assert message in complaint(damaged(*contents), tmp_path)
+
+
+def test_the_end_is_json_in_any_order(tmp_path: Path) -> None:
+    end = b'{ "events": 1, "reason": "stopped" }'
+    (tmp_path / "file").write_bytes(damaged(GOOD_HEADER, b"\x06", end))
+    recording = read(tmp_path / "file")
+    assert (recording.end, len(list(recording.events()))) == ("stopped", 1)
+
+
+def test_a_file_takes_no_more_memory_than_it_is_long(tmp_path: Path) -> None:
+    blocks = [bytes([Operation.PASS]) * BLOCK] * 500
+    end = f'{{"reason": "stopped", "events": {500 * BLOCK}}}'.encode()
+    data = damaged(GOOD_HEADER, *blocks, end)
+    (tmp_path / "file").write_bytes(data)
+    del blocks
+    tracemalloc.start()
+    try:
+        recording = read(tmp_path / "file")
+        next(recording.events())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert recording.count == 500 * BLOCK > 100 * len(data)
+    assert peak < 4 * len(data) + 1_000_000

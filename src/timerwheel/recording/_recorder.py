@@ -127,11 +127,13 @@ class Recorder:
         self._recording = False
         self._unhook()
         try:
-            self._writer.end(reason)
-        except OSError:
-            self._log_failure()
-        finally:
-            self._close()
+            try:
+                self._writer.end(reason)
+            finally:
+                self._close()  # which tries once more to write what the file has buffered
+        except Exception:
+            if reason != "error":  # else that was logged
+                self._log_failure()
 
     def _close(self) -> None:
         if self._owns_file:
@@ -217,7 +219,7 @@ class Recorder:
                 passes, self._idle_passes = self._idle_passes, 0
                 self._writer.event(Operation.PASSES, time, amount=passes)
             self._writer.event(operation, time, timer, amount)
-        except OSError:
+        except Exception:  # a file that the program has closed raises ValueError
             self._log_failure()
             self._end("error")
         else:
