@@ -129,6 +129,17 @@ def test_prometheus_knows_which_reactor_it_is(busy: Any) -> None:
     assert dict(labels)["reactor"] == "helpers.StockReactor"
 
 
+def test_a_name_that_utf_8_has_not_does_not_end_the_scrape(reactor: Any) -> None:
+    def clock() -> float:
+        return 0.0
+
+    clock.__qualname__ = "clock\udcff"
+    reactor.seconds = clock
+    registry = CollectorRegistry()
+    registry.register(Collector(reactor))
+    assert b"clock\\\\udcff" in generate_latest(registry)
+
+
 def test_what_is_not_there_is_not_scraped(reactor: Any) -> None:
     names = {name for name, _ in scraped(reactor)}
     assert "timerwheel_pending_calls" in names

@@ -86,7 +86,7 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         known = data["format"] == FORMAT
         accelerated = data["status"]["accelerated"]
         version = data["status"]["versions"]["timerwheel"]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web") from None
     if not known:
         raise NoAnswerError(
