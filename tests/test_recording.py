@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -22,6 +23,7 @@ from twisted.logger import globalLogPublisher
 
 import timerwheel
 from timerwheel import accelerate, record, restore
+from timerwheel.observe._functions import describe
 from timerwheel.recording import Event, Header, Operation, RecordingError, read
 from timerwheel.recording._format import (
     BLOCK,
@@ -668,3 +670,16 @@ def test_a_file_takes_no_more_memory_than_it_is_long(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert recording.count == 500 * BLOCK > 100 * len(data)
     assert peak < 4 * len(data) + 1_000_000
+
+
+@pytest.mark.parametrize("reactor", ["ours"], indirect=True)
+def test_what_is_pending_and_what_was_called_has_the_name_of_the_program_s_function(
+    reactor: Any, tmp_path: Path
+) -> None:
+    with record(reactor, tmp_path / "file"), timerwheel.watch(reactor) as watch:
+        reactor.callLater(0, nothing)
+        reactor.callLater(0, partial(sorted, []))
+        names = {group.name for group in timerwheel.pending(reactor)}
+        reactor.runUntilCurrent()
+    assert names == {str(describe(nothing)), "sorted"}
+    assert {str(times.function) for times in watch.times()} == names
