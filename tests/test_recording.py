@@ -461,6 +461,16 @@ def test_a_reactor_that_is_recorded_already(reactor: Any, tmp_path: Path) -> Non
     record(reactor, tmp_path / "other").stop()
 
 
+def test_a_reactor_that_is_recorded_behind_a_hook(reactor: Any, tmp_path: Path) -> None:
+    with record(reactor, tmp_path / "file"):
+        original = reactor.callLater
+        reactor.callLater = lambda *args, **kw: original(*args, **kw)
+        with pytest.raises(RuntimeError, match="is being recorded already"):
+            record(reactor, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    record(reactor, tmp_path / "other").stop()
+
+
 def test_a_file_that_cannot_be_opened(reactor: Any, tmp_path: Path) -> None:
     before = dict(reactor.__dict__)
     with pytest.raises(FileNotFoundError):
