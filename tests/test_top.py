@@ -133,6 +133,8 @@ def test_a_page_at_a_url_is_asked(busy: Any, end: str) -> None:
         (200, b"<html>", "is not a page of timerwheel.web"),
         (200, b"[]", "is not a page of timerwheel.web"),
         (200, b'{"status": null}', "is not a page of timerwheel.web"),
+        (200, b"[" * 100_000, "is not a page of timerwheel.web"),
+        (200, answer(), "is not a page of timerwheel.web"),
         (200, answer(accelerated=False), "the wheel has been taken out"),
         (200, answer(format=99), "the page at"),
         (200, answer(format=99), "is of timerwheel 9.9.9, which this one does not understand"),
