@@ -197,3 +197,14 @@ def test_a_process_that_is_not_there() -> None:
     result = info("--pid", str(ended.pid))
     assert (result.returncode, result.stdout) == (2, "")
     assert f"cannot look at process {ended.pid}" in result.stderr
+
+
+def test_a_command_line_does_nothing_to_the_terminal() -> None:
+    words = [sys.executable, "-c", "input()", "\x1b]0;title\x07\n  timerfd          not set"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as own:
+        try:
+            result = info("--pid", str(own.pid))
+        finally:
+            own.communicate(b"\n")
+    assert not {"\x1b", "\x07"} & set(result.stdout)
+    assert not any(line.startswith("  timerfd") for line in result.stdout.splitlines())

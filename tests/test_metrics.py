@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from helpers import FakeClock, StockReactor
@@ -17,7 +18,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.parser import text_string_to_metric_families
 
 import timerwheel
-from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS
+from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS, read
 from timerwheel.opentelemetry import instrument
 from timerwheel.prometheus import Collector
 
@@ -127,6 +128,29 @@ def test_prometheus_knows_which_reactor_it_is(busy: Any) -> None:
     ((_, labels),) = [key for key in scraped(busy) if key[0] == "timerwheel_info"]
     assert dict(labels)["version"] == timerwheel.__version__
     assert dict(labels)["reactor"] == "helpers.StockReactor"
+
+
+def test_a_name_that_utf_8_has_not_does_not_end_the_scrape(reactor: Any) -> None:
+    def clock() -> float:
+        return 0.0
+
+    clock.__qualname__ = "clock\udcff"
+    reactor.seconds = clock
+    registry = CollectorRegistry()
+    registry.register(Collector(reactor))
+    assert b"clock\\\\udcff" in generate_latest(registry)
+
+
+def test_a_wheel_that_is_taken_out_during_a_scrape_does_not_end_it(reactor: Any) -> None:
+    def status_and_out(of: Any) -> Any:
+        found = timerwheel.status(of)
+        timerwheel.restore(of)
+        return found
+
+    with mock.patch("timerwheel.observe._metrics.status", status_and_out):
+        read(reactor)
+        assert read(reactor) == {}
+    timerwheel.accelerate(reactor)
 
 
 def test_what_is_not_there_is_not_scraped(reactor: Any) -> None:

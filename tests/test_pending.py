@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,33 @@ def test_a_file_that_is_closed_does_not_raise_in_the_program(
     with (tmp_path / "dump").open("w") as file:
         timerwheel.dump_on_signal(reactor, signum, file)
     os.kill(os.getpid(), signum)
+
+
+def test_a_file_that_nobody_else_holds_stays_open(
+    reactor: Any, signum: int, tmp_path: Path
+) -> None:
+    file = (tmp_path / "dump").open("w")
+    kept = weakref.ref(file)
+    timerwheel.dump_on_signal(reactor, signum, file)
+    del file
+    gc.collect()
+    os.kill(os.getpid(), signum)
+    found = kept()
+    assert found is not None
+    found.close()
+    assert (tmp_path / "dump").read_text().startswith("Signal ")
+
+
+def test_what_has_the_descriptor_of_a_closed_file_is_not_written_to(
+    reactor: Any, signum: int, tmp_path: Path
+) -> None:
+    with (tmp_path / "dump").open("w") as file:
+        descriptor = file.fileno()
+        timerwheel.dump_on_signal(reactor, signum, file)
+    with (tmp_path / "other").open("w") as other:
+        assert other.fileno() == descriptor
+        os.kill(os.getpid(), signum)
+    assert (tmp_path / "other").read_text() == ""
 
 
 def test_what_cannot_be_done_is_refused(reactor: Any, signum: int) -> None:

@@ -413,6 +413,15 @@ def test_a_clock_that_is_gone_counts(watch: TimerWatch) -> None:
     assert len(watch.end()) == 2
 
 
+def test_a_directory_that_is_gone_does_not_hide_who_scheduled(watch: TimerWatch) -> None:
+    watch.begin()
+    task.Clock().callLater(1, print)
+    (timer,) = watch.end()
+    with mock.patch("os.getcwd", side_effect=FileNotFoundError):
+        text = str(timer)
+    assert f"scheduled at {__file__}:" in text
+
+
 def test_arguments_are_not_shown(watch: TimerWatch) -> None:
     watch.begin()
     task.Clock().callLater(1, print, "password")
@@ -439,6 +448,14 @@ class Callable:
 )
 def test_names(function: Any, name: str) -> None:
     assert name_of(function) == name
+
+
+def test_a_callable_that_raises_when_it_is_looked_at_is_named_by_its_type() -> None:
+    class Hostile(Callable):
+        def __getattribute__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    assert name_of(Hostile()).endswith(".<locals>.Hostile")
 
 
 @pytest.mark.parametrize("allowed", [2.5, None, True, ["hang_up"]])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -21,6 +23,7 @@ from twisted.logger import globalLogPublisher
 
 import timerwheel
 from timerwheel import accelerate, record, restore
+from timerwheel.observe._functions import describe
 from timerwheel.recording import Event, Header, Operation, RecordingError, read
 from timerwheel.recording._format import (
     BLOCK,
@@ -458,6 +461,16 @@ def test_a_reactor_that_is_recorded_already(reactor: Any, tmp_path: Path) -> Non
     record(reactor, tmp_path / "other").stop()
 
 
+def test_a_reactor_that_is_recorded_behind_a_hook(reactor: Any, tmp_path: Path) -> None:
+    with record(reactor, tmp_path / "file"):
+        original = reactor.callLater
+        reactor.callLater = lambda *args, **kw: original(*args, **kw)
+        with pytest.raises(RuntimeError, match="is being recorded already"):
+            record(reactor, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    record(reactor, tmp_path / "other").stop()
+
+
 def test_a_file_that_cannot_be_opened(reactor: Any, tmp_path: Path) -> None:
     before = dict(reactor.__dict__)
     with pytest.raises(FileNotFoundError):
@@ -500,6 +513,47 @@ def test_a_file_that_is_full_ends_the_recording_and_the_program_goes_on(reactor:
     assert {event["log_failure"].type for event in events} == {OSError}
     assert "callLater" not in reactor.__dict__
     recorder.stop()
+
+
+def changes(reactor: Any, count: int = 30_000) -> None:
+    for _ in range(count):
+        reactor.callLater(1, nothing).cancel()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_a_disk_that_is_full_is_logged_once_whenever_it_shows(
+    reactor: Any, logged: list[Any], count: int
+) -> None:
+    recorder = record(reactor, "/dev/full")
+    changes(reactor, count)
+    recorder.stop()
+    assert not recorder.recording
+    assert [event["log_failure"].type for event in logged] == [OSError]
+    assert "callLater" not in reactor.__dict__
+
+
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_a_file_that_the_program_closes_ends_the_recording_and_the_program_goes_on(
+    reactor: Any, logged: list[Any], count: int, tmp_path: Path
+) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        recorder = record(reactor, file)
+    changes(reactor, count)
+    recorder.stop()
+    assert not recorder.recording
+    assert [event["log_failure"].type for event in logged] == [ValueError]
+    assert "callLater" not in reactor.__dict__
+
+
+def test_a_file_that_takes_a_part_at_a_time_has_all(reactor: Any, tmp_path: Path) -> None:
+    class Raw(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:7])
+
+    with Raw(tmp_path / "file", "wb") as file, record(reactor, file):
+        changes(reactor, 10)
+    assert read(tmp_path / "file").count == 20
 
 
 # Files that are damaged
@@ -595,7 +649,47 @@ END = b'{"reason": "stopped", "events": 1}'
         ([GOOD_HEADER, b"\x01", END], "event 0 makes no sense"),
         ([GOOD_HEADER, bytes(BLOCK + 1), END], f"it is longer than {BLOCK:,}"),
         ([GOOD_HEADER, END], "the file says it has 1 events, and it has 0"),
+        ([GOOD_HEADER, b"\x06" * BLOCK, END], "the file says it has 1 events, and it has more"),
+        ([b"[" * BLOCK, END], "damaged in block 0, at byte 10: it should be JSON with clock"),
+        ([GOOD_HEADER, b'{"reason":' * 6000], "it should be JSON with reason, events"),
     ],
 )
 def test_what_makes_no_sense(contents: list[bytes], message: str, tmp_path: Path) -> None:
     assert message in complaint(damaged(*contents), tmp_path)
+
+
+def test_the_end_is_json_in_any_order(tmp_path: Path) -> None:
+    end = b'{ "events": 1, "reason": "stopped" }'
+    (tmp_path / "file").write_bytes(damaged(GOOD_HEADER, b"\x06", end))
+    recording = read(tmp_path / "file")
+    assert (recording.end, len(list(recording.events()))) == ("stopped", 1)
+
+
+def test_a_file_takes_no_more_memory_than_it_is_long(tmp_path: Path) -> None:
+    blocks = [bytes([Operation.PASS]) * BLOCK] * 500
+    end = f'{{"reason": "stopped", "events": {500 * BLOCK}}}'.encode()
+    data = damaged(GOOD_HEADER, *blocks, end)
+    (tmp_path / "file").write_bytes(data)
+    del blocks
+    tracemalloc.start()
+    try:
+        recording = read(tmp_path / "file")
+        next(recording.events())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert recording.count == 500 * BLOCK > 100 * len(data)
+    assert peak < 4 * len(data) + 1_000_000
+
+
+@pytest.mark.parametrize("reactor", ["ours"], indirect=True)
+def test_what_is_pending_and_what_was_called_has_the_name_of_the_program_s_function(
+    reactor: Any, tmp_path: Path
+) -> None:
+    with record(reactor, tmp_path / "file"), timerwheel.watch(reactor) as watch:
+        reactor.callLater(0, nothing)
+        reactor.callLater(0, partial(sorted, []))
+        names = {group.name for group in timerwheel.pending(reactor)}
+        reactor.runUntilCurrent()
+    assert names == {str(describe(nothing)), "sorted"}
+    assert {str(times.function) for times in watch.times()} == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 import pytest
 from helpers import FakeClock, StockReactor, make_reactor
@@ -19,11 +21,13 @@ from timerwheel import accelerate, record
 from timerwheel.__main__ import main
 from timerwheel.commands.replay import chart, runner
 from timerwheel.commands.replay import command as replay
-from timerwheel.commands.replay.plan import Plan, make_plan
+from timerwheel.commands.replay.plan import MOST_EVENTS, Plan, make_plan
 from timerwheel.commands.replay.player import SLICES, Player, ReplayError, _quantile
 from timerwheel.commands.replay.runner import Measured, compare
 from timerwheel.commands.sides import SideError
-from timerwheel.recording import Event, Operation, RecordingError
+from timerwheel.recording import Event, Header, Operation, RecordingError, read
+from timerwheel.recording._recorder import LIMIT
+from timerwheel.recording._writer import Writer
 
 RECORDINGS = Path(__file__).parent.parent / "bench/recordings"
 
@@ -302,6 +306,29 @@ def test_the_table_and_the_chart() -> None:
     assert [line[9 + SLICES] for line in bars] == ["|"] * 3
     assert "medians of 2 rounds" in result.stdout
     assert "Each timer expired in" in result.stdout
+
+
+def test_a_header_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich")
+    from timerwheel.commands.replay.report import _notes
+
+    plan = make_plan(RECORDINGS / "wamp.twr")
+    header = Header("clock\x1b[2J", "reactor\udcff", True, {"\x1b]0;title\x07": "1"})
+    recording = dataclasses.replace(plan.recording, header=header)
+    print("\n".join(_notes(dataclasses.replace(plan, recording=recording))))
+    assert not {"\x1b", "\x07", "\udcff"} & set(capsys.readouterr().out)
+
+
+def test_a_file_of_more_events_than_can_be_planned_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        Writer(file, LIMIT, Header("c", "r", True, {})).end("stopped")
+    recording = dataclasses.replace(read(path), count=MOST_EVENTS + 1)
+    with (
+        mock.patch("timerwheel.commands.replay.plan.read", return_value=recording),
+        pytest.raises(RecordingError, match="20,000,001 events, and at most 20,000,000"),
+    ):
+        make_plan(path)
 
 
 def test_json() -> None:

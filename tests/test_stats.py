@@ -192,6 +192,15 @@ def test_a_value_is_in_a_bucket_that_is_narrow(late: float) -> None:
     assert lateness.percentile(50) == late  # no value is above the largest
 
 
+def test_percentiles_outside_the_octaves(reactor: Any, clock: FakeClock) -> None:
+    for late in (0.0, 0.0, 5000.0, 5000.0, 1e6):
+        reactor.callLater(0, int)
+        clock.advance(late)
+        reactor.runUntilCurrent()
+    lateness = timerwheel.stats(reactor).lateness
+    assert [lateness.percentile(percent) for percent in (40, 60, 100)] == [2**-20, 1e6, 1e6]
+
+
 def test_percentiles_are_never_too_low_and_at_most_a_sixteenth_too_high(
     reactor: Any, clock: FakeClock
 ) -> None:

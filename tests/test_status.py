@@ -68,6 +68,7 @@ def test_a_stock_reactor_is_not_accelerated() -> None:
 @pytest.mark.parametrize("reactor", [None, 5, object, object()])
 def test_what_is_no_reactor_is_not_accelerated(reactor: Any) -> None:
     assert not timerwheel.status(reactor).accelerated
+    assert timerwheel.status(reactor).clock == "none"
 
 
 def test_an_accelerated_reactor(reactor: Any) -> None:

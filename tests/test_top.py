@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import timerwheel
 from timerwheel.__main__ import main
 from timerwheel.commands.address import FORMAT, NoAnswerError, ask
 from timerwheel.commands.buckets import difference, percentile
-from timerwheel.commands.info.page import find_page
+from timerwheel.commands.info.page import Page, find_page
 from timerwheel.commands.text import amount, clean, seconds, sparkline
 from timerwheel.commands.top.history import History
 from timerwheel.commands.top.screen import frame
@@ -132,6 +133,8 @@ def test_a_page_at_a_url_is_asked(busy: Any, end: str) -> None:
         (200, b"<html>", "is not a page of timerwheel.web"),
         (200, b"[]", "is not a page of timerwheel.web"),
         (200, b'{"status": null}', "is not a page of timerwheel.web"),
+        (200, b"[" * 100_000, "is not a page of timerwheel.web"),
+        (200, answer(), "is not a page of timerwheel.web"),
         (200, answer(accelerated=False), "the wheel has been taken out"),
         (200, answer(format=99), "the page at"),
         (200, answer(format=99), "is of timerwheel 9.9.9, which this one does not understand"),
@@ -232,6 +235,26 @@ def test_without_watch_and_survey_it_says_so(reactor: Any) -> None:
     assert "Looking through" in drawn(history)
     history.add(look(reactor))
     assert "No watch is on" in drawn(history)
+
+
+def test_a_call_that_is_infinitely_late_is_shown(reactor: Any) -> None:
+    history = History()
+    history.add(json.loads(json.dumps(snapshot(reactor, None, 0.0))))
+    reactor.callLater(5, int).delay(-math.inf)
+    reactor.runUntilCurrent()
+    history.add(json.loads(json.dumps(snapshot(reactor, None, 0.0))))
+    assert history.last("largest") == math.inf
+    assert "no end" in drawn(history)
+    lines = Page("/socket", history.latest, None).lines()
+    assert "no end" in dict(lines)["  lateness"]
+
+
+def test_what_a_page_says_of_itself_does_nothing_to_the_terminal(reactor: Any) -> None:
+    data = json.loads(json.dumps(snapshot(reactor, None, 0.0)))
+    data["status"].update(clock="\x1b[2J", versions={"\x1b]0;title\x07": "\x9b"})
+    history = History()
+    history.add(data)
+    assert not {"\x1b", "\x07", "\x9b"} & set(drawn(history))
 
 
 def test_a_name_does_nothing_to_the_terminal(reactor: Any) -> None:

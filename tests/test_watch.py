@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -244,6 +245,52 @@ def test_arguments_whose_repr_fails_do_no_harm(reactor: Any, watch: Any) -> None
     watch(slow=0, on_slow=slow.append)
     fire(reactor, (be_slow, Hostile()))
     assert "Hostile" in slow[0].arguments
+
+
+@pytest.mark.parametrize("name", ["int", "list", "str", "bytes"])
+def test_an_argument_whose_class_is_named_as_a_builtin_does_no_harm(
+    reactor: Any, watch: Any, name: str
+) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    hostile = type(name, (), {"__repr__": None, "__len__": None})
+    fire(reactor, (be_slow, hostile()), (be_slow, [hostile()]))
+    assert [name in call.arguments for call in slow] == [True, True]
+
+
+def test_a_number_of_more_digits_than_python_writes_does_no_harm(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    fire(reactor, (be_slow, 10**5000), (be_slow, [10**5000]))
+    assert len(slow) == 2
+    assert "int" in slow[0].arguments
+
+
+def test_of_many_bytes_only_those_that_are_shown_are_written(reactor: Any, watch: Any) -> None:
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    data = bytes(1_000_000)
+    tracemalloc.start()
+    try:
+        fire(reactor, (be_slow, data, bytearray(b"short"), b"short"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(data)
+    assert slow[0].arguments.startswith("(b'\\x00")
+    assert slow[0].arguments.endswith("bytearray(b'short'), b'short')")
+
+
+def test_a_slow_call_is_one_line_that_utf_8_has(reactor: Any, watch: Any) -> None:
+    def evil() -> None:
+        """Has a name that is no name."""
+
+    evil.__qualname__ = "a\nb\x1b[31m\udcff"
+    slow: list[SlowCall] = []
+    watch(slow=0, on_slow=slow.append)
+    fire(reactor, (evil,))
+    assert "a\\nb\\x1b[31m\\udcff (" in str(slow[0])
+    assert str(slow[0]).isprintable()
 
 
 def test_of_many_arguments_the_first_are_told(reactor: Any, watch: Any) -> None:
@@ -580,6 +627,21 @@ def test_a_thread_tells_of_it_while_it_is_stuck(
     assert "threading.Event.wait" in formatted(logged)[0]
     assert "waiter.acquire" in formatted(logged)[0]
     assert watching.stalls == 1
+
+
+def test_a_stall_may_be_longer_than_a_thread_can_sleep(reactor: Any, watch: Any) -> None:
+    failures: list[Any] = []
+    others = set(threading.enumerate())
+    before, threading.excepthook = threading.excepthook, failures.append
+    try:
+        watching = watch(stall=1e300)
+        (thread,) = set(threading.enumerate()) - others
+        watching.stop()
+        thread.join(30)
+    finally:
+        threading.excepthook = before
+    assert not thread.is_alive()
+    assert not failures
 
 
 def test_the_thread_ends_with_the_watch(reactor: Any, watch: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from importlib.resources import files
 from typing import Any
 
@@ -204,14 +206,16 @@ def test_slow_calls_are_shown_without_their_arguments(
     assert "secret" not in json.dumps(data)
 
 
-def test_names_are_passed_on_as_they_are(page: TimersPage, reactor: Any, clock: FakeClock) -> None:
+def test_names_are_passed_on_and_what_does_not_print_is_escaped(
+    page: TimersPage, reactor: Any, clock: FakeClock
+) -> None:
     def evil() -> None:
         """Has a name that is no name."""
 
     evil.__qualname__ = "</script><script>alert('\u2028')"
     reactor.callLater(1000, evil)
     names = [group["name"] for group in figures(page, reactor, clock)["survey"]["by"]["function"]]
-    assert any("</script><script>alert('\u2028')" in name for name in names)
+    assert any("</script><script>alert('\\u2028')" in name for name in names)
 
 
 def test_only_the_largest_groups_are_sent(page: TimersPage, reactor: Any, clock: FakeClock) -> None:
@@ -303,3 +307,16 @@ def test_a_path_that_is_not_there_is_not_found(page: TimersPage) -> None:
 def test_the_licence_of_the_charts_is_beside_them() -> None:
     assert "MIT License" in (STATIC / "uPlot.LICENSE").read_text()
     assert "Leon Sorokin" in (STATIC / "uPlot.LICENSE").read_text()
+
+
+def test_a_call_that_is_infinitely_late_is_shown(
+    page: TimersPage, reactor: Any, clock: FakeClock
+) -> None:
+    watch = timerwheel.watch(reactor, slow=0)
+    reactor.callLater(5, time.perf_counter).delay(-math.inf)
+    reactor.runUntilCurrent()
+    data = figures(page, reactor, clock)
+    watch.stop()
+    assert data["stats"]["lateness"]["total"] is None
+    assert data["stats"]["lateness"]["largest"] is None
+    assert None in [call["late"] for call in data["watch"]["latest_slow"]]

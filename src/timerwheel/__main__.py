@@ -5,7 +5,7 @@ to a function that takes the parsed arguments and returns the exit code. To add 
 such a module and name it in `COMMANDS`.
 
 Exit codes: 0 all went well, 1 the command ran and found something wrong, 2 it could not run (wrong
-arguments, something not installed), 130 interrupted, 141 nobody reads what it prints.
+arguments, something not installed), 130 interrupted, 141 the output pipe was closed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ examples:
   python -m timerwheel COMMAND --help    what else there is to know of a command
 
 exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,
-something is not installed), 130 interrupted, 141 nobody reads what it prints""",
+something is not installed), 130 interrupted, 141 the output pipe was closed""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = f"timerwheel {VERSION}"

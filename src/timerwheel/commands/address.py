@@ -86,7 +86,8 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         known = data["format"] == FORMAT
         accelerated = data["status"]["accelerated"]
         version = data["status"]["versions"]["timerwheel"]
-    except (ValueError, TypeError, LookupError):
+        complete = not accelerated or {"stats", "watch", "survey"} <= data.keys()
+    except (ValueError, TypeError, LookupError, RecursionError):
         raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web") from None
     if not known:
         raise NoAnswerError(
@@ -95,5 +96,7 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         )
     if not accelerated:
         raise NoAnswerError(f"the wheel has been taken out of the reactor at {address}")
+    if not complete or not isinstance(data["stats"], dict):
+        raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web")
     found: dict[str, Any] = data
     return found

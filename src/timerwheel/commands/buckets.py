@@ -17,6 +17,11 @@ def difference(before: list[Any], now: list[Any]) -> list[tuple[float, int]]:
     return [(math.inf if upper is None else upper, count) for upper, count in changes if count]
 
 
+def bound(largest: float | None) -> float:
+    """The largest value as `timerwheel.web.snapshot` has it, where infinity is `None`."""
+    return math.inf if largest is None else largest
+
+
 def percentile(buckets: list[tuple[float, int]], percent: float) -> float:
     """The upper bound of what percent of the values are not above; 0.0 without values."""
     left = max(1, math.ceil(sum(count for _, count in buckets) * percent / 100))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float]) -> str:
     """A character a value, from 0 at the lowest to the largest value at the highest."""
-    top = max(values, default=0.0) or 1.0
-    return "".join(SPARKS[int(value / top * (len(SPARKS) - 1))] for value in values)
+    top = max((value for value in values if value < inf), default=0.0) or 1.0
+    return "".join(SPARKS[int(min(value / top, 1.0) * (len(SPARKS) - 1))] for value in values)
 
 
 def amount(value: float | None) -> str:
@@ -24,6 +25,8 @@ def seconds(value: float | None) -> str:
     """A span of time with its unit, to three digits."""
     if value is None:
         return "-"
+    if value == inf:
+        return "no end"
     for limit, factor, unit in (
         (1e-3, 1e6, "us"),
         (1.0, 1e3, "ms"),

@@ -35,15 +35,16 @@ def dump_on_signal(reactor: Any, signum: int, file: TextIO | None = None) -> Non
     """Write the stack and a dump() whenever the process receives a signal, SIGUSR1 say.
 
     Python handles signals in the main thread between two instructions: so this works while a call
-    is stuck in Python code, too. file needs a descriptor and has to stay open; None is sys.stderr.
-    `signal.signal(signum, signal.SIG_DFL)` ends it. Takes the place of the handler that stood
-    before.
+    is stuck in Python code, too. file needs a descriptor; None is sys.stderr. Once it is closed,
+    nothing is written. `signal.signal(signum, signal.SIG_DFL)` ends it. Takes the place of the
+    handler that stood before.
 
     Raises ValueError if the reactor has no wheel, or outside the main thread; OSError for a signal
     that cannot be handled or a file without a descriptor.
     """
     require_queue(reactor)
-    descriptor = (sys.stderr if file is None else file).fileno()
+    output = sys.stderr if file is None else file
+    output.fileno()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         # (To the descriptor: the signal may have come while the file's buffer was being written.)
@@ -51,17 +52,18 @@ def dump_on_signal(reactor: Any, signum: int, file: TextIO | None = None) -> Non
             text = f"Signal {number}, at:\n{''.join(format_stack(frame))}{_text(reactor)}"
         except Exception:  # which would be raised in the middle of the program
             text = f"No dump of timers after signal {number}:\n{format_exc()}"
-        _write(descriptor, text.encode(errors="backslashreplace"))
+        _write(output, text.encode(errors="backslashreplace"))
 
     signal.signal(signum, on_signal)
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(file: TextIO, data: bytes) -> None:
     try:
         while data:
-            data = data[os.write(descriptor, data) :]
-    except OSError:
-        return  # closed or full: there is nobody to tell
+            # (Asked each time: a closed file's number may be that of another by now.)
+            data = data[os.write(file.fileno(), data) :]
+    except (OSError, ValueError):
+        return  # full or closed: there is nobody to tell
 
 
 def _text(reactor: Any) -> str:

@@ -13,14 +13,26 @@ _qualname_of = type.__dict__["__qualname__"].__get__
 
 
 class FunctionName(NamedTuple):
-    """A function and where it is. file and line are None if it was not compiled from Python."""
+    """A function and where it is. file and line are None if it was not compiled from Python.
+
+    As a string it is one line: what does not print is escaped.
+    """
 
     name: str
     file: str | None
     line: int | None
 
     def __str__(self) -> str:
-        return self.name if self.file is None else f"{self.name} ({self.file}:{self.line})"
+        return printable(
+            self.name if self.file is None else f"{self.name} ({self.file}:{self.line})"
+        )
+
+
+def printable(text: str) -> str:
+    """A text with what does not print escaped: no log or terminal takes harm, and UTF-8 has it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def describe(target: Any) -> FunctionName:

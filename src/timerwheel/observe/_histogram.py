@@ -25,8 +25,9 @@ class Bucket:
 class Histogram:
     """A snapshot of values of any size, in buckets at most 1/16 as wide as the values in them.
 
-    A log-linear histogram, as HdrHistogram's: 32 powers of two, each in 16 equal buckets. It does
-    not change. `later - earlier` is what was counted between two snapshots.
+    A log-linear histogram, as HdrHistogram's: 32 powers of two, each in 16 equal buckets, with one
+    more bucket below them and one beyond, which are wider. It does not change. `later - earlier`
+    is what was counted between two snapshots.
     """
 
     __slots__ = ("_counts", "_largest", "_lowest", "_total")
@@ -66,8 +67,11 @@ class Histogram:
     def percentile(self, percent: float) -> float:
         """What percent of all values are not above; 0.0 if there are none.
 
-        It is the upper bound of a bucket: at most 1/16 too high, never too low. Raises ValueError
-        if percent is not from 0 to 100.
+        It is the upper bound of a bucket, but not above the largest value: at most 1/16 too high,
+        never too low. Below all octaves it may be as high as where they begin; beyond them it is
+        the largest value. Seconds have octaves from 2**-20 (1 us) to 2**12 (4,096 s).
+
+        Raises ValueError if percent is not from 0 to 100.
         """
         if not 0 <= percent <= 100:
             raise ValueError(f"percent is from 0 to 100, not {percent!r}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timerwheel._core import ORIGIN, key_of, target_of
-from timerwheel.observe._functions import describe
+from timerwheel.observe._functions import describe, printable
 from timerwheel.observe._wheel import require_queue
 
 # The spans of by="time", and where each ends: seconds until a call is due.
@@ -146,7 +146,7 @@ def _origin_key(call: Any, left: float) -> Any:
 
 
 def _origin_name(key: Any, call: Any) -> str:
-    return "not known" if key is None else str(getattr(call, ORIGIN))
+    return "not known" if key is None else printable(str(getattr(call, ORIGIN)))
 
 
 def _span_key(call: Any, left: float) -> int:

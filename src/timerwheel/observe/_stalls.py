@@ -49,5 +49,6 @@ class StallThread(Thread):
             call, seconds, thread = stuck
             frame = sys._current_frames().get(thread)
             stack = "".join(format_stack(frame)) if frame is not None else "(no Python code)\n"
-            owner.call_stuck(call, seconds, stack)
+            # (Of a file's name that is not UTF-8 there are surrogates, which no log can write.)
+            owner.call_stuck(call, seconds, stack.encode(errors="backslashreplace").decode())
         return True

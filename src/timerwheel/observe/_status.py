@@ -46,7 +46,7 @@ class Status:
     precision: str | None
     """How finely that can set the end of a wait, in words; None as well."""
     clock: str
-    """"wall", "steady", or what the program has put in their place."""
+    """"wall", "steady", or what the program has put in their place; "none" if there is none."""
     watch: Watch | None
     """The Watch that is on, or None."""
     versions: dict[str, str]
@@ -113,6 +113,8 @@ def _found(reactor: Any, name: str) -> Any:
 
 def _clock(reactor: Any) -> str:
     found = _found(reactor, "seconds")
+    if found is None:
+        return "none"
     if found is wall_clock:
         return "wall"
     return "steady" if type(found) is SteadyClock else str(describe(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from timerwheel._core import set_stand_in
 from timerwheel.recording._format import Operation, microseconds
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Listener:
             if getattr(call.__dict__.get(name), "__self__", None) is self:
                 delattr(call, name)
         if type(getattr(call, "func", None)) is Expiry:
-            call.func = object.__getattribute__(call.func, "_function")
+            call.func = _function_of(call.func)
 
     def cancel(self) -> None:
         """Cancel the call as its class does."""
@@ -92,19 +93,27 @@ class Expiry:
         self._function = function
 
     def __getattribute__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "_function"), name)
+        return getattr(_function_of(self), name)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         listener: Listener = object.__getattribute__(self, "_listener")
-        return listener.expire(object.__getattribute__(self, "_function"), args, kw)
+        return listener.expire(_function_of(self), args, kw)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is Expiry:
-            other = object.__getattribute__(other, "_function")
-        return bool(object.__getattribute__(self, "_function") == other)
+            other = _function_of(other)
+        return bool(_function_of(self) == other)
 
     def __hash__(self) -> int:
-        return hash(object.__getattribute__(self, "_function"))
+        return hash(_function_of(self))
 
     def __repr__(self) -> str:
-        return repr(object.__getattribute__(self, "_function"))
+        return repr(_function_of(self))
+
+
+def _function_of(expiry: Expiry) -> Any:
+    return object.__getattribute__(expiry, "_function")
+
+
+# So that pending(), watch() and the page name the program's function.
+set_stand_in(Expiry, _function_of)

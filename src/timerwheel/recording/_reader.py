@@ -54,25 +54,47 @@ class Recording:
         count = 0
         for event in _decode(self._blocks):
             count += 1
+            if count > self.count:
+                raise self._miscounted("more")
             yield event
         if count != self.count:
-            raise RecordingError(
-                f"damaged: the file says it has {self.count:,} events, and it has {count:,}"
-            )
+            raise self._miscounted(f"{count:,}")
+
+    def _miscounted(self, found: str) -> RecordingError:
+        return RecordingError(
+            f"damaged: the file says it has {self.count:,} events, and it has {found}"
+        )
 
 
 @dataclass(frozen=True)
 class _Block:
+    """(It stays compressed: a file may hold a thousand times what it is long.)"""
+
     number: int
     start: int
-    content: bytes
+    compressed: bytes
+
+    @property
+    def content(self) -> bytes:
+        """What it holds. Raises RecordingError if that is damaged or too long."""
+        try:
+            decompress = zlib.decompressobj()
+            content = decompress.decompress(self.compressed, BLOCK)
+        except zlib.error as error:
+            raise RecordingError(f"damaged in {self}: {error}") from None
+        if not decompress.eof:
+            raise RecordingError(f"damaged in {self}: it is longer than {BLOCK:,}")
+        return content
 
     def __str__(self) -> str:
         return f"block {self.number}, at byte {self.start:,}"
 
 
 def read(path: str | Path) -> Recording:
-    """Read a recording whole. Raises RecordingError if it is none, or not all there; OSError."""
+    """Read a recording. Raises RecordingError if it is none, or not all there; OSError.
+
+    Takes as much memory as the file is long.
+    """
     data = Path(path).read_bytes()
     blocks = list(_blocks(data))
     end = _end(blocks, len(data))
@@ -112,14 +134,7 @@ def _block(data: bytes, start: int, number: int) -> _Block:
         raise _cut(len(data), start, where)
     if zlib.crc32(compressed) != crc:
         raise RecordingError(f"damaged in {where}, at byte {start:,}: its checksum is another")
-    try:
-        decompress = zlib.decompressobj()
-        content = decompress.decompress(compressed, BLOCK)
-    except zlib.error as error:
-        raise RecordingError(f"damaged in {where}, at byte {start:,}: {error}") from None
-    if not decompress.eof:
-        raise RecordingError(f"damaged in {where}, at byte {start:,}: it is longer than {BLOCK:,}")
-    return _Block(number, start, content)
+    return _Block(number, start, compressed)
 
 
 def _cut(length: int, start: int, where: str) -> RecordingError:
@@ -130,8 +145,8 @@ def _cut(length: int, start: int, where: str) -> RecordingError:
 
 
 def _end(blocks: list[_Block], length: int) -> dict[str, Any]:
-    """The last block, if it is the end."""
-    if len(blocks) < 2 or not blocks[-1].content.startswith(b'{"reason"'):
+    """The last block, if it is the end. (No event begins with a brace.)"""
+    if len(blocks) < 2 or not blocks[-1].content.startswith(b"{"):
         raise _cut(length, length, f"block {len(blocks)}")
     return _json(blocks[-1], END)
 
@@ -141,7 +156,7 @@ def _json(block: _Block, types: dict[str, type]) -> dict[str, Any]:
     try:
         content = json.loads(block.content)
         found = {key: content[key] for key in types}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         found = {}
     if not found or not all(isinstance(found[key], kind) for key, kind in types.items()):
         raise RecordingError(f"damaged in {block}: it should be JSON with {', '.join(types)}")

@@ -56,7 +56,7 @@ def record(
         raise TypeError(f"record() needs a reactor built on Twisted's ReactorBase, not {reactor!r}")
     if limit < LEAST_LIMIT:
         raise ValueError(f"limit must be at least {LEAST_LIMIT:,} bytes, not {limit!r}")
-    if isinstance(getattr(getattr(reactor, "callLater", None), "__self__", None), Recorder):
+    if any(_is_recorded(getattr(reactor, name, None)) for name in ("callLater", "runUntilCurrent")):
         raise RuntimeError("this reactor is being recorded already: stop() that recording first")
     return Recorder(reactor, file, limit)
 
@@ -127,11 +127,13 @@ class Recorder:
         self._recording = False
         self._unhook()
         try:
-            self._writer.end(reason)
-        except OSError:
-            self._log_failure()
-        finally:
-            self._close()
+            try:
+                self._writer.end(reason)
+            finally:
+                self._close()  # which tries once more to write what the file has buffered
+        except Exception:
+            if reason != "error":  # else that was logged
+                self._log_failure()
 
     def _close(self) -> None:
         if self._owns_file:
@@ -217,12 +219,18 @@ class Recorder:
                 passes, self._idle_passes = self._idle_passes, 0
                 self._writer.event(Operation.PASSES, time, amount=passes)
             self._writer.event(operation, time, timer, amount)
-        except OSError:
+        except Exception:  # a file that the program has closed raises ValueError
             self._log_failure()
             self._end("error")
         else:
             if self._writer.full:
                 self._end("limit")
+
+
+def _is_recorded(method: Any) -> bool:
+    """(Of the two methods a program may have put its own before one.)"""
+    owner = getattr(method, "__self__", None)
+    return isinstance(owner, Recorder) and owner.recording
 
 
 def _opened(file: str | os.PathLike[str] | IO[bytes]) -> tuple[IO[bytes], bool]:

@@ -91,8 +91,10 @@ class Writer:
         self._pending_events = 0
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
         self._size += len(data)
+        while data:  # a file without a buffer may take a part of it
+            taken = self._file.write(data)
+            data = data[taken:] if taken else b""  # a program's own file may not say
 
 
 def _block(content: bytes | bytearray) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -24,9 +25,9 @@ class Frame(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        path, here = Path(self.code.co_filename), Path.cwd()
-        if path.is_relative_to(here):
-            path = path.relative_to(here)
+        path = Path(self.code.co_filename)
+        with suppress(OSError, ValueError):  # the test may have removed the directory it is in
+            path = path.relative_to(Path.cwd())
         name = getattr(self.code, "co_qualname", self.code.co_name)  # Python 3.11 and later
         return f"{path}:{self.line} in {name}"
 

@@ -119,12 +119,16 @@ def name_of(function: Any) -> str:
     """What a timer calls, as people know it. Never its arguments."""
     from twisted.internet.task import LoopingCall
 
-    if isinstance(function, partial):
-        return name_of(function.func)
-    named = function if hasattr(function, "__qualname__") else type(function)
+    try:
+        if isinstance(function, partial):
+            return name_of(function.func)
+        named = function if hasattr(function, "__qualname__") else type(function)
+        looping = isinstance(function, LoopingCall)
+    except Exception:  # a callable may do anything when it is asked
+        named, looping = type(function), False
     module = getattr(named, "__module__", None)
     name = f"{module}.{named.__qualname__}" if module else named.__qualname__
-    return f"{name} of {name_of(function.f)}" if isinstance(function, LoopingCall) else name
+    return f"{name} of {name_of(function.f)}" if looping else name
 
 
 def check_allowed(allowed: Iterable[object]) -> None:

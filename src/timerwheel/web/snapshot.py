@@ -51,7 +51,11 @@ def _figures(figures: Stats, now: float) -> dict[str, Any]:
 
 def _histogram(histogram: Histogram) -> dict[str, Any]:
     buckets = [(_finite(bucket.upper), bucket.count) for bucket in histogram.buckets()]
-    return {"total": histogram.total, "largest": histogram.largest, "buckets": buckets}
+    return {
+        "total": _finite(histogram.total),
+        "largest": _finite(histogram.largest),
+        "buckets": buckets,
+    }
 
 
 def _watch(watch: Watch) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def _slow(call: SlowCall) -> dict[str, Any]:
     return {
         "function": str(call.function),
         "seconds": call.seconds,
-        "late": call.late,
+        "late": _finite(call.late),
         "origin": call.origin,
     }
 

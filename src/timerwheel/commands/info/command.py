@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from timerwheel._install import MODULES
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
+from timerwheel.commands.text import clean
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def _print_lines(facts: dict[str, Any]) -> None:
 
 
 def _print_line(name: str, text: str) -> None:
-    print(f"{name:18}{text}")
+    # (A command line may be another user's.)
+    print(clean(f"{name:18}{text}").replace("\n", " "))
 
 
 def _sentence(finding: Finding) -> str:

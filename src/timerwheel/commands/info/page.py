@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from timerwheel.commands.address import NoAnswerError, ask
-from timerwheel.commands.buckets import difference, percentile
+from timerwheel.commands.buckets import bound, difference, percentile
 from timerwheel.commands.text import amount, clean, seconds
 
 NAME = "timerwheel"
@@ -102,12 +102,12 @@ def _figures(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in stats.items():
         if name in ("lateness", "calls_per_pass"):
             show = seconds if name == "lateness" else amount
-            buckets = difference([], value["buckets"])
+            buckets, largest = difference([], value["buckets"]), bound(value["largest"])
             points = [
-                f"{percent} % {show(min(percentile(buckets, percent), value['largest']))}"
+                f"{percent} % {show(min(percentile(buckets, percent), largest))}"
                 for percent in (50, 99, 99.9)
             ]
-            text = f"{', '.join(points)}, largest {show(value['largest'])}"
+            text = f"{', '.join(points)}, largest {show(largest)}"
         elif name in ("seconds_in_passes", "longest_pass", "until_deadline", "elapsed"):
             text = seconds(value)
         else:

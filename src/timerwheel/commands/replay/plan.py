@@ -22,6 +22,9 @@ from typing import NamedTuple
 from timerwheel.recording import Event, Operation, Recording, RecordingError, read
 from timerwheel.recording._format import LONGEST
 
+MOST_EVENTS = 20_000_000
+"""More are not planned: these take some 6 GB, and a small file can hold far more."""
+
 HALF = 0.5
 """Microseconds by which the clock is later than the last deadline that is due."""
 
@@ -115,9 +118,16 @@ class Plan:
 def make_plan(path: str | Path) -> Plan:
     """Read a recording and plan how it is played. Takes some 5 us and 300 bytes an event.
 
-    Raises RecordingError if it cannot be read, or tells what cannot have been; OSError.
+    Raises RecordingError if it cannot be read, tells what cannot have been or has more than
+    MOST_EVENTS; OSError.
     """
-    return _Planner(read(path)).plan()
+    recording = read(path)
+    if recording.count > MOST_EVENTS:
+        raise RecordingError(
+            f"it has {recording.count:,} events, and at most {MOST_EVENTS:,} can be played: "
+            "record with a lower limit"
+        )
+    return _Planner(recording).plan()
 
 
 @dataclass

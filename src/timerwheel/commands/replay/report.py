@@ -14,6 +14,7 @@ from timerwheel.commands.replay.chart import bars, ramp_for
 from timerwheel.commands.replay.plan import Plan
 from timerwheel.commands.replay.player import SLICES
 from timerwheel.commands.replay.runner import Comparison, Measured
+from timerwheel.commands.text import clean
 from timerwheel.commands.versions import versions_in_a_line
 
 
@@ -119,8 +120,10 @@ def _notes(plan: Plan) -> list[str]:
     limit = ", where it had reached its limit" if plan.recording.end == "limit" else ""
     late = sorted(plan.lateness)
     notes = [
-        f"Recording: {plan.seconds:,.1f} s{limit} of {header.reactor} ({wheel}); clock"
-        f" {header.clock}; {versions}.",
+        clean(
+            f"Recording: {plan.seconds:,.1f} s{limit} of {header.reactor} ({wheel}); clock"
+            f" {header.clock}; {versions}."
+        ),
         f"Work, the same on both sides: {len(plan.before):,} timers pending at the start,"
         f" {counts['schedule']:,} scheduled, {counts['cancel']:,} cancelled,"
         f" {counts['reset'] + counts['delay']:,} moved, {counts['expire']:,} expired;"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.text import clean
 from timerwheel.commands.top.history import History
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         first = ask(options.address)
     except NoAnswerError as error:
-        print(error, file=sys.stderr)
+        print(clean(str(error)), file=sys.stderr)
         return 2
     history = History()
     history.add(first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from timerwheel.commands.buckets import difference, percentile
+from timerwheel.commands.buckets import bound, difference, percentile
 
 KEPT = 60
 """So many looks are remembered."""
@@ -57,6 +57,6 @@ class History:
             change = sum(now[counter] - before[counter] for counter in counters)
             self._add(name, change / passed)
         late = difference(before["lateness"]["buckets"], now["lateness"]["buckets"])
-        largest = now["lateness"]["largest"]
+        largest = bound(now["lateness"]["largest"])
         for name, percent in (("median", 50), ("p99", 99), ("largest", 100)):
             self._add(name, min(percentile(late, percent), largest))

@@ -82,7 +82,7 @@ def frame(history: History, address: str, trouble: str | None, rows: int) -> Ren
 def _head(status: dict[str, Any], address: str) -> Text:
     versions = ", ".join(f"{name} {version}" for name, version in status["versions"].items())
     head = Text.assemble(("timerwheel top ", "bold"), clean(f"{address}  {status['reactor']}"))
-    head.append(f", {status['clock']} clock; {versions}", style="dim")
+    head.append(clean(f", {status['clock']} clock; {versions}"), style="dim")
     for name, function in status["overridden"].items():
         head.append(clean(f"\nreactor.{name}() is not the wheel's but {function}"), style="yellow")
     return head

@@ -28,7 +28,10 @@ function percentile(buckets, percent, largest) {
   let left = Math.max(1, Math.ceil(buckets.reduce((sum, [, count]) => sum + count, 0) * percent / 100));
   for (const [upper, count] of buckets) {
     left -= count;
-    if (left <= 0) return Math.min(upper ?? Infinity, largest);
+    if (left <= 0) {
+      const value = Math.min(upper ?? Infinity, largest ?? Infinity);
+      return Number.isFinite(value) ? value : null;
+    }
   }
   return null;
 }
