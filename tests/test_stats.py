@@ -273,6 +273,7 @@ def test_a_clock_that_says_infinity_does_not_spoil_the_sum(reactor: Any, clock: 
     assert figures.fired == figures.lateness.count == 2
     assert figures.lateness.total == 0.0
     assert figures.lateness.percentile(50) == 0.0
+    assert figures.lateness.at_or_below(1e6) == 1
 
 
 def test_a_pass_that_looks_at_the_figures_is_not_idle(reactor: Any) -> None:
