@@ -268,3 +268,25 @@ def test_a_patch_that_ends_when_the_wheel_has_gone_leaves_a_reactor_that_works(
     clock.advance(1)
     reactor.runUntilCurrent()
     assert log == ["made"]
+
+
+@pytest.mark.parametrize("name", ["_insertNewDelayedCalls", "_moveCallLaterSooner"])
+def test_so_does_a_patch_of_a_private_function(name: str, clock: FakeClock) -> None:
+    reactor: Any = make_reactor(clock)
+    log: list[str] = []
+    kept = getattr(reactor, name)
+    with mock.patch.object(reactor, name, wraps=kept):
+        restore(reactor)
+    for again in (False, True):
+        if again:
+            accelerate(reactor)
+        call = reactor.callLater(5, log.append, "made")
+        reactor.callLater(9, log.append, "later")
+        assert reactor.timeout() == 5
+        kept(*[call][: name == "_moveCallLaterSooner"])
+        call.reset(1)
+        assert reactor.timeout() == 1
+        clock.advance(9)
+        reactor.runUntilCurrent()
+        assert log == ["made", "later"]
+        log.clear()
