@@ -232,7 +232,8 @@ cdef class CallQueue(TimerWheel):
             try:
                 self.compare(when)
             except BaseException:
-                withdraw(handle)    # unless the hook or the clock have cancelled it
+                if withdraw(handle):    # unless the hook or the clock have cancelled it
+                    note_cancelled(self)
                 raise
         return True
 
@@ -309,9 +310,7 @@ cdef class CallQueue(TimerWheel):
             # unreached: it clears a reactor, and with it the queue, before the younger calls
             return 0
         if call.cancelled:
-            acquire(self.lock)
-            self.figures.cancelled += 1     # it has not told its canceller
-            release(self.lock)
+            note_cancelled(self)    # it has not told its canceller
             return 0
         acquire(self.lock)
         note_fired(self, now - handle.entry.when)
