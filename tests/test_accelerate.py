@@ -7,12 +7,12 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor, require, run_python
+from helpers import FakeClock, StockReactor, make_reactor, queue_of, require, run_python
 from twisted.internet.base import DelayedCall as StockDelayedCall
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from timerwheel import accelerate, restore
+from timerwheel import TimerWheel, accelerate, restore
 
 
 @pytest.fixture
@@ -34,6 +34,24 @@ def test_both_are_idempotent_and_leave_nothing(stock: Any) -> None:
     assert vars(stock) == before
     restore(stock)
     assert vars(stock) == before
+
+
+def test_the_queue_of_a_reactor_is_no_wheel_for_timers(clock: FakeClock) -> None:
+    reactor: Any = make_reactor(clock)
+    queue, wheel = queue_of(reactor), TimerWheel(0.0)
+    timer = wheel.schedule(1.0, int)
+    wheel.advance(1.0)
+    call = reactor.callLater(0, int)
+    for operation, *arguments in (
+        ("schedule", 1.0, int),
+        ("rearm", timer, 1.0),
+        ("advance", 200.0),
+    ):
+        with pytest.raises(TypeError, match="calls, not timers"):
+            getattr(queue, operation)(*arguments)
+    assert reactor.getDelayedCalls() == [call]
+    reactor.runUntilCurrent()
+    assert call.called
 
 
 def test_what_is_no_reactor_is_refused() -> None:
@@ -268,3 +286,25 @@ def test_a_patch_that_ends_when_the_wheel_has_gone_leaves_a_reactor_that_works(
     clock.advance(1)
     reactor.runUntilCurrent()
     assert log == ["made"]
+
+
+@pytest.mark.parametrize("name", ["_insertNewDelayedCalls", "_moveCallLaterSooner"])
+def test_so_does_a_patch_of_a_private_function(name: str, clock: FakeClock) -> None:
+    reactor: Any = make_reactor(clock)
+    log: list[str] = []
+    kept = getattr(reactor, name)
+    with mock.patch.object(reactor, name, wraps=kept):
+        restore(reactor)
+    for again in (False, True):
+        if again:
+            accelerate(reactor)
+        call = reactor.callLater(5, log.append, "made")
+        reactor.callLater(9, log.append, "later")
+        assert reactor.timeout() == 5
+        kept(*[call][: name == "_moveCallLaterSooner"])
+        call.reset(1)
+        assert reactor.timeout() == 1
+        clock.advance(9)
+        reactor.runUntilCurrent()
+        assert log == ["made", "later"]
+        log.clear()

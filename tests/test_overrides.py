@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from copy import copy
 from typing import Any
 from unittest.mock import Mock
 
@@ -35,6 +36,16 @@ class Spy:
 @pytest.fixture
 def spy() -> Spy:
     return Spy()
+
+
+@pytest.fixture(params=["stock", "ours"])
+def either(request: pytest.FixtureRequest, clock: FakeClock) -> Any:
+    """A stock reactor, and one with the wheel."""
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    if request.param == "ours":
+        timerwheel.accelerate(reactor)
+    return reactor
 
 
 def stock_call_later(self: Any, delay: float, function: Any, *args: Any, **kw: Any) -> Any:
@@ -267,6 +278,75 @@ def test_a_resetter_of_the_reactors_own_stays_through_the_wheel() -> None:
     timerwheel.accelerate(reactor)
     timerwheel.restore(reactor)
     assert reactor._moveCallLaterSooner is mover
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the wheel", "after"])
+def test_a_resetter_put_around_twisteds_moves_calls(
+    before: bool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the wheel is in, and when it has gone."""
+    reactor: Any = StockReactor()
+    reactor.seconds = clock
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    if not before:
+        timerwheel.accelerate(reactor)
+    reactor._moveCallLaterSooner = mover = Mock(side_effect=reactor._moveCallLaterSooner)
+    timerwheel.accelerate(reactor)
+    calls = [reactor.callLater(delay, int) for delay in (5, 6, 7)]
+    for number, call in enumerate(calls):
+        if number == 2:
+            timerwheel.restore(reactor)
+        assert reactor.timeout() == 5 - number
+        call.reset(4 - number)
+        mover.assert_called_with(call)
+        assert reactor.timeout() == 4 - number
+
+
+def test_a_resetter_of_a_subclass_is_called(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Subclass(StockReactor):
+        def _moveCallLaterSooner(self, call: Any) -> None:
+            moved.append(call)
+            super()._moveCallLaterSooner(call)  # type: ignore[misc]
+
+    moved: list[Any] = []
+    reactor: Any = Subclass()
+    reactor.seconds = clock
+    timerwheel.accelerate(reactor)
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    call = reactor.callLater(5, int)
+    call.reset(1)
+    assert moved == [call]
+    assert reactor.timeout() == 1
+
+
+def test_what_twisteds_resetter_does_not_find_it_leaves(either: Any) -> None:
+    call = either.callLater(5, int)
+    either._moveCallLaterSooner(call)
+    call.cancel()
+    either._moveCallLaterSooner(call)
+    assert either.timeout() is None
+
+
+def test_a_cancelled_copy_of_a_stock_call_leaves_the_call(
+    either: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    call = either.callLater(5, int)
+    copy(call).cancel()
+    assert either.getDelayedCalls() == [call]
+    assert either.timeout() == 5
+
+
+def test_a_cancelled_call_with_another_canceller_is_not_pending(
+    either: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReactorBase, "callLater", stock_call_later)
+    cancelled, pending = either.callLater(5, int), either.callLater(6, int)
+    cancelled.canceller = Mock()
+    cancelled.cancel()
+    assert either.getDelayedCalls() == [pending]
 
 
 def test_restore_gives_the_reactor_twisteds_resetter() -> None:

@@ -11,7 +11,7 @@ from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor
+from helpers import FakeClock, StockReactor, make_reactor, queue_of
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.base import ReactorBase
@@ -282,6 +282,15 @@ def test_a_clock_that_says_infinity_does_not_spoil_the_sum(reactor: Any, clock: 
     assert figures.fired == figures.lateness.count == 2
     assert figures.lateness.total == 0.0
     assert figures.lateness.percentile(50) == 0.0
+    assert figures.lateness.at_or_below(1e6) == 1
+
+
+def test_a_call_that_the_hook_refuses_is_cancelled(reactor: Any) -> None:
+    before = timerwheel.stats(reactor)
+    queue_of(reactor).hook = fail
+    with pytest.raises(ValueError, match="as it should"):
+        reactor.callLater(1, int)
+    assert changes(reactor, before) == {"scheduled": 1, "cancelled": 1}
 
 
 def test_a_pass_that_looks_at_the_figures_is_not_idle(reactor: Any) -> None:

@@ -545,6 +545,18 @@ def test_a_wake_is_found_without_a_search_and_is_never_late() -> None:
     assert wheel.next_wake() == wheel.next_expiry()
 
 
+def test_the_next_expiry_is_exact_after_a_wake_that_was_not() -> None:
+    chance = random.Random(7)
+    wheel = TimerWheel(0.0)
+    timers = [wheel.schedule(chance.uniform(1000, 1001), int) for _ in range(1000)]
+    for timer in sorted(timers, key=lambda timer: timer.when):
+        wake = wheel.next_wake()
+        assert wake is not None
+        assert wake <= timer.when
+        assert wheel.next_expiry() == timer.when
+        timer.cancel()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_wake_is_never_late_whatever_leaves_and_moves(seed: int) -> None:
     chance = random.Random(seed)

@@ -5,15 +5,15 @@
 cdef class AdoptedCall(Handle):
     """The handle for a stock DelayedCall that the queue has taken over; it is in `_func`.
 
-    It is that call's canceller, and so hears when it is cancelled; CallQueue.moved_sooner() is its
-    resetter. That it was moved later nobody tells: that shows when it falls due.
+    It is that call's canceller, and so hears when it is cancelled; CallQueue.moved_sooner() hears when
+    it is moved sooner. That it was moved later nobody tells: that shows when it falls due.
     """
 
     def __call__(self, call):
         """Note that the call is being cancelled."""
         cdef bint pending
         acquire_entry(&self.entry)
-        pending = self.owner != NULL
+        pending = self.owner != NULL and self._func == <PyObject *>call     # and not a copy of it
         if pending:
             (<CallQueue>self.owner).figures.cancelled += 1
             leave(&self.entry)
@@ -29,7 +29,7 @@ manage_memory(<PyTypeObject *>AdoptedCall, traverse_handle, clear_handle)
 cdef AdoptedCall handle_for(CallQueue queue, object call):
     """The handle of a stock call in a queue; None if it has none there."""
     cdef Search search
-    cdef object canceller = call.canceller
+    cdef object canceller = getattr(call, "canceller", None)
     if type(canceller) is AdoptedCall:
         return <AdoptedCall>canceller
     search.call = <PyObject *>call      # the program has put another there

@@ -109,15 +109,16 @@ cdef class CallQueue(TimerWheel):
         self.take_over(call)
 
     def moved_sooner(self, call):
-        """Move a stock call to its `time`, which is sooner now. In place of ReactorBase._moveCallLaterSooner.
+        """Move a stock call to its `time`, which is sooner now. For ReactorBase._moveCallLaterSooner.
 
         Takes O(n) steps if the program has replaced the call's canceller, as Twisted's heap always does.
         """
         cdef AdoptedCall handle = handle_for(self, call)
-        cdef double when = as_time(call.time)
+        cdef double when
         cdef bint has_listener
         if handle is None:
             return
+        when = as_time(call.time)
         acquire_entry(&handle.entry)
         try:
             has_listener = handle.owner == <PyObject *>self and self.alarm > -HUGE_VAL
@@ -231,7 +232,8 @@ cdef class CallQueue(TimerWheel):
             try:
                 self.compare(when)
             except BaseException:
-                withdraw(handle)    # unless the hook or the clock have cancelled it
+                if withdraw(handle):    # unless the hook or the clock have cancelled it
+                    note_cancelled(self)
                 raise
         return True
 
@@ -308,9 +310,7 @@ cdef class CallQueue(TimerWheel):
             # unreached: it clears a reactor, and with it the queue, before the younger calls
             return 0
         if call.cancelled:
-            acquire(self.lock)
-            self.figures.cancelled += 1     # it has not told its canceller
-            release(self.lock)
+            note_cancelled(self)    # it has not told its canceller
             return 0
         acquire(self.lock)
         note_fired(self, now - handle.entry.when)
@@ -397,7 +397,10 @@ cdef class CallQueue(TimerWheel):
         return when - now
 
     cdef list pending(self):
-        return listed(self, without_time)
+        """All calls but stock ones that are cancelled and have told another canceller."""
+        return [
+            call for call in listed(self, without_time)
+            if Py_TYPE(call) == <PyTypeObject *>DelayedCall or not call.cancelled]
 
 
 cdef inline CallWatch watch_of(CallQueue queue):

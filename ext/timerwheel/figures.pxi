@@ -27,6 +27,13 @@ cdef inline void note_moved(CallQueue queue, bint later) noexcept:
         queue.figures.moved_sooner += 1
 
 
+cdef void note_cancelled(CallQueue queue) noexcept:
+    """A call has left that is not made. Takes the lock."""
+    acquire(queue.lock)
+    queue.figures.cancelled += 1
+    release(queue.lock)
+
+
 cdef void note_failed(CallQueue queue) noexcept:
     """A call has failed. Takes the lock."""
     acquire(queue.lock)

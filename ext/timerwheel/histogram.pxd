@@ -27,6 +27,8 @@ cdef struct Histogram:
 cdef inline int64_t bucket_of(double value, int lowest) noexcept nogil:
     """The bucket of a value. The octaves begin at 2**lowest; negative values are below them."""
     cdef int64_t bits, place
+    if value != value:      # NaN, whose sign depends on the processor
+        return BUCKETS - 1
     memcpy(&bits, &value, sizeof(bits))
     place = (bits >> (MANTISSA_BITS - SUB_BITS)) - ((EXPONENT_BIAS + lowest) << SUB_BITS) + 1
     return 0 if place < 0 else min(place, BUCKETS - 1)

@@ -94,6 +94,7 @@ cdef class TimerWheel:
         """
         cdef double time = as_time(when)
         cdef Timer timer
+        require_timers(self)
         if not callable(func):
             raise TypeError(f"{func!r} is not callable")
         timer = <Timer>new_handle(<PyTypeObject *>Timer, self.lock)
@@ -111,6 +112,7 @@ cdef class TimerWheel:
         Raises TypeError if it is no Timer; ValueError if when is NaN, or if the timer
         has not fired yet or was cancelled.
         """
+        require_timers(self)
         if timer is None:
             raise TypeError("None is no timer")
         if isnan(when):
@@ -136,6 +138,7 @@ cdef class TimerWheel:
         """
         cdef double time = as_time(now)
         cdef Py_ssize_t fired = 0
+        require_timers(self)
         self.begin_pass(time)
         try:
             while fire_next(self, time):
@@ -201,6 +204,13 @@ cdef class TimerWheel:
         cdef size_t left = count_of(self)
         while left and detach_one(self):
             left -= 1
+
+
+cdef inline int require_timers(TimerWheel wheel) except -1:
+    """Raise TypeError for a reactor's queue: what is in it, and how it is called, is not as here."""
+    if Py_TYPE(wheel) == <PyTypeObject *>CallQueue:
+        raise TypeError("a CallQueue has calls, not timers")
+    return 0
 
 
 cdef inline size_t count_of(TimerWheel wheel) noexcept:

@@ -272,11 +272,13 @@ cdef inline void wheel_search(Wheel *wheel, size_t budget) noexcept nogil:
     """Find the earliest entry in slots and overflow, unless the budget does not suffice.
 
     What a long search has found is remembered, also while other slots come before: so a pass with
-    a timer in the near costs no search of those that wait beyond.
+    a timer in the near costs no search of those that wait beyond. A budget for all entries, each of
+    which is looked at twice at most, is spent even where a smaller one has not sufficed.
     """
     cdef size_t left = budget
     cdef int number
-    if wheel_first_start(wheel) == wheel.crowded and (wheel.foremost != NULL or wheel.credit):
+    cdef bint pays = wheel.credit == 0 or budget >= 2 * wheel.count
+    if wheel_first_start(wheel) == wheel.crowded and (wheel.foremost != NULL or not pays):
         wheel.earliest = wheel.foremost
         return
     while wheel.earliest == NULL and left:

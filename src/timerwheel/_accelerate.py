@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from timerwheel._core import CallQueue, DelayedCall, review_immortality
 from timerwheel._methods import put_in, take_out
-from timerwheel._stock import BridgedHeap, NewCalls, is_ours
+from timerwheel._stock import BridgedHeap, NewCalls, is_refill
 
 # Where a reactor keeps its queue, in its instance dict.
 KEY = "_timerwheel"
@@ -157,13 +157,14 @@ def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
 
 def _adopt(queue: CallQueue, call: Any, moved_sooner: Callable[[Any], None]) -> None:
     queue.adopt(call)
-    if not isinstance(call, DelayedCall):  # made before the reactor had moved_sooner to give it
+    if not isinstance(call, DelayedCall):  # Twisted's may have been called before its heap is ours
         call.resetter = moved_sooner
 
 
 def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None:
     from timerwheel.observe._announce import warn_of_bypass
 
+    heap = BridgedHeap(reactor, queue)
     moved_sooner = queue.moved_sooner
     for call in calls:
         _adopt(queue, call, moved_sooner)
@@ -177,10 +178,9 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     vars(reactor).update(
         {
             KEY: queue,
-            "_pendingTimedCalls": [],
+            "_pendingTimedCalls": heap,
             "_newTimedCalls": NewCalls(queue, warn_of_bypass),
-            "_insertNewDelayedCalls": BridgedHeap(reactor, queue).refill,
-            "_moveCallLaterSooner": vars(reactor).get("_moveCallLaterSooner", moved_sooner),
+            "_insertNewDelayedCalls": heap.refill,
             "_cancellations": 0,
         }
     )
@@ -215,24 +215,19 @@ class Departure:
         self._namespace = vars(reactor)
         self._queue = queue
         self._stock = stock
-        resetter = reactor._moveCallLaterSooner
-        if is_ours(resetter):
-            resetter = reactor.__class__._moveCallLaterSooner.__get__(reactor)
-        self._functions = reactor._cancelCallLater, resetter
+        self._functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
         for call in calls:
             if isinstance(call, DelayedCall):  # which asks them only when it is in no queue
                 call.canceller, call.resetter = self._functions
-        # (Iterators that are made already: to make one takes memory.)
-        self._names = iter(("_insertNewDelayedCalls", "_moveCallLaterSooner"))
+        # (An iterator that is made already: to make one takes memory.)
         self._theirs = iter([call for call in calls if not isinstance(call, DelayedCall)])
 
     def __call__(self) -> None:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
         self._namespace.pop(KEY, None)
-        for name in self._names:
-            if is_ours(self._namespace.get(name)):
-                del self._namespace[name]
+        if is_refill(self._namespace.get("_insertNewDelayedCalls")):
+            del self._namespace["_insertNewDelayedCalls"]
         self._namespace.update(self._stock)
         self._queue.release_all()
 

@@ -4,12 +4,13 @@
 kept it from before the wheel was put in. They work on `_newTimedCalls` and
 `_pendingTimedCalls`: a call that is appended to the first goes to the wheel, and the
 second holds one call, due when the wheel's earliest is, which makes all that are due.
+`_moveCallLaterSooner` asks the second where a call is, and so the wheel moves it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from timerwheel._core import CallQueue
 
@@ -56,23 +57,32 @@ class Bridge:
         self.kw: dict[str, Any] = {}
 
 
-class BridgedHeap:
-    """Keeps `_pendingTimedCalls` filled with what stands for the wheel."""
+class BridgedHeap(list[Any]):
+    """In place of `_pendingTimedCalls`: holds what stands for the wheel, or nothing."""
 
     def __init__(self, reactor: Any, queue: CallQueue) -> None:
         self._reactor = reactor
         self._queue = queue
 
     def refill(self) -> None:
-        """In place of `_insertNewDelayedCalls`, which Twisted calls before it looks at its heap."""
+        """In place of `_insertNewDelayedCalls`, which Twisted calls before it looks at its heap.
+
+        A program may have kept it, or put it back, when the wheel has gone.
+        """
+        if not isinstance(self._reactor._newTimedCalls, NewCalls):
+            type(self._reactor)._insertNewDelayedCalls(self._reactor)
+            return
         time = self._queue.next_deadline()
-        heap = [] if time is None else [Bridge(time, self._reactor, self._queue)]
-        self._reactor._pendingTimedCalls = heap
+        self[:] = [] if time is None else [Bridge(time, self._reactor, self._queue)]
+        self._reactor._pendingTimedCalls = self
+
+    def index(self, call: Any, *_: Any) -> NoReturn:
+        """Raises ValueError, after the wheel has moved a call of which Twisted asks where it is."""
+        self._queue.moved_sooner(call)
+        # (That of list puts the repr of the call into its message: that would be most of the cost.)
+        raise ValueError("the call is on the wheel")
 
 
-_STAND_INS = (BridgedHeap, CallQueue)
-
-
-def is_ours(function: Any) -> bool:
-    """Whether a function is a method of what stands in for the heap, and not a program's own."""
-    return type(getattr(function, "__self__", None)) in _STAND_INS
+def is_refill(function: Any) -> bool:
+    """Whether a function is the method of a BridgedHeap, and not a program's own."""
+    return type(getattr(function, "__self__", None)) is BridgedHeap
