@@ -48,22 +48,29 @@ def missing_in(reactor: Any) -> list[str]:
     """
     from twisted.internet import base
 
-    missing = [f"ReactorBase.{name}" for name in _METHODS if name not in vars(base.ReactorBase)]
+    # (Plain loops: where there is no memory to make the function of a comprehension, a Python 3.11
+    # that is built for debugging aborts.)
+    missing: list[str] = []
+    for name in _METHODS:
+        if name not in vars(base.ReactorBase):
+            missing.append(f"ReactorBase.{name}")
     # (Not by hasattr(): that calls a property, or a __getattr__, of the program's.)
     there = set(vars(reactor)).union(*map(vars, type(reactor).__mro__))
-    missing += [
-        f"{type(reactor).__name__}.{name}"
-        for name in (*_ATTRIBUTES, *needs_of(reactor))
-        if name not in there
-    ]
+    for name in (*_ATTRIBUTES, *needs_of(reactor)):
+        if name not in there:
+            missing.append(f"{type(reactor).__name__}.{name}")
     if not hasattr(base, "runtimeSeconds"):
         missing.append("twisted.internet.base.runtimeSeconds")
     return missing + _missing_in_calls(base.DelayedCall)
 
 
 def _missing_in_calls(call_class: Any) -> list[str]:
+    missing: list[str] = []
     try:
         call = call_class(0.0, int, (), {}, int, int, float)
     except TypeError as error:
         return [f"DelayedCall(time, func, args, kw, cancel, reset, seconds): {error}"]
-    return [f"DelayedCall.{name}" for name in _CALL_ATTRIBUTES if not hasattr(call, name)]
+    for name in _CALL_ATTRIBUTES:
+        if not hasattr(call, name):
+            missing.append(f"DelayedCall.{name}")
+    return missing
