@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import inf
 from time import monotonic
@@ -15,7 +16,7 @@ from timerwheel._wakers._waker import Waker
 GRACE = 1.0
 
 
-class DrivenWaker(Waker):
+class DrivenWaker(Waker, ABC):
     """Keeps a loop set for the earliest deadline.
 
     The loop's own timer is behind the alarm, in case that is not heard: somebody may have closed
@@ -100,22 +101,22 @@ class DrivenWaker(Waker):
         """Whether the loop's clock is the machine's, and no test's."""
         return True
 
+    @abstractmethod
     def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
         """Have the loop watch a descriptor; see LoopAlarm."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _unwatch(self, watching: Any) -> None:
         """Have the loop not watch a descriptor any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
         """Have the loop call callback() in timeout seconds, in place of what it was to call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _cancel_timer(self) -> None:
         """Have the loop call nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fire(self) -> None:
         """Have the reactor make a pass. It may fail before it comes to set the loop anew."""
-        raise NotImplementedError
