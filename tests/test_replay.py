@@ -331,6 +331,12 @@ def test_a_file_of_more_events_than_can_be_planned_is_refused(tmp_path: Path) ->
         make_plan(path)
 
 
+def test_more_passes_than_anyone_waits_for_are_refused(tmp_path: Path) -> None:
+    passes = (Operation.PASSES, 2_500_000, -1, 2**53)
+    with pytest.raises(RecordingError, match="more than 100,000,000 passes"):
+        plan_of([*SMALL, passes], tmp_path)
+
+
 def test_json() -> None:
     pytest.importorskip("rich")
     result = run(str(RECORDINGS / "wamp.twr"), "--rounds", "2", "--json")
