@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tracemalloc
 import zlib
@@ -500,32 +501,25 @@ def test_a_file_that_takes_not_even_the_header(reactor: Any) -> None:
     assert reactor.__dict__ == before
 
 
-def test_a_file_that_is_full_ends_the_recording_and_the_program_goes_on(reactor: Any) -> None:
-    events: list[Any] = []
-    recorder = record(reactor, FullDisk())
-    globalLogPublisher.addObserver(events.append)
-    try:
-        for _ in range(30_000):
-            reactor.callLater(1, nothing).cancel()
-    finally:
-        globalLogPublisher.removeObserver(events.append)
-    assert not recorder.recording
-    assert {event["log_failure"].type for event in events} == {OSError}
-    assert "callLater" not in reactor.__dict__
-    recorder.stop()
-
-
 def changes(reactor: Any, count: int = 30_000) -> None:
     for _ in range(count):
         reactor.callLater(1, nothing).cancel()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_disk_that_is_full_refuses_the_recording(reactor: Any, logged: list[Any]) -> None:
+    before = dict(reactor.__dict__)
+    with pytest.raises(OSError, match="No space left"):
+        record(reactor, "/dev/full")
+    assert reactor.__dict__ == before
+    assert not logged
+
+
 @pytest.mark.parametrize("count", [1, 30_000])
-def test_a_disk_that_is_full_is_logged_once_whenever_it_shows(
+def test_a_disk_that_fills_up_ends_the_recording_and_the_program_goes_on(
     reactor: Any, logged: list[Any], count: int
 ) -> None:
-    recorder = record(reactor, "/dev/full")
+    recorder = record(reactor, FullDisk())
     changes(reactor, count)
     recorder.stop()
     assert not recorder.recording
@@ -693,3 +687,69 @@ def test_what_is_pending_and_what_was_called_has_the_name_of_the_program_s_funct
         reactor.runUntilCurrent()
     assert names == {str(describe(nothing)), "sorted"}
     assert {str(times.function) for times in watch.times()} == names
+
+
+# Processes that are forked
+
+FORK = """
+import os, sys
+from helpers import FakeClock, StockReactor
+from timerwheel import accelerate, record
+from timerwheel.recording import read
+
+side, path, kind = sys.argv[1:]
+clock = FakeClock(0.0)
+reactor = StockReactor()
+reactor.seconds = clock
+if side == "ours":
+    accelerate(reactor)
+
+
+def play(count):
+    for _ in range(count):
+        reactor.callLater(1, int)
+    clock.advance(2)
+    reactor.runUntilCurrent()
+
+
+file = path if kind == "path" else open(path, "wb")
+recorder = record(reactor, file)
+left = reactor.callLater(100, int)
+play(30_000)  # so that there are blocks in the file, and a part of one in memory
+child = 0
+
+
+def fork():
+    global child
+    child = os.fork()
+
+
+reactor.callLater(0, fork)
+reactor.runUntilCurrent()
+if not child:
+    assert not recorder.recording
+    assert "callLater" not in reactor.__dict__ and left.func is int
+    play(30_000)
+    left.cancel()
+    recorder.stop()
+    sys.exit()  # Python writes what files have buffered
+assert os.waitpid(child, 0)[1] == 0
+assert recorder.recording
+play(10)
+recorder.stop()
+if kind != "path":
+    file.close()
+recording = read(path)
+assert recording.end == "stopped"
+events = list(recording.events())
+assert sum(event.operation.name == "SCHEDULE" for event in events) == 30_012, len(events)
+print(len(events))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("side", ["stock", "ours"])
+@pytest.mark.parametrize("kind", ["path", "file"])
+def test_a_child_that_is_forked_does_not_record(side: str, kind: str, tmp_path: Path) -> None:
+    tests = str(Path(__file__).parent)
+    run_python(FORK, side, str(tmp_path / "file"), kind, PYTHONPATH=tests)

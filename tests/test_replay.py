@@ -20,7 +20,6 @@ from test_recording import write_events
 from timerwheel import accelerate, record
 from timerwheel.__main__ import main
 from timerwheel.commands.replay import chart, runner
-from timerwheel.commands.replay import command as replay
 from timerwheel.commands.replay.plan import MOST_EVENTS, Plan, make_plan
 from timerwheel.commands.replay.player import SLICES, Player, ReplayError, _quantile
 from timerwheel.commands.replay.runner import Measured, compare
@@ -331,6 +330,12 @@ def test_a_file_of_more_events_than_can_be_planned_is_refused(tmp_path: Path) ->
         make_plan(path)
 
 
+def test_more_passes_than_anyone_waits_for_are_refused(tmp_path: Path) -> None:
+    passes = (Operation.PASSES, 2_500_000, -1, 2**53)
+    with pytest.raises(RecordingError, match="more than 100,000,000 passes"):
+        plan_of([*SMALL, passes], tmp_path)
+
+
 def test_json() -> None:
     pytest.importorskip("rich")
     result = run(str(RECORDINGS / "wamp.twr"), "--rounds", "2", "--json")
@@ -382,9 +387,9 @@ def test_a_recording_in_which_nothing_happened(
 def test_a_command_without_rich(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(replay, "obstacle", lambda command: f"{command} needs rich")
+    monkeypatch.setitem(sys.modules, "rich", None)
     assert main(["replay", "file"]) == 2
-    assert capsys.readouterr().err == "replay needs rich\n"
+    assert "The replay draws its table with rich: pip install" in capsys.readouterr().err
 
 
 # What the report is made of

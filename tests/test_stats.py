@@ -271,6 +271,25 @@ def test_calls_per_pass_counts_whole_numbers_exactly(reactor: Any) -> None:
     assert (histogram.count, histogram.total, histogram.largest) == (4, 51, 31)
 
 
+def test_a_percentile_of_whole_numbers_is_one(reactor: Any) -> None:
+    def make(count: int) -> None:
+        for _ in range(count):
+            reactor.callLater(0, int)
+        reactor.runUntilCurrent()
+
+    counts = [1, 1, 2, 3, 5, 15, 16, 33, 100, 1000]
+    for count in counts:
+        make(count)
+    first = timerwheel.stats(reactor).calls_per_pass
+    for number, count in enumerate(counts, 1):
+        found = first.percentile(100 * number / len(counts))
+        assert found == int(found)
+        assert count <= found <= count * (1 + 1 / 16)
+    make(3)
+    between = timerwheel.stats(reactor).calls_per_pass - first
+    assert between.percentile(50) == between.largest == 3
+
+
 def test_a_clock_that_says_infinity_does_not_spoil_the_sum(reactor: Any, clock: FakeClock) -> None:
     reactor.callLater(1, int)
     reactor.callLater(math.inf, int)

@@ -24,7 +24,7 @@ from timerwheel.commands.buckets import difference, percentile
 from timerwheel.commands.info.page import Page, find_page
 from timerwheel.commands.text import amount, clean, seconds, sparkline
 from timerwheel.commands.top.history import History
-from timerwheel.commands.top.screen import frame
+from timerwheel.commands.top.screen import fitted, frame
 from timerwheel.observe._survey import survey
 from timerwheel.web.snapshot import FORMAT as PAGES_FORMAT
 from timerwheel.web.snapshot import snapshot
@@ -229,6 +229,28 @@ def test_the_screen_has_what_the_page_has(busy: Any) -> None:
     assert "Took" in text
 
 
+@pytest.mark.parametrize(("width", "height"), [(40, 60), (60, 30), (80, 24), (100, 40), (200, 60)])
+def test_on_a_small_screen_no_figure_is_cut(busy: Any, width: int, height: int) -> None:
+    history = History()
+    history.add(look(busy))
+    data = look(busy)
+    data["stats"].update(pending=1_234_567, memory=987 * 2**20, longest_pass=0.123)
+    for kind in ("function", "times"):
+        table = data["survey"]["by"]["function"] if kind == "function" else data["survey"]["times"]
+        table[:] = (table * 20)[:20]
+    history.add(data)
+    console = Console(
+        width=width, height=height, file=io.StringIO(), color_system=None, force_terminal=True
+    )
+    with console.capture() as printed:
+        console.print(fitted(console, history, "unix:/s", None))
+    text = printed.get()
+    for part in ("pending      1,234,567", "longest pass 123 ms", "memory       987.0 MiB"):
+        assert part in text
+    if width >= 60:
+        assert len(text.splitlines()) <= height
+
+
 def test_without_watch_and_survey_it_says_so(reactor: Any) -> None:
     history = History()
     history.add(json.loads(json.dumps(snapshot(reactor, None, 0.0))))
@@ -355,13 +377,17 @@ def test_info_tells_all_that_a_page_shows(tmp_path: Path, busy: Any, relative: b
     if relative:
         (folder / "cwd").unlink()
         (folder / "cwd").symlink_to(tmp_path)
-    with at_socket(path, json.dumps(look(busy)).encode()):
+    shown = look(busy)
+    buckets = [[1.0625, 1000], [3.125, 50], [4.25, 1]]  # of passes of 1, 3 and 4 calls
+    shown["stats"]["calls_per_pass"] = {"total": 1154.0, "largest": 4.0, "buckets": buckets}
+    with at_socket(path, json.dumps(shown).encode()):
         page = find_page(folder)
     assert page is not None
     assert page.address == str(path)
     lines = [f"{name}: {text}" for name, text in page.lines()]
     assert "  pending: 3" in lines
     assert "  fired: 3" in lines
+    assert "  calls per pass: 50 % 1, 99 % 3, 99.9 % 3, largest 4" in lines
     assert any(line.startswith("  by function: 3 due in ") for line in lines)
     assert any(line.startswith("  took: ") for line in lines)
     assert any(line.startswith("  slow: ") for line in lines)

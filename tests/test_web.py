@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from helpers import FakeClock, StockReactor
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.resource import Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.test.requesthelper import DummyRequest
@@ -187,7 +188,9 @@ def test_what_is_pending_comes_a_little_later(
     assert survey["every"] == 1
     by_function = {group["name"]: group["count"] for group in survey["by"]["function"]}
     assert (by_function["int"], by_function["str"]) == (30, 1)
-    assert {group["name"] for group in survey["by"]["time"]} >= {"10 min to 1 h", "1 day and more"}
+    names = [group["name"] for group in survey["by"]["time"]]
+    assert set(names) >= {"10 min to 1 h", "1 day and more"}
+    assert names.index("10 min to 1 h") < names.index("1 day and more") == len(names) - 1
     assert any(__file__ in group["name"] for group in survey["by"]["origin"])
     (endless,) = [group for group in survey["by"]["function"] if group["name"] == "str"]
     assert endless["latest"] is None
@@ -320,3 +323,75 @@ def test_a_call_that_is_infinitely_late_is_shown(
     assert data["stats"]["lateness"]["total"] is None
     assert data["stats"]["lateness"]["largest"] is None
     assert None in [call["late"] for call in data["watch"]["latest_slow"]]
+
+
+# Who may ask
+
+
+def ask_at(page: TimersPage, address: Any, host: str | None) -> int | None:
+    """The status of an answer to who has found an address under the name of a host."""
+    request = Request("data.json", **({} if host is None else {"host": host}))
+    request.getHost = lambda: address
+    getChildForRequest(page, request).render(request)
+    return request.responseCode
+
+
+LOOPBACK = [
+    IPv4Address("TCP", "127.0.0.1", 80),
+    IPv4Address("TCP", "127.8.0.1", 80),
+    IPv6Address("TCP", "::1", 80),
+    IPv6Address("TCP", "::ffff:127.0.0.1", 80),
+    UNIXAddress("timerwheel.sock"),
+]
+
+
+@pytest.mark.parametrize("address", LOOPBACK)
+@pytest.mark.parametrize(
+    "host", [None, "localhost", "LocalHost:8080", "127.0.0.1", "192.168.0.7:80", "[::1]:8080"]
+)
+def test_a_page_of_this_machine_answers_to_its_addresses(
+    page: TimersPage, address: Any, host: str | None
+) -> None:
+    assert ask_at(page, address, host) in (None, 200)
+
+
+@pytest.mark.parametrize("address", LOOPBACK)
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example"),
+        *("", "[", "[::1", "[evil.example]:80", "user@evil.example", "\xff"),
+    ],
+)
+def test_a_name_that_leads_to_this_machine_is_refused(
+    page: TimersPage, address: Any, host: str
+) -> None:
+    """A page of that name, in a browser here, could read all (DNS rebinding)."""
+    assert ask_at(page, address, host) == 403
+
+
+@pytest.mark.parametrize("path", [*FILES, "data.json", "nothing"])
+def test_who_is_refused_learns_nothing(page: TimersPage, path: str) -> None:
+    request = Request(path, host="evil.example")
+    request.getHost = lambda: LOOPBACK[0]
+    body = getChildForRequest(page, request).render(request)
+    if body == NOT_DONE_YET:
+        body = b"".join(request.written)
+    assert request.responseCode == 403
+    assert b"hosts=" in body
+
+
+@pytest.mark.parametrize("host", ["timers.example", "Timers.Example:8080"])
+def test_a_program_names_the_hosts_under_which_its_page_is_found(reactor: Any, host: str) -> None:
+    page = TimersPage(reactor, hosts=["timers.example"])
+    assert ask_at(page, LOOPBACK[0], host) in (None, 200)
+    assert ask_at(page, LOOPBACK[0], "evil.example") == 403
+
+
+def test_a_page_at_an_address_of_the_network_answers_to_each_name(page: TimersPage) -> None:
+    assert ask_at(page, IPv4Address("TCP", "10.0.0.7", 80), "timers.example") in (None, 200)
+
+
+def test_one_name_is_no_list_of_names(reactor: Any) -> None:
+    with pytest.raises(TypeError, match=r"hosts must be several names, not 'timers\.example'"):
+        TimersPage(reactor, hosts="timers.example")

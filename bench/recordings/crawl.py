@@ -103,6 +103,8 @@ def main() -> None:
     if options.serve:
         serve()
         return
+    if options.file is None:
+        parser.error("where does the recording go?")
     command = [sys.executable, __file__, "--serve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as site:
         assert site.stdout is not None

@@ -9,10 +9,8 @@ in twenty does not answer pings, and none stays longer than `STAY` seconds on av
 
 from __future__ import annotations
 
-import argparse
 import random
 import subprocess
-import sys
 from typing import Any
 
 from twisted.cred import checkers, credentials, portal
@@ -21,6 +19,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.protocols.basic import LineReceiver
 from twisted.protocols.policies import TimeoutMixin
 from twisted.words import service
+from two_processes import main, start_clients
 from zope.interface import implementer
 
 CLIENTS = 500
@@ -148,8 +147,7 @@ def serve(file: str) -> None:
     process: list[subprocess.Popen[bytes]] = []
 
     def listening(port: Any) -> None:
-        number = str(port.getHost().port)
-        process.append(subprocess.Popen([sys.executable, __file__, "--clients", number]))
+        process.append(start_clients(__file__, port.getHost().port))
 
     TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory).addCallback(listening)
 
@@ -163,16 +161,5 @@ def serve(file: str) -> None:
         reactor.run()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", help="where the recording goes", nargs="?")
-    parser.add_argument("--clients", type=int, metavar="PORT", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.clients:
-        play_clients(options.clients)
-    else:
-        serve(options.file)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, serve, play_clients)

@@ -12,7 +12,6 @@ Needs `pip install crossbar`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import socket
@@ -21,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from two_processes import main, start_clients
 
 CLIENTS = 200
 SECONDS = 30.0
@@ -128,21 +129,9 @@ def serve(file: str) -> None:
         path.write_text(json.dumps(configuration(port, str(Path(file).resolve()))))
         command = [str(Path(sys.executable).parent / "crossbar"), "start", "--cbdir", folder]
         with subprocess.Popen([*command, "--loglevel", "warn"]) as node:
-            clients = subprocess.Popen([sys.executable, __file__, "--clients", str(port)])
-            clients.wait()
+            start_clients(__file__, port).wait()
             node.terminate()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", help="where the recording goes", nargs="?")
-    parser.add_argument("--clients", type=int, metavar="PORT", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.clients:
-        play_clients(options.clients)
-    else:
-        serve(options.file)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, serve, play_clients)

@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    help: str,
+    description: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    """Declare a command.
+
+    @param run: takes the parsed arguments and returns the exit code.
+    @param help, description, epilog: as argparse takes them; the lines stay as they are.
+
+    @return: its parser, for the arguments.
+    """
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_json(parser: argparse.ArgumentParser, instead: str) -> None:
+    """Declare `--json`.
+
+    @param instead: what is printed without it.
+    """
+    parser.add_argument("--json", action="store_true", help=f"print JSON in place of the {instead}")
 
 
 def count(text: str) -> int:
@@ -21,13 +58,35 @@ def count(text: str) -> int:
     return number
 
 
-def obstacle(command: str, extra: str = "demo") -> str | None:
+def seconds_between(least: float, most: float) -> Callable[[str], float]:
     """
-    @param extra: the name under which the package asks for rich.
+    @return: a function that takes a text and raises `argparse.ArgumentTypeError` if it is not a
+        number of seconds within the bounds.
+    """
 
-    @return: one sentence that says what a command lacks which draws with rich; `None` when all is
-        there.
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a number of seconds from {least:g} to {most:g}"
+            )
+        return number
+
+    return parse
+
+
+def lacks_rich(command: str, extra: str = "demo") -> bool:
+    """Whether rich is missing, with which a command draws. Says on standard error how to get it.
+
+    @param extra: the name under which the package asks for rich.
     """
-    if find_spec("rich") is None:
-        return f"The {command} draws its table with rich: pip install timerwheel[{extra}]"
-    return None
+    if find_spec("rich") is not None:
+        return False
+    print(
+        f"The {command} draws its table with rich: pip install timerwheel[{extra}]",
+        file=sys.stderr,
+    )
+    return True

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.common import add_command, add_json, count, lacks_rich, seconds_between
 from timerwheel.demo.plan import Plan
 from timerwheel.demo.result import SideResult
 from timerwheel.demo.runner import DemoError, NotStartedError, Page, run_side
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "demo",
+        run,
         help="run an echo server under load on the stock reactor and on ours, and compare",
         description="""\
 Runs an echo server under load, with the timers of a busy router beside it, once on the
@@ -34,7 +36,6 @@ examples:
   python -m timerwheel demo --page --seconds 120
 
 exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
     def add_number(
@@ -48,14 +49,14 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
             help=f"{what} (default: {default:,})",
         )
 
-    add_number("--seconds", "S", _seconds, 10.0, "how long to measure a side")
+    add_number("--seconds", "S", seconds_between(1, 86400), 10.0, "how long to measure a side")
     add_number("--connections", "N", count, 200, "how many clients")
     add_number("--timers", "N", count, 300_000, "how many extra timers")
     churn = "timer operations a second in the background: arm, push back, cancel in equal parts"
     add_number("--churn", "N", count, 30_000, churn)
     reactor = "short name of the reactor (default: Twisted's choice here)"
     parser.add_argument("--reactor", default="default", metavar="NAME", help=reactor)
-    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    add_json(parser, "table")
     parser.add_argument(
         "--page",
         type=_port,
@@ -65,7 +66,6 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
         help="while our side runs, have a page of its timers on 127.0.0.1, at any port or this; "
         "the page's own work counts as time in timers",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,9 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
     @return: the exit code.
     """
-    lacking = obstacle("demo")
-    if lacking is not None:
-        print(lacking, file=sys.stderr)
+    if lacks_rich("demo"):
         return 2
     plan = Plan(options.seconds, options.connections, options.timers, options.churn)
     try:
@@ -126,14 +124,3 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not the number of a port, up to 65535")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    """@raise argparse.ArgumentTypeError: `text` is not a number of seconds from 1 to a day."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 1.0 <= number <= 86400.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
-    return number

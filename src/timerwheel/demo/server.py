@@ -15,14 +15,14 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import LogEvent, globalLogPublisher
-from twisted.protocols.policies import TimeoutMixin
 
-from timerwheel.demo.ledger import Ledger
-from timerwheel.demo.plan import MESSAGE_BYTES, REQUEST_TIMEOUT, Plan
+from timerwheel.demo.echo import Echo, EchoFactory
+from timerwheel.demo.passes import Passes
+from timerwheel.demo.plan import MESSAGE_BYTES, Plan
 from timerwheel.demo.result import ServerResult, percentile, resident_bytes
 from timerwheel.demo.stopwatch import Stopwatch, section_cost
+from timerwheel.demo.timers import Timers
 
 CHURN_INTERVAL = 0.01
 """Seconds between two bursts of the background churn."""
@@ -53,187 +53,6 @@ def install_reactor(side: str, name: str) -> Any:
 def tell(event: str, **details: object) -> None:
     """Write one line of JSON for the process that started this one."""
     print(json.dumps({"event": event, **details}), flush=True)
-
-
-class Echo(Protocol, TimeoutMixin):
-    """Sends back what comes, and hangs up on a client that is silent for too long."""
-
-    transport: Any
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._switch = server.stopwatch.switch
-
-    def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
-        was = self._switch(True)
-        self.setTimeout(self._server.idle_timeout)  # type: ignore[no-untyped-call]
-        self._switch(was)
-        self._server.connected(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        was = self._switch(True)
-        self.resetTimeout()  # type: ignore[no-untyped-call]
-        self._switch(was)
-        self._server.received += len(data)
-        self.transport.write(data)
-
-    def connectionLost(self, reason: object = None) -> None:
-        was = self._switch(True)
-        self.setTimeout(None)  # type: ignore[no-untyped-call]
-        self._switch(was)
-        self._server.disconnected(self)
-
-    def timeoutConnection(self) -> None:
-        self._server.idle_count += 1
-        super().timeoutConnection()  # type: ignore[no-untyped-call]
-
-
-class EchoFactory(ServerFactory):
-    """Makes an `Echo` for each connection."""
-
-    noisy = False
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def buildProtocol(self, addr: object) -> Echo:
-        return Echo(self._server)
-
-
-class Timers:
-    """All timers of the server but its idle timeouts: the extra ones, the churn and the probes.
-
-    Each has a number, under which the `Ledger` knows it. Those of the churn are numbered in the
-    order in which they are armed, so the oldest alive is cancelled by counting.
-
-    @ivar lateness: seconds between a probe's deadline and its callback.
-    @ivar rounds_done: how many rounds of churn are done.
-    """
-
-    def __init__(self, reactor: Any, plan: Plan, stopwatch: Stopwatch) -> None:
-        self._reactor = reactor
-        self._plan = plan
-        self._switch = stopwatch.switch
-        self._far_delays = plan.far_delays()
-        self._near_deadlines = plan.near_deadlines()
-        self._probe_deadlines = plan.probe_deadlines()
-        self._first_request = plan.timers
-        self._first_probe = self._first_request + plan.requests + plan.rounds
-        size = self._first_probe + len(self._probe_deadlines)
-        self.ledger = Ledger(size)
-        self._calls: list[Any] = [None] * size
-        self._fired = stopwatch.outside(self._record)
-        self._probed = stopwatch.outside(self._probe)
-        self.lateness: list[float] = []
-        self.rounds_done = 0
-
-    def arm_far(self) -> None:
-        """Arm the extra timers that are far from due."""
-        for number, delay in enumerate(self._far_delays):
-            self._arm(number, self._reactor.seconds(), delay, self._fired)
-
-    def arm_near(self, opening: float) -> None:
-        """Arm the extra timers of which some fall due in the run.
-
-        @param opening: the reactor's time at which the measurement starts.
-        """
-        for number, deadline in enumerate(self._near_deadlines, len(self._far_delays)):
-            self._arm_at(number, opening + deadline, self._fired)
-
-    def arm_rest(self, opening: float) -> None:
-        """Arm the probes, and the timers of the churn that are alive when it starts."""
-        for number, deadline in enumerate(self._probe_deadlines, self._first_probe):
-            self._arm_at(number, opening + deadline, self._probed)
-        self._arm_requests(self._first_request, self._plan.requests)
-
-    def churn(self, rounds: int) -> None:
-        """
-        Do some rounds of churn: arm new timers, push back those half way through their life, cancel
-        the oldest.
-        """
-        oldest = self._first_request + self.rounds_done
-        self._arm_requests(oldest + self._plan.requests, rounds)
-        self._push_back(oldest + self._plan.requests // 2, rounds)
-        self._cancel(oldest, rounds)
-        self.rounds_done += rounds
-
-    def _arm_at(self, number: int, deadline: float, callback: object) -> None:
-        now = self._reactor.seconds()
-        self._arm(number, now, max(0.0, deadline - now), callback)
-
-    def _arm(self, number: int, before: float, delay: float, callback: object) -> None:
-        was = self._switch(True)
-        self._calls[number] = self._reactor.callLater(delay, callback, number)
-        self._switch(was)
-        self.ledger.due(number, before + delay, self._reactor.seconds() + delay)
-
-    def _arm_requests(self, first: int, count: int) -> None:
-        numbers = range(first, first + count)
-        calls, call_later, fired = self._calls, self._reactor.callLater, self._fired
-        before = self._reactor.seconds()
-        was = self._switch(True)
-        for number in numbers:
-            calls[number] = call_later(REQUEST_TIMEOUT, fired, number)
-        self._switch(was)
-        self._requests_due(numbers, before)
-
-    def _push_back(self, first: int, count: int) -> None:
-        numbers = range(first, first + count)
-        calls = self._calls[first : first + count]
-        before = self._reactor.seconds()
-        was = self._switch(True)
-        for call in calls:
-            call.reset(REQUEST_TIMEOUT)
-        self._switch(was)
-        self._requests_due(numbers, before)
-
-    def _cancel(self, first: int, count: int) -> None:
-        calls = self._calls[first : first + count]
-        was = self._switch(True)
-        for call in calls:
-            call.cancel()
-        self._switch(was)
-        for number in range(first, first + count):
-            self._calls[number] = None
-            self.ledger.cancelled(number)
-
-    def _requests_due(self, numbers: range, before: float) -> None:
-        soonest = before + REQUEST_TIMEOUT
-        latest = self._reactor.seconds() + REQUEST_TIMEOUT
-        for number in numbers:
-            self.ledger.due(number, soonest, latest)
-
-    def _record(self, number: int) -> None:
-        self.ledger.fired(number, self._reactor.seconds())
-        self._calls[number] = None
-
-    def _probe(self, number: int) -> None:
-        now = self._reactor.seconds()
-        self.ledger.fired(number, now)
-        self.lateness.append(now - self._calls[number].getTime())
-        self._calls[number] = None
-
-
-class Passes:
-    """How long one pass of the reactor keeps everything else waiting.
-
-    @ivar longest: nanoseconds of CPU time, the most between two passes of the timers.
-    """
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what was seen."""
-        self.longest = 0
-        self._began = time.thread_time_ns()
-
-    def begin(self) -> None:
-        """A pass of the timers begins."""
-        now = time.thread_time_ns()
-        self.longest = max(self.longest, now - self._began)
-        self._began = now
 
 
 class Server:

@@ -10,9 +10,10 @@ from timerwheel.observe._dump import dump, dump_on_signal
 from timerwheel.observe._functions import FunctionName
 from timerwheel.observe._histogram import Bucket, Histogram
 from timerwheel.observe._pending import PendingGroup, pending
+from timerwheel.observe._slow_call import SlowCall
 from timerwheel.observe._stats import Stats, stats
 from timerwheel.observe._status import MethodStatus, Status, status
-from timerwheel.observe._watch import FunctionTimes, SlowCall, Watch, watch
+from timerwheel.observe._watch import FunctionTimes, Watch, watch
 
 __all__ = [
     "Bucket",

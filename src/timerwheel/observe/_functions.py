@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple
 
+from timerwheel._core import target_of
+
 # (A metaclass may put code of its own in the way of these.)
 _namespace_of = type.__dict__["__dict__"].__get__
 _bases_of = type.__dict__["__mro__"].__get__
@@ -54,6 +56,11 @@ def describe(target: Any) -> FunctionName:
         return FunctionName(_joined(_module_of(target), _qualname_of(target)), None, None)
     call = _call_of(kind)
     return describe(call if type(call) is FunctionType else kind)
+
+
+def describe_call(call: Any) -> FunctionName:
+    """The name of what a timed call calls, or called."""
+    return describe(target_of(getattr(call, "func", None)))
 
 
 def _call_of(kind: type) -> Any:

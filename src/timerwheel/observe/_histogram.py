@@ -68,8 +68,9 @@ class Histogram:
         """What percent of all values are not above; 0.0 if there are none.
 
         It is the upper bound of a bucket, but not above the largest value: at most 1/16 too high,
-        never too low. Below all octaves it may be as high as where they begin; beyond them it is
-        the largest value. Seconds have octaves from 2**-20 (1 us) to 2**12 (4,096 s).
+        never too low. Of whole numbers it is one. Below all octaves it may be as high as where they
+        begin; beyond them it is the largest value. Seconds have octaves from 2**-20 (1 us) to 2**12
+        (4,096 s).
 
         Raises ValueError if percent is not from 0 to 100.
         """
@@ -78,7 +79,7 @@ class Histogram:
         rank = max(1, math.ceil(self.count * percent / 100))
         for index, reached in enumerate(accumulate(self._counts)):
             if reached >= rank:
-                return min(self._upper(index), self._largest)
+                return self._highest(index, self._largest)
         return 0.0
 
     def buckets(self) -> Iterator[Bucket]:
@@ -103,14 +104,20 @@ class Histogram:
         octave, place = divmod(index, _SUB_BUCKETS)
         return math.ldexp(1 + place / _SUB_BUCKETS, self._lowest + octave)
 
+    def _highest(self, index: int, largest: float) -> float:
+        """What no value in a bucket is above, if no value is above the largest."""
+        bound = min(self._upper(index), largest)
+        # Octaves from 1 on are those of whole numbers, and a bucket ends before its upper bound.
+        return float(math.floor(bound)) if self._lowest >= 0 and bound < math.inf else bound
+
     def __sub__(self, earlier: Histogram) -> Histogram:
         if not isinstance(earlier, Histogram) or earlier._lowest != self._lowest:
             return NotImplemented
         counts = array("Q", map(sub, self._counts, earlier._counts))
         total = self._total - earlier._total
-        difference = Histogram(self._lowest, total, math.inf, counts)
-        last = max((bucket.upper for bucket in difference.buckets()), default=0.0)
-        return Histogram(self._lowest, total, min(last, self._largest), counts)
+        last = max((index for index, count in enumerate(counts) if count), default=0)
+        largest = self._highest(last, self._largest) if any(counts) else 0.0
+        return Histogram(self._lowest, total, largest, counts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timerwheel._core import ORIGIN, key_of, target_of
-from timerwheel.observe._functions import describe, printable
+from timerwheel.observe._functions import describe_call, printable
 from timerwheel.observe._wheel import require_queue
 
 # The spans of by="time", and where each ends: seconds until a call is due.
@@ -137,7 +137,7 @@ def _function_key(call: Any, left: float) -> Any:
 
 
 def _function_name(key: Any, call: Any) -> str:
-    return str(describe(target_of(getattr(call, "func", None))))
+    return str(describe_call(call))
 
 
 def _origin_key(call: Any, left: float) -> Any:

@@ -6,17 +6,16 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from operator import index
-from reprlib import Repr
 from types import TracebackType
 from typing import Any
 
 from twisted.logger import Logger
 
-from timerwheel._core import ORIGIN, CallQueue, CallWatch, target_of
-from timerwheel.observe._functions import FunctionName, describe, printable
+from timerwheel._core import CallQueue, CallWatch
+from timerwheel.observe._functions import FunctionName, describe, describe_call
 from timerwheel.observe._histogram import Histogram
+from timerwheel.observe._slow_call import SlowCall, slow_call_of
 from timerwheel.observe._stalls import StallThread
 from timerwheel.observe._wheel import require_queue
 
@@ -25,49 +24,9 @@ _log = Logger(namespace="timerwheel")
 _LATEST = 10  # slow calls that are kept
 
 
-class _ShortRepr(Repr):
-    """Cuts bytes as it does strings, before it makes the repr. No failure of a repr leaves it."""
-
-    def repr1(self, x: Any, level: int) -> str:
-        try:
-            return super().repr1(x, level)
-        except Exception:  # of an int with more digits than Python writes, say
-            return f"<{describe(type(x))} whose repr failed>"
-
-    def repr_bytes(self, x: Any, level: int) -> str:
-        return self.repr_str(x, level)
-
-
-_short = _ShortRepr()
-_short.maxstring = _short.maxother = 60
-_MOST_ARGUMENTS = 8
-
 # How often the thread looks in the time after which a call is stuck.
 _LOOKS = 4
 _LONGEST_PAUSE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class SlowCall:
-    """A timed call that took long."""
-
-    function: FunctionName
-    """What was called."""
-    arguments: str
-    """The repr of its arguments, cut short."""
-    seconds: float
-    """Seconds that it took."""
-    late: float
-    """Seconds from its deadline to the pass that made it, by the reactor's clock."""
-    origin: str | None
-    """Where it was scheduled, if the watch remembers that of this call; else None."""
-
-    def __str__(self) -> str:
-        scheduled = "" if self.origin is None else f"; scheduled at {self.origin}"
-        return (
-            f"{self.function} took {self.seconds:.3f} s, begun {self.late:.3f} s late, "
-            f"with {self.arguments}{scheduled}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +104,7 @@ class Watch:
         """A call took longer than is slow. The extension calls this. It raises nothing."""
         self.slow_calls += 1
         try:
-            slow = _slow_call(call, seconds, late)
+            slow = slow_call_of(call, seconds, late)
             self.latest_slow.append(slow)
             self._on_slow(slow)
         except BaseException:
@@ -158,7 +117,7 @@ class Watch:
         self.stalls += 1
         _log.warn(
             "{function} has not returned for {seconds:.3f} s. It is at:\n{stack}",
-            function=_function_of(call),
+            function=describe_call(call),
             seconds=seconds,
             stack=stack,
         )
@@ -171,7 +130,7 @@ class Watch:
         self.stalls += not told
         _log.warn(
             "{function} has returned after {seconds:.3f} s{remark}",
-            function=_function_of(call),
+            function=describe_call(call),
             seconds=seconds,
             remark="" if told else ", before its stack could be looked at",
         )
@@ -233,31 +192,6 @@ def watch(
 
 def _log_slow(slow: SlowCall) -> None:
     _log.warn("Slow timed call: {slow}", slow=slow)
-
-
-def _function_of(call: Any) -> FunctionName:
-    return describe(target_of(getattr(call, "func", None)))
-
-
-def _slow_call(call: Any, seconds: float, late: float) -> SlowCall:
-    origin = getattr(call, ORIGIN, None)
-    return SlowCall(
-        function=_function_of(call),
-        arguments=_arguments(getattr(call, "args", ()), getattr(call, "kw", {})),
-        seconds=seconds,
-        late=late,
-        origin=None if origin is None else printable(str(origin)),
-    )
-
-
-def _arguments(args: Any, kw: Any) -> str:
-    """The arguments of a call as they are written, the first ones of many, each cut short."""
-    texts = chain(
-        (_short.repr(value) for value in args),
-        (f"{name}={_short.repr(kw[name])}" for name in kw),
-    )
-    shown = list(islice(texts, _MOST_ARGUMENTS))
-    return f"({', '.join(shown)}{', ...' if len(args) + len(kw) > _MOST_ARGUMENTS else ''})"
 
 
 def _total(state: tuple[FunctionName, tuple[int, float, float, bytes]]) -> float:

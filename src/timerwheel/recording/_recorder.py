@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from typing import IO, TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from timerwheel._accelerate import KEY
-from timerwheel.recording._format import Header, Operation, microseconds
+from timerwheel.recording._format import Operation, microseconds
 from timerwheel.recording._listener import Listener
+from timerwheel.recording._program import header_of
 from timerwheel.recording._writer import Writer
 
 if TYPE_CHECKING:
@@ -44,11 +43,12 @@ def record(
     The result has `stop()` and is a context manager. Meanwhile an operation takes about 5 us more,
     and a pending call about 1 kB. What calls a `callLater` that it kept from before is not
     heard. If the file cannot be written, recording stops, the error is logged and the program
-    goes on.
+    goes on. A child that is forked does not record; the parent goes on. A program that forks to
+    become a daemon begins to record after that: `reactor.callWhenRunning(record, reactor, file)`.
 
     Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
     131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot
-    be opened.
+    be opened, or its beginning not be written.
     """
     from twisted.internet.base import ReactorBase
 
@@ -78,8 +78,9 @@ class Recorder:
         self._theirs: dict[str, Callable[..., Any]] = {}
         self._trigger: Any = None
         try:
-            self._writer = Writer(self._file, limit, _header(reactor))
+            self._writer = Writer(self._file, limit, header_of(reactor))
             self._hook()
+            _recorders.add(self)
         except BaseException:
             self._unhook()
             self._close()
@@ -134,6 +135,13 @@ class Recorder:
         except Exception:
             if reason != "error":  # else that was logged
                 self._log_failure()
+
+    def give_up(self) -> None:
+        """End in a child that was forked, and leave the file to the parent."""
+        if self._recording:
+            self._recording = False
+            self._unhook()
+            self._close()  # of this process alone; nothing is buffered that it could write
 
     def _close(self) -> None:
         if self._owns_file:
@@ -236,28 +244,17 @@ def _is_recorded(method: Any) -> bool:
 def _opened(file: str | os.PathLike[str] | IO[bytes]) -> tuple[IO[bytes], bool]:
     """The file, and whether stop() is to close it."""
     if isinstance(file, (str, os.PathLike)):
-        return open(file, "wb"), True
+        return open(file, "wb", buffering=0), True
     return file, False
 
 
-def _header(reactor: Any) -> Header:
-    kind, clock = type(reactor), reactor.seconds
-    name = getattr(clock, "__qualname__", type(clock).__qualname__)
-    module = getattr(clock, "__module__", None) or type(clock).__module__
-    return Header(
-        clock=f"{module}.{name}",
-        reactor=f"{kind.__module__}.{kind.__qualname__}",
-        wheel=KEY in reactor.__dict__,
-        versions={
-            "python": python_version(),
-            "twisted": _version("twisted"),
-            "timerwheel": _version("timerwheel"),
-        },
-    )
+_recorders: WeakSet[Recorder] = WeakSet()
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # installed without metadata, as frozen programs are
-        return "unknown"
+def _give_up_in_child() -> None:
+    for recorder in list(_recorders):
+        recorder.give_up()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_give_up_in_child)

@@ -71,7 +71,6 @@ class Writer:
         self._flush()
         reason = "limit" if self.full else reason
         self._write(_block(json.dumps({"reason": reason, "events": self._events}).encode()))
-        self._file.flush()
 
     def _put(self, number: int) -> None:
         buffer = self._buffer
@@ -95,6 +94,7 @@ class Writer:
         while data:  # a file without a buffer may take a part of it
             taken = self._file.write(data)
             data = data[taken:] if taken else b""  # a program's own file may not say
+        self._file.flush()  # what it buffered, a child that is forked would write once more
 
 
 def _block(content: bytes | bytearray) -> bytes:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
-from twisted.web.pages import notFound
+from twisted.web.pages import forbidden, notFound
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from timerwheel.observe._wheel import require_queue
+from timerwheel.web.hosts import Hosts
 from timerwheel.web.snapshot import snapshot
 from timerwheel.web.surveyor import Surveyor
 
@@ -47,17 +49,31 @@ class TimersPage(Resource):
     What is dear is found out in slices of 0.4 ms while somebody asks, and of 20,000 timers and more
     it is estimated from a part of them.
 
-    Raises ValueError if the reactor has no wheel. If the wheel is taken out later, the page says
-    so.
+    At a loopback address or a UNIX socket, it answers only who asks for `localhost` or an IP
+    address, and 403 to others: no page elsewhere can have a browser read it (DNS rebinding). hosts
+    are more names to answer to, such as one that a proxy passes on.
+
+    Raises ValueError if the reactor has no wheel, TypeError if hosts is one string. If the wheel is
+    taken out later, the page says so.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, *, hosts: Iterable[str] = ()) -> None:
         require_queue(reactor)
         super().__init__()
+        self._hosts = Hosts(hosts)
         resources: dict[str, Any] = {path: _File(*file) for path, file in _FILES.items()}
         resources["data.json"] = _Data(reactor)
         for path, resource in resources.items():
             self.putChild(path.encode(), resource)
+
+    def getChildWithDefault(self, path: bytes, request: Request) -> Any:
+        """The child of a name, for who may ask."""
+        if self._hosts.may_ask(request):
+            return super().getChildWithDefault(path, request)
+        return forbidden(
+            message="At this address the page answers only to localhost and to IP addresses. For "
+            "another name, give it to TimersPage(reactor, hosts=[...])."
+        )
 
     def getChild(self, path: bytes, request: Request) -> Any:
         """What is asked for is not there."""

@@ -83,7 +83,7 @@ def _survey(survey: Survey, age: float) -> dict[str, Any]:
         "pending": survey.pending,
         "every": survey.every,
         "by": {
-            by: [_group(group) for group in (groups if by == "time" else groups[:MOST])]
+            by: [_group(group) for group in (_by_time(groups) if by == "time" else groups[:MOST])]
             for by, groups in survey.by.items()
         },
         "groups": {by: len(groups) for by, groups in survey.by.items()},
@@ -98,6 +98,11 @@ def _survey(survey: Survey, age: float) -> dict[str, Any]:
             for one in survey.times
         ],
     }
+
+
+def _by_time(spans: list[PendingGroup]) -> list[PendingGroup]:
+    """The next first: the order in which time is read."""
+    return sorted(spans, key=lambda span: span.soonest)
 
 
 def _group(group: PendingGroup) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from timerwheel.commands.bench.runner import Comparison, compare
 from timerwheel.commands.bench.workloads import WORKLOADS
-from timerwheel.commands.common import obstacle
+from timerwheel.commands.common import add_command, add_json, lacks_rich
 from timerwheel.commands.sides import NotStartedError, SideError
 from timerwheel.commands.versions import versions
 
@@ -26,8 +26,10 @@ ROUNDS = 9
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "bench",
+        run,
         help="measure the stock reactor's timers and ours, and compare",
         description="""\
 Measures what an operation on timers costs on Twisted's default reactor and on the same
@@ -43,10 +45,8 @@ examples:
 
 exit codes: 0 all well, 1 a timer was lost or out of order, or a side broke off, 2 it could
 not run""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    parser.set_defaults(run=run)
+    add_json(parser, "table")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,9 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     @return: the exit code.
     """
-    lacking = obstacle("bench")
-    if lacking is not None:
-        print(lacking, file=sys.stderr)
+    if lacks_rich("bench"):
         return 2
     from timerwheel.commands.bench.report import print_report
     from timerwheel.commands.progress import progress_bar

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._install import MODULES
+from timerwheel.commands.common import add_command, add_json
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
 from timerwheel.commands.text import clean
@@ -27,8 +28,10 @@ CLOCKS = {"wall": time.get_clock_info("time"), "steady": time.get_clock_info("mo
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "info",
+        run,
         help="tell what is installed: versions, reactors, clocks, and whether the wheel is active",
         description="""\
 Tells the versions of all that has a part in timers, which reactors are available
@@ -50,7 +53,6 @@ that has "timerwheel" in its file's name, --pid tells all that the page shows, t
 exit codes: 0 the wheel is active on the reactor (the default one, without --reactor), or in
 the processes; 1 it is not, or in one of them it does not show; 2 the reactor is not available,
 there is no such process, or you may not look at it""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--reactor",
@@ -63,8 +65,7 @@ there is no such process, or you may not look at it""",
         metavar="PID",
         help="look at a process that runs, by its number or part of its command line; Linux alone",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON in place of the lines")
-    parser.set_defaults(run=run)
+    add_json(parser, "lines")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -101,7 +102,7 @@ def _status(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _figures(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in stats.items():
         if name in ("lateness", "calls_per_pass"):
-            show = seconds if name == "lateness" else amount
+            show = seconds if name == "lateness" else _whole
             buckets, largest = difference([], value["buckets"]), bound(value["largest"])
             points = [
                 f"{percent} % {show(min(percentile(buckets, percent), largest))}"
@@ -113,6 +114,11 @@ def _figures(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
         else:
             text = f"{value:,}{' bytes' if name == 'memory' else ''}"
         yield f"  {name.removeprefix('seconds_').replace('_', ' ')}", text
+
+
+def _whole(bound: float) -> str:
+    """The largest whole number of a bucket that ends at a bound, as far as the bucket tells."""
+    return amount(math.floor(bound)) if bound < math.inf else seconds(bound)
 
 
 def _survey(survey: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.common import add_command, add_json, count, lacks_rich
 from timerwheel.commands.sides import NotStartedError, SideError
 from timerwheel.commands.versions import versions
 
@@ -23,8 +23,10 @@ ROUNDS = 5
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "replay",
+        run,
         help="play a program's recorded timer traffic on the stock reactor and on ours",
         description="""\
 Plays a recording, which timerwheel.record() has made of a program's timers, on Twisted's
@@ -40,7 +42,6 @@ examples:
 
 exit codes: 0 all well, 1 a side did not do the work of the recording, 2 it could not run:
 the file is no recording or damaged, or a side did not start""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help="the recording")
     parser.add_argument(
@@ -50,8 +51,7 @@ the file is no recording or damaged, or a side did not start""",
         metavar="N",
         help="how often each side plays it (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    parser.set_defaults(run=run)
+    add_json(parser, "table")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,9 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from timerwheel.commands.replay.plan import make_plan
     from timerwheel.recording import RecordingError
 
-    lacking = obstacle("replay")
-    if lacking is not None:
-        print(lacking, file=sys.stderr)
+    if lacks_rich("replay"):
         return 2
     try:
         plan = make_plan(options.file)

@@ -25,6 +25,9 @@ from timerwheel.recording._format import LONGEST
 MOST_EVENTS = 20_000_000
 """More are not planned: these take some 6 GB, and a small file can hold far more."""
 
+MOST_PASSES = 100_000_000
+"""More are not played: these take minutes a round, and one event can tell of any number."""
+
 HALF = 0.5
 """Microseconds by which the clock is later than the last deadline that is due."""
 
@@ -118,8 +121,8 @@ class Plan:
 def make_plan(path: str | Path) -> Plan:
     """Read a recording and plan how it is played. Takes some 5 us and 300 bytes an event.
 
-    Raises RecordingError if it cannot be read, tells what cannot have been or has more than
-    MOST_EVENTS; OSError.
+    Raises RecordingError if it cannot be read, tells what cannot have been, or has more than
+    MOST_EVENTS or MOST_PASSES; OSError.
     """
     recording = read(path)
     if recording.count > MOST_EVENTS:
@@ -199,6 +202,11 @@ class _Planner:
                 raise RecordingError(
                     f"damaged: event {number:,}, {time / 1e6:.6f} s from the start, {error}"
                 ) from None
+            if self._passes > MOST_PASSES:
+                raise RecordingError(
+                    f"it has more than {MOST_PASSES:,} passes of the reactor, the most that can be "
+                    "played: record for a shorter time"
+                )
             if len(self._lives) > plan.peak:
                 plan.peak, plan.peak_step = len(self._lives), len(self._drafts) - 1
         for life in self._lives.values():

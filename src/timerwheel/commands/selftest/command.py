@@ -7,7 +7,7 @@ import faulthandler
 import random
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.common import count
+from timerwheel.commands.common import add_command, count
 from timerwheel.commands.versions import versions_in_a_line
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ STEPS = 20_000
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "selftest",
+        run,
         help="check here that the wheel does what Twisted's own reactor does",
         description="""\
 Runs the same random operations on a reactor of Twisted's own and on one with the wheel,
@@ -35,7 +37,6 @@ examples:
   python -m timerwheel selftest --seed 4711       do again what a run did that failed
 
 exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--seed",
@@ -50,7 +51,6 @@ exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
         metavar="N",
         help=f"how many operations (default: {STEPS:,})",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

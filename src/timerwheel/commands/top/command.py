@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.address import NoAnswerError, ask
-from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.common import add_command, count, lacks_rich, seconds_between
 from timerwheel.commands.text import clean
 from timerwheel.commands.top.history import History
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its arguments."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "top",
+        run,
         help="show the timers of a program that runs, live, in this terminal",
         description="""\
 Shows what the page of timerwheel.web shows: what is pending, rates, lateness, passes, slow
@@ -32,14 +34,13 @@ examples:
   python -m timerwheel top /run/synapse/timerwheel.sock --count 2 | cat
 
 exit codes: 0 all well, 2 nothing answers there, or what answers is not the page""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "address", metavar="ADDRESS", help="URL of the page, or the path of its UNIX socket"
     )
     parser.add_argument(
         "--interval",
-        type=_seconds,
+        type=seconds_between(0.1, 3600),
         default=1.0,
         metavar="S",
         help="seconds between two looks (default: 1)",
@@ -47,7 +48,6 @@ exit codes: 0 all well, 2 nothing answers there, or what answers is not the page
     parser.add_argument(
         "--count", type=count, metavar="N", help="look so many times, then end (default: for ever)"
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,9 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
     @return: the exit code.
     """
-    lacking = obstacle("top", "top")
-    if lacking is not None:
-        print(lacking, file=sys.stderr)
+    if lacks_rich("top", "top"):
         return 2
     try:
         first = ask(options.address)
@@ -83,14 +81,3 @@ def _show(history: History, options: argparse.Namespace) -> None:
                 draw(None)
             except NoAnswerError as error:
                 draw(str(error))
-
-
-def _seconds(text: str) -> float:
-    """@raise argparse.ArgumentTypeError: `text` is not a number of seconds from 0.1 to an hour."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.1 <= number <= 3600.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
-    return number

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -14,31 +15,20 @@ from rich.text import Text
 from timerwheel.commands.text import amount, clean, seconds, sparkline
 from timerwheel.commands.top.history import History
 
-SPANS = (
-    "due",
-    "under 1 ms",
-    "1 to 10 ms",
-    "10 to 100 ms",
-    "0.1 to 1 s",
-    "1 to 10 s",
-    "10 s to 1 min",
-    "1 to 10 min",
-    "10 min to 1 h",
-    "1 h to 1 day",
-    "1 day and more",
-)
-
 _ROWS = 20
 """Rows of either table of functions, where there is no screen to fit."""
 
 _FEWEST = 3
 """Rows of either at the least."""
 
-_OTHERS = 18
-"""Lines of a screen that are not rows of these."""
-
 _NUMBER = 8
 """Characters of a number and its unit."""
+
+_NAME = 13
+"""Characters of a figure's name and a blank."""
+
+_FIGURE = _NAME + 9
+"""Characters of a figure: its name, and a number with its unit."""
 
 
 @contextmanager
@@ -54,11 +44,16 @@ def opened(history: History, address: str) -> Iterator[Callable[[str | None], No
     with Live(console=console, screen=True, auto_refresh=False) as live:
 
         def draw(trouble: str | None) -> None:
-            rows = max(_FEWEST, (console.height - _OTHERS) // 2)
-            live.update(frame(history, address, trouble, rows), refresh=True)
+            live.update(fitted(console, history, address, trouble), refresh=True)
 
         draw(None)
         yield draw
+
+
+def fitted(console: Console, history: History, address: str, trouble: str | None) -> RenderableType:
+    """As much as the terminal has lines for, as long as it has some."""
+    others = len(console.render_lines(frame(history, address, trouble, 0), pad=False))
+    return frame(history, address, trouble, max(_FEWEST, (console.height - others) // 2))
 
 
 def frame(history: History, address: str, trouble: str | None, rows: int) -> RenderableType:
@@ -70,7 +65,7 @@ def frame(history: History, address: str, trouble: str | None, rows: int) -> Ren
     parts: list[RenderableType] = [_head(data["status"], address)]
     if trouble is not None:
         parts.append(Text(clean(trouble), style="bold red"))
-    parts += [_figures(history), _trends(history)]
+    parts += [Columns(_figures(history), width=_FIGURE), _trends(history)]
     survey = data["survey"]
     if survey is None:
         parts.append(Text("Looking through what is pending ...", style="dim"))
@@ -88,9 +83,9 @@ def _head(status: dict[str, Any], address: str) -> Text:
     return head
 
 
-def _figures(history: History) -> Table:
+def _figures(history: History) -> Iterator[Text]:
     stats, watch = history.latest["stats"], history.latest["watch"]
-    figures = [
+    for name, value in (
         ("pending", amount(stats["pending"])),
         ("scheduled/s", amount(history.last("scheduled"))),
         ("made/s", amount(history.last("made"))),
@@ -103,15 +98,8 @@ def _figures(history: History) -> Table:
         ("slow calls", "no watch" if watch is None else amount(watch["slow_calls"])),
         ("next in", seconds(stats["until_deadline"])),
         ("memory", f"{stats['memory'] / 2**20:.1f} MiB"),
-    ]
-    table = Table.grid(padding=(0, 1))
-    for start in range(0, len(figures), 4):
-        cells: list[Text] = []
-        for name, value in figures[start : start + 4]:
-            cells.append(Text(name, style="dim", no_wrap=True))
-            cells.append(Text(value, style="bold", no_wrap=True))
-        table.add_row(*cells)
-    return table
+    ):
+        yield Text.assemble((name.ljust(_NAME), "dim"), (value, "bold"))
 
 
 def _trends(history: History) -> Table:
@@ -135,8 +123,8 @@ def _pending(survey: dict[str, Any], rows: int) -> RenderableType:
         table.add_row(
             amount(group["count"]), seconds(group["soonest"]), last, Text(clean(group["name"]))
         )
-    spans = {group["name"]: amount(group["count"]) for group in survey["by"]["time"]}
-    line = ", ".join(f"{name}: {spans[name]}" for name in SPANS if name in spans)
+    spans = survey["by"]["time"]
+    line = ", ".join(f"{clean(span['name'])}: {amount(span['count'])}" for span in spans)
     return Group(Text(f"Due in {line}" if line else "Nothing is pending"), table)
 
 

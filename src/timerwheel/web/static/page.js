@@ -107,11 +107,8 @@ function bar(share) {
   return shown;
 }
 
-const SPANS = ["due", "under 1 ms", "1 to 10 ms", "10 to 100 ms", "0.1 to 1 s", "1 to 10 s", "10 s to 1 min",
-  "1 to 10 min", "10 min to 1 h", "1 h to 1 day", "1 day and more"];
-
 function showSurvey(survey) {
-  const spans = [...survey.by.time].sort((a, b) => SPANS.indexOf(a.name) - SPANS.indexOf(b.name));
+  const spans = survey.by.time;
   const most = Math.max(1, ...spans.map((group) => group.count));
   showTable("spans", [["due in", ""], ["calls", "number"], ["", "bar"]],
     spans.map((group) => [group.name, amount(group.count), bar(group.count / most)]));

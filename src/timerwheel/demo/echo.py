@@ -1,0 +1,57 @@
+"""The echo service, with an idle timeout on each connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.protocols.policies import TimeoutMixin
+
+if TYPE_CHECKING:
+    from timerwheel.demo.server import Server
+
+
+class Echo(Protocol, TimeoutMixin):
+    """Sends back what comes, and hangs up on a client that is silent for too long."""
+
+    transport: Any
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._switch = server.stopwatch.switch
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        was = self._switch(True)
+        self.setTimeout(self._server.idle_timeout)  # type: ignore[no-untyped-call]
+        self._switch(was)
+        self._server.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        was = self._switch(True)
+        self.resetTimeout()  # type: ignore[no-untyped-call]
+        self._switch(was)
+        self._server.received += len(data)
+        self.transport.write(data)
+
+    def connectionLost(self, reason: object = None) -> None:
+        was = self._switch(True)
+        self.setTimeout(None)  # type: ignore[no-untyped-call]
+        self._switch(was)
+        self._server.disconnected(self)
+
+    def timeoutConnection(self) -> None:
+        self._server.idle_count += 1
+        super().timeoutConnection()  # type: ignore[no-untyped-call]
+
+
+class EchoFactory(ServerFactory):
+    """Makes an `Echo` for each connection."""
+
+    noisy = False
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def buildProtocol(self, addr: object) -> Echo:
+        return Echo(self._server)
