@@ -14,8 +14,9 @@ weights. A group that comes back takes up at the present turn: time in which it
 wanted nothing is not made up for. A group at its limit has its turn at infinity:
 it keeps its place, so that to end a task never takes memory.
 
-A task is in one place at a time, which its state names: in the wheel (SCHEDULED),
-in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
+A task is in one place at a time, which its state names: among those that wait for
+another (WAITING; its timer, if it has one, is in the wheel too), in the wheel
+(SCHEDULED), in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
 it out of there, end() makes it done; neither calls Python code nor needs memory
 before the task is where it is to be. An error in what the scheduler does for a task
 (of the clock, of callLater(), of memory, of recursion) is the task's failure:
@@ -23,7 +24,7 @@ break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
 
 Who waits for a task is told by tell(), from a list: a task that ends while others
 are told joins the list. So a chain of tasks that wait for each other takes no
-stack, however long it is.
+stack, however long it is. First come the tasks that are after it: free_dependents().
 
 The reactor is asked for one call. next_call() is the only function that decides
 when: at once, at a time, never. review() makes it so. It is called after each change,
@@ -60,6 +61,7 @@ cdef double ROUNDING = 2.0**-20
 
 
 include "task.pxi"
+include "dependencies.pxi"
 
 
 cdef class DispatcherBase:
@@ -134,11 +136,6 @@ cdef class DispatcherBase:
 
     # Where a task is.
 
-    @cython.critical_section
-    def _make_ready(self, TaskBase task not None):
-        """Have a task wait for its turn."""
-        self.make_ready(task)
-
     cdef int make_ready(self, TaskBase task) except -1:
         cdef GroupBase group = task.group
         group.ready_tasks.insert(task.entry, task._priority)
@@ -155,6 +152,8 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _come_due(self, TaskBase task not None):
         """The time of a task has come."""
+        if task.state is WAITING:
+            return
         try:
             self.make_ready(task)
         except MemoryError as error:
@@ -177,26 +176,89 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
-        """Make a task periodic, and have it wait for its first turn."""
+        """Make a new task periodic. Returns when its first turn is due, None for at once."""
+        if task.dependencies is not None:
+            raise TypeError("call_every() has no option `after`: a periodic task waits for no others")
         task._interval = interval
         task.first = self.now()
         if now:
-            self.make_ready(task)
-        else:
-            task.turn = 1.0
-            self.arm(task, task.first + (1.0 - GRACE) * interval)
+            return None
+        task.turn = 1.0
+        return task.first + (1.0 - GRACE) * interval
 
     @cython.critical_section
-    def _enter(self, TaskBase task not None):
-        """Take in a task that is ready or has its time; or, if that is an error, leave it out."""
+    def _enter(self, TaskBase task not None, when=None):
+        """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
         try:
+            if task.dependencies is not None:
+                reserve_dependents(task)
+            if when is not None:
+                self.arm(task, when)
+            elif task.dependencies is None:
+                self.make_ready(task)
             self._tasks[task] = None
+            if task.dependencies is not None:
+                self.wait(task)
             self.review()
         except BaseException:
             if not task.is_done():
                 self._tasks.pop(task, None)
                 self.leave(task)
             raise
+
+    # What waits for what.
+
+    cdef int wait(self, TaskBase task) except -1:
+        """Have a new task wait for its dependencies. Those that are done it need not wait for."""
+        cdef TaskBase dependency
+        task.state = WAITING
+        self.waiting_count += 1
+        for dependency in task.dependencies:
+            if not dependency.is_done():
+                link(task, dependency)
+            elif task.requires_success and dependency.state is not SUCCEEDED:
+                return self.fail_for(task, dependency)
+        return 0 if task.waits_for else self.free(task)
+
+    cdef int free_dependents(self, TaskBase task) except -1:
+        """A task is done: those that wait for it do so no longer."""
+        cdef TaskBase dependent
+        cdef dict dependents = task.dependents
+        task.dependents = None
+        for dependent in dependents:
+            if dependent.state is not WAITING:
+                continue        # what was released for one before it has ended it
+            if dependent.requires_success and task.state is not SUCCEEDED:
+                self.fail_for(dependent, task)
+                continue
+            dependent.waits_for -= 1
+            if dependent.waits_for == 0:
+                self.free(dependent)
+        return 0
+
+    cdef int free(self, TaskBase task) except -1:
+        """A task waits for no other any more."""
+        cdef tuple _released
+        if has_time_to_come(task):
+            task.state = SCHEDULED
+        else:
+            try:
+                self.make_ready(task)
+            except MemoryError as error:
+                return self.end(task, FAILED, error)
+        self.waiting_count -= 1
+        _released, task.dependencies = task.dependencies, None
+        return 0
+
+    cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1:
+        """A task cannot start, since one that it waits for has not succeeded.
+
+        The end of the scheduler cancels the one with the other.
+        """
+        if self._closing is not None and dependency.state is CANCELLED:
+            return self.end(task, CANCELLED, None)
+        task._cause = dependency if dependency._cause is None else dependency._cause
+        return self.end(task, FAILED, None)
 
     cdef int leave(self, TaskBase task) except -1:
         """Take a task out of where its state says that it is."""
@@ -210,8 +272,11 @@ cdef class DispatcherBase:
             group.ready_tasks.take(task.entry)
             self.ready_count -= 1
             self.review_group(group)
-        else:
+        elif task.timer is not None:
             task.timer.cancel()
+        if task.state is WAITING:
+            self.waiting_count -= 1
+            unlink(task)
         return 0
 
     # The end of a task.
@@ -222,10 +287,11 @@ cdef class DispatcherBase:
         self.end(task, state, outcome)
 
     cdef int end(self, TaskBase task, object state, object outcome) except -1:
+        cdef tuple _released
         self.leave(task)
         task.state = state
         del self._tasks[task]
-        if state is FAILED or task._listeners is not None:
+        if task.dependents is not None or task.is_to_be_told():
             if self.untold is None:
                 self.untold = task
             else:
@@ -239,6 +305,7 @@ cdef class DispatcherBase:
         task.entry = None
         task._deferred = None
         task._retries = None
+        _released, task.dependencies = task.dependencies, None
         return 0
 
     @cython.critical_section
@@ -313,15 +380,20 @@ cdef class DispatcherBase:
         """Tell who waits of what has ended, and of what ends meanwhile."""
         cdef TaskBase task
         cdef bint outer = self.telling
+        cdef bint reviewed = False
         self.telling = True
         try:
-            if self.untold is not None:
-                self.review()       # for one who turns the reactor's loop when told
             while self.untold is not None:
                 task = self.untold
                 self.untold, task.next_untold = task.next_untold, None
                 try:
-                    task._tell()
+                    if task.dependents is not None:
+                        self.free_dependents(task)
+                    if task.is_to_be_told():
+                        if not reviewed:
+                            self.review()       # for one who turns the reactor's loop when told
+                            reviewed = True
+                        task._tell()
                 except BaseException:   # who has not been told yet is told later
                     task.next_untold, self.untold = self.untold, task
                     if task.next_untold is None:
@@ -369,8 +441,9 @@ cdef class DispatcherBase:
             spent = self.now() - start
         if not self._ending:
             self.wheel.advance(due if start < due <= start + ROUNDING else start)
-            left = self.ready_count
-            if left:
+            # (What waited then may run, too: a chain of tasks is no reason to leave.)
+            left = self.ready_count + self.waiting_count
+            if self.ready_count:
                 self.review(1)
             # (A clock that was set back counts as a budget that is used up.)
             while left and self.may_run() and 0.0 <= spent < self._budget:

@@ -11,20 +11,22 @@ cdef extern from *:
 
 
 # Its members, found without a look into a dict.
-cdef object SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
+cdef object WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
 
 
 class TaskState(enum.Enum):
     """What a task does.
 
-        SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
+        WAITING -> SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
 
-    SCHEDULED: its time has not come. READY: it waits for its turn. RUNNING: its function
-    runs, or what that returned has not fired yet. A periodic task whose turn has ended, and
-    a task that is to be tried again, go from RUNNING back to SCHEDULED. A task that does not
-    run can become CANCELLED at any time. The last three are for good.
+    WAITING: tasks that it is to be after have not ended. SCHEDULED: its time has not come.
+    READY: it waits for its turn. RUNNING: its function runs, or what that returned has not
+    fired yet. A periodic task whose turn has ended, and a task that is to be tried again, go
+    from RUNNING back to SCHEDULED. A task that does not run can become CANCELLED at any time,
+    and one that is WAITING can become FAILED. The last three are for good.
     """
 
+    WAITING = "waiting"
     SCHEDULED = "scheduled"
     READY = "ready"
     RUNNING = "running"
@@ -33,7 +35,7 @@ class TaskState(enum.Enum):
     CANCELLED = "cancelled"
 
 
-SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
+WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
 
 
 cdef class TaskBase:
@@ -42,6 +44,7 @@ cdef class TaskBase:
     def __init__(
         self, DispatcherBase scheduler not None, func, tuple args not None, *,
         GroupBase group=None, priority=0, timeout=None, retry=None, fallback=None,
+        after=None, bint require_success=True,
     ):
         if self._scheduler is not None:
             raise RuntimeError("a task is made once, by its scheduler")
@@ -54,6 +57,9 @@ cdef class TaskBase:
             group = scheduler._group
         elif group._scheduler is not scheduler:
             raise ValueError(f"not a group of this scheduler: {group!r}")
+        if after is not None:
+            self.dependencies = as_dependencies(after, scheduler)
+            self.requires_success = require_success
         self._priority = as_priority(priority)
         self._scheduler = scheduler
         self.func = func
@@ -81,9 +87,15 @@ cdef class TaskBase:
 
     @property
     def when(self):
-        """When a SCHEDULED task becomes ready, in seconds of the reactor's clock; else None."""
+        """The time that a SCHEDULED or WAITING task has yet to reach, by the reactor's clock; else None."""
         with cython.critical_section(self._scheduler):
-            return self.timer.when if self.state is SCHEDULED else None
+            return self.timer.when if has_time_to_come(self) else None
+
+    @property
+    def after(self):
+        """The tasks that a WAITING task was given to wait for, a tuple; empty in any other state."""
+        with cython.critical_section(self._scheduler):
+            return self.dependencies or ()
 
     @property
     def interval(self):
@@ -102,6 +114,10 @@ cdef class TaskBase:
 
     cdef bint is_done(self):
         return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
+
+    cdef bint is_to_be_told(self):
+        """Whether somebody waits to be told that the task is done, or its failure is to be logged."""
+        return self._listeners is not None or self.state is FAILED and self._cause is None
 
 
 cdef int require_callable(object function) except -1:

@@ -112,6 +112,8 @@ def has_begun(task: Task) -> bool:
     """Whether a task is left to end when its scheduler is closed."""
     if task.interval is not None:
         return task.state is TaskState.RUNNING
+    if task.state is TaskState.WAITING:
+        return task.when is None
     return task.attempts > 0 or task.state is TaskState.READY
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
-from timerwheel.tasks._task import Options, Task
+from timerwheel.tasks._task import OnceOptions, Options, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -47,15 +47,14 @@ class Scheduler(Attempts):
 
     # Making tasks.
 
-    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[Options]) -> Task:
+    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]) -> Task:
         """Call func(*args) as soon as its turn comes, not before this returns."""
         task = self._make(func, args, options)
-        self._make_ready(task)
         self._enter(task)
         return task
 
     def call_later(
-        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[Options]
+        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
     ) -> Task:
         """Call func(*args) when delay seconds have passed and its turn comes.
 
@@ -66,12 +65,11 @@ class Scheduler(Attempts):
         return self.call_at(self._reactor.seconds() + delay, func, *args, **options)
 
     def call_at(
-        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[Options]
+        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
     ) -> Task:
         """Call func(*args) when the reactor's clock reaches when, and its turn comes."""
         task = self._make(func, args, options)
-        self._arm(task, when)
-        self._enter(task)
+        self._enter(task, when)
         return task
 
     def call_every(
@@ -92,9 +90,23 @@ class Scheduler(Attempts):
         if not 1e-9 <= interval < inf:
             raise ValueError(f"an interval must be a nanosecond at least, not {interval!r} seconds")
         task = self._make(func, args, options)
-        self._begin_period(task, interval, now)
-        self._enter(task)
+        self._enter(task, self._begin_period(task, interval, now))
         return task
+
+    def gather(
+        self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[Options]
+    ) -> Task:
+        """A task whose result is the list of the results of others, in their order.
+
+        It is ready when all of them have succeeded, and fails with DependencyError as soon as
+        one has not. With `require_success=False` it is ready when all are done, and fails
+        with what the first of them in order has failed with. To cancel it cancels none
+        of them.
+        """
+        tasks = tuple(tasks)
+        return self.call(
+            results_of, tasks, after=tasks, require_success=require_success, **options
+        )
 
     def group(self, name: str = "", *, weight: float = 1, max_running: int | None = None) -> Group:
         """A new group, for the option `group`: groups take fair turns.
@@ -195,3 +207,7 @@ class Scheduler(Attempts):
         """All tasks of a scheduler that takes no more are done."""
         self._closing.tell()
         self._ending = False
+
+
+def results_of(tasks: Iterable[Task]) -> list[Any]:
+    return [task.result for task in tasks]
