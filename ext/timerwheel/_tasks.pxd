@@ -1,6 +1,8 @@
 # cython: language_level=3
 """The types of timerwheel._tasks."""
 
+from libc.stdint cimport uint64_t
+
 from timerwheel._core cimport PriorityEntry, PriorityQueue, Timer, TimerWheel
 
 
@@ -26,6 +28,9 @@ cdef class TaskBase:
     cdef dict dependents            # the WAITING tasks that wait for this one, in order; or None
     cdef Py_ssize_t waits_for       # how many of its dependencies have not ended
     cdef double _priority
+    cdef double key                 # by which it is in the group's queue: what the policy says
+    cdef double _deadline           # inf if it has none
+    cdef Timer alarm                # in the wheel until the deadline, if it has one
     cdef PriorityEntry entry        # in the group's queue while READY
     cdef Timer timer                # in the wheel while SCHEDULED, maybe while WAITING; made when it first is
     cdef double _interval           # of a periodic task, seconds; else 0
@@ -58,6 +63,9 @@ cdef class DispatcherBase:
     cdef public Py_ssize_t _limit
     cdef readonly Py_ssize_t running
     cdef TimerWheel wheel
+    cdef object key_function        # the policy's; None where the key is the priority
+    cdef bint takes_turns           # groups do; else the one comes first whose first task does
+    cdef uint64_t ready_sequence    # how many tasks have become ready
     cdef PriorityQueue groups       # that have tasks ready; those at their limit have a turn at infinity
     cdef double present_turn
     cdef Py_ssize_t ready_count, waiting_count
@@ -71,6 +79,8 @@ cdef class DispatcherBase:
     cdef double now(self) except? -1.0
     cdef bint may_run(self) noexcept
     cdef int review_group(self, GroupBase group) except -1
+    cdef double key_of(self, TaskBase task) except? -1.0
+    cdef int change_priority(self, TaskBase task, double priority) except -1
     cdef TaskBase take(self)
     cdef int make_ready(self, TaskBase task) except -1
     cdef int wait(self, TaskBase task) except -1
@@ -84,6 +94,7 @@ cdef class DispatcherBase:
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1
+    cdef int look_at_deadline(self, TaskBase task) except -1
     cdef int work(self, double due) except -1
     cdef double run(self, TaskBase task) except? -1.0
     cdef double next_call(self, Py_ssize_t spare) except? -1.0

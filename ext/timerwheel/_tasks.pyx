@@ -14,6 +14,11 @@ weights. A group that comes back takes up at the present turn: time in which it
 wanted nothing is not made up for. A group at its limit has its turn at infinity:
 it keeps its place, so that to end a task never takes memory.
 
+A policy (src/timerwheel/tasks/_policies.py) may have other keys than priorities for the tasks of a group,
+and may have no turns: then the place of a group is that of its first task, and so all
+tasks are in one order. A key is computed where Python code may run: when a task is
+made, and when its priority is set.
+
 A task is in one place at a time, which its state names: among those that wait for
 another (WAITING; its timer, if it has one, is in the wheel too), in the wheel
 (SCHEDULED), in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
@@ -43,7 +48,8 @@ not done for each turn.
 """
 
 cimport cython
-from libc.math cimport HUGE_VAL, floor, isnan
+from libc.float cimport DBL_MAX
+from libc.math cimport HUGE_VAL, floor, isnan, nextafter
 
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 
@@ -73,8 +79,10 @@ cdef class DispatcherBase:
         self.wake_time = HUGE_VAL
         self._limit = -1
 
-    def __init__(self, reactor):
+    def __init__(self, reactor, key_function=None, bint takes_turns=True):
         self._reactor = reactor
+        self.key_function = key_function
+        self.takes_turns = takes_turns
         self.wheel = TimerWheel(reactor.seconds())
 
     cdef double now(self) except? -1.0:
@@ -97,19 +105,46 @@ cdef class DispatcherBase:
 
     cdef int review_group(self, GroupBase group) except -1:
         """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
-        cdef double turn = HUGE_VAL
+        cdef double turn
         cdef bint has_place = group.place.owner != NULL
         if group.ready_tasks.heap.size == 0:
             if has_place:
                 self.groups.take(group.place).item = None
             return 0
-        if group._limit < 0 or group.running < group._limit:
+        if group._limit >= 0 and group.running >= group._limit:
+            turn = HUGE_VAL
+        elif self.takes_turns:
             turn = group.next_turn = max(group.next_turn, self.present_turn)
+        else:
+            turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
+            # Of equal ones the group comes first whose task was ready first.
+            group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
+            self.groups.sequence = group.place.entry.sequence
         if has_place:
             self.groups.reprioritize(group.place, turn)
         else:
             self.groups.insert(group.place, turn)
             group.place.item = group
+        return 0
+
+    cdef double key_of(self, TaskBase task) except? -1.0:
+        """What the policy orders a task by."""
+        if self.key_function is None:
+            return task._priority
+        return as_number(self.key_function(task), "the key of a task")
+
+    cdef int change_priority(self, TaskBase task, double priority) except -1:
+        cdef double former = task._priority
+        task._priority = priority
+        try:
+            task.key = self.key_of(task)
+        except BaseException:
+            task._priority = former
+            raise
+        if task.state is READY:
+            task.group.ready_tasks.reprioritize(task.entry, task.key)
+            if not self.takes_turns:
+                self.review_group(task.group)
         return 0
 
     @cython.critical_section
@@ -138,8 +173,10 @@ cdef class DispatcherBase:
 
     cdef int make_ready(self, TaskBase task) except -1:
         cdef GroupBase group = task.group
-        group.ready_tasks.insert(task.entry, task._priority)
-        if group.place.owner == NULL:
+        group.ready_tasks.sequence = self.ready_sequence
+        group.ready_tasks.insert(task.entry, task.key)
+        self.ready_sequence += 1
+        if group.place.owner == NULL or not self.takes_turns:
             try:
                 self.review_group(group)
             except BaseException:
@@ -177,8 +214,8 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
         """Make a new task periodic. Returns when its first turn is due, None for at once."""
-        if task.dependencies is not None:
-            raise TypeError("call_every() has no option `after`: a periodic task waits for no others")
+        if task.dependencies is not None or task._deadline < HUGE_VAL:
+            raise TypeError("call_every() has no options `after` and `deadline`")
         task._interval = interval
         task.first = self.now()
         if now:
@@ -190,6 +227,10 @@ cdef class DispatcherBase:
     def _enter(self, TaskBase task not None, when=None):
         """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
         try:
+            if task._deadline < HUGE_VAL:
+                # (At the deadline itself it is not late yet.)
+                alarm_time = nextafter(task._deadline, HUGE_VAL)
+                task.alarm = self.wheel.schedule(alarm_time, self._deadline_missed, task)
             if task.dependencies is not None:
                 reserve_dependents(task)
             if when is not None:
@@ -204,6 +245,8 @@ cdef class DispatcherBase:
             if not task.is_done():
                 self._tasks.pop(task, None)
                 self.leave(task)
+                if task.alarm is not None:
+                    task.alarm.cancel()
             raise
 
     # What waits for what.
@@ -291,7 +334,7 @@ cdef class DispatcherBase:
         self.leave(task)
         task.state = state
         del self._tasks[task]
-        if task.dependents is not None or task.is_to_be_told():
+        if task.dependents is not None or task.alarm is not None or task.is_to_be_told():
             if self.untold is None:
                 self.untold = task
             else:
@@ -389,6 +432,8 @@ cdef class DispatcherBase:
                 try:
                     if task.dependents is not None:
                         self.free_dependents(task)
+                    if task.alarm is not None:
+                        self.look_at_deadline(task)
                     if task.is_to_be_told():
                         if not reviewed:
                             self.review()       # for one who turns the reactor's loop when told
@@ -404,6 +449,13 @@ cdef class DispatcherBase:
                 self._closed()
         finally:
             self.telling = outer
+        return 0
+
+    cdef int look_at_deadline(self, TaskBase task) except -1:
+        """A task with a deadline is done. Perhaps it was late, and the wheel has not seen that yet."""
+        alarm, task.alarm = task.alarm, None
+        if alarm.cancel() and self.now() > task._deadline:
+            self._deadline_missed(task)
         return 0
 
     # A pass.

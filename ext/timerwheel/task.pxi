@@ -44,7 +44,7 @@ cdef class TaskBase:
     def __init__(
         self, DispatcherBase scheduler not None, func, tuple args not None, *,
         GroupBase group=None, priority=0, timeout=None, retry=None, fallback=None,
-        after=None, bint require_success=True,
+        after=None, bint require_success=True, deadline=None,
     ):
         if self._scheduler is not None:
             raise RuntimeError("a task is made once, by its scheduler")
@@ -60,7 +60,8 @@ cdef class TaskBase:
         if after is not None:
             self.dependencies = as_dependencies(after, scheduler)
             self.requires_success = require_success
-        self._priority = as_priority(priority)
+        self._priority = as_number(priority, "a priority")
+        self._deadline = HUGE_VAL if deadline is None else as_number(deadline, "a deadline")
         self._scheduler = scheduler
         self.func = func
         self.args = args
@@ -71,6 +72,7 @@ cdef class TaskBase:
         # Now, since taking memory may run the collector, and with it what cancels the task.
         self.entry = PriorityEntry.__new__(PriorityEntry)
         self.entry.item = self
+        self.key = scheduler.key_of(self)
 
     @property
     def priority(self):
@@ -79,11 +81,15 @@ cdef class TaskBase:
 
     @priority.setter
     def priority(self, priority):
-        cdef double number = as_priority(priority)
-        with cython.critical_section(self._scheduler):
-            if self.state is READY:
-                self.group.ready_tasks.reprioritize(self.entry, number)
-            self._priority = number
+        cdef double number = as_number(priority, "a priority")
+        cdef DispatcherBase scheduler = self._scheduler
+        with cython.critical_section(scheduler):
+            scheduler.change_priority(self, number)
+
+    @property
+    def deadline(self):
+        """The time by which the task is to be done, by the reactor's clock; None if it has none."""
+        return self._deadline if self._deadline < HUGE_VAL else None
 
     @property
     def when(self):
@@ -126,10 +132,10 @@ cdef int require_callable(object function) except -1:
     return 0
 
 
-cdef double as_priority(object priority) except? -1.0:
-    cdef double number = priority
+cdef double as_number(object given, str what) except? -1.0:
+    cdef double number = given
     if isnan(number):
-        raise ValueError("a priority cannot be NaN")
+        raise ValueError(f"{what} cannot be NaN")
     return number
 
 

@@ -43,9 +43,12 @@ class TaskBase:
         fallback: Callable[[Failure], Any] | None = None,
         after: Iterable[TaskBase] | None = None,
         require_success: bool = True,
+        deadline: float | None = None,
     ) -> None: ...
     @property
     def _cause(self) -> Any: ...
+    @property
+    def deadline(self) -> float | None: ...
     @property
     def after(self) -> tuple[Any, ...]: ...
     @property
@@ -91,7 +94,12 @@ class DispatcherBase:
     _ending: bool
     _group: Any
     _limit: int
-    def __init__(self, reactor: Any) -> None: ...
+    def __init__(
+        self,
+        reactor: Any,
+        key_function: Callable[[Any], float] | None = None,
+        takes_turns: bool = True,
+    ) -> None: ...
     @property
     def _reactor(self) -> Any: ...
     @property

@@ -22,8 +22,8 @@ NESTED_CANCELS = 10
 class Attempts(DispatcherBase):
     """What a scheduler does with what the functions of its tasks return and raise."""
 
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor)
+    def __init__(self, reactor: Any, *queue: Any) -> None:
+        super().__init__(reactor, *queue)
         self._cancels = 0  # that are being carried out, one on the stack of the other
         self._to_cancel: list[Task] = []  # those that were too many
 

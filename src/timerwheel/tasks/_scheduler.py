@@ -7,14 +7,19 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
+from timerwheel.tasks._policies import Policy, as_policy
 from timerwheel.tasks._task import OnceOptions, Options, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+_log = Logger()
 
 
 class SchedulerClosedError(RuntimeError):
@@ -30,14 +35,31 @@ class Scheduler(Attempts):
     What is ready is run in one go for at most `budget` seconds, and goes on
     after the reactor has done its I/O; one function that takes longer is not
     interrupted. `reactor` provides IReactorTime: a reactor, or a Clock.
+
+    `policy` says which of the tasks that are ready is next: "fair", "fifo", "priority",
+    "round-robin", "deadline", or a `Policy`. `on_missed_deadline` is called with
+    each task that is not done by its deadline: then, or once the task has ended if that is noticed
+    first. What it raises is logged.
     """
 
     def __init__(
-        self, reactor: Any, *, max_running: int | None = None, budget: float = 0.005
+        self,
+        reactor: Any,
+        *,
+        max_running: int | None = None,
+        budget: float = 0.005,
+        policy: str | Policy = "fair",
+        on_missed_deadline: Callable[[Task], object] | None = None,
     ) -> None:
         if not budget > 0:
             raise ValueError(f"a budget must be positive seconds, not {budget!r}")
-        super().__init__(reactor)
+        policy = as_policy(policy)
+        # (The extension takes priorities without a call.)
+        key = None if type(policy).key is Policy.key else policy.key
+        super().__init__(reactor, key, policy.groups_take_turns)
+        self.policy: Policy = policy
+        self.missed_deadlines = 0
+        self._on_missed_deadline = on_missed_deadline
         self._budget = budget
         self._limit = as_limit(max_running)
         self._group = self.group("default")
@@ -104,9 +126,7 @@ class Scheduler(Attempts):
         of them.
         """
         tasks = tuple(tasks)
-        return self.call(
-            results_of, tasks, after=tasks, require_success=require_success, **options
-        )
+        return self.call(results_of, tasks, after=tasks, require_success=require_success, **options)
 
     def group(self, name: str = "", *, weight: float = 1, max_running: int | None = None) -> Group:
         """A new group, for the option `group`: groups take fair turns.
@@ -143,6 +163,15 @@ class Scheduler(Attempts):
     def max_running(self, max_running: int | None) -> None:
         self._limit = as_limit(max_running)
         self._review()
+
+    def _deadline_missed(self, task: Task) -> None:
+        """A task is not done, or was not, by its deadline."""
+        self.missed_deadlines += 1
+        if self._on_missed_deadline is not None:
+            try:
+                self._on_missed_deadline(task)
+            except Exception:
+                _log.failure("while telling that {task} has missed its deadline", task=task)
 
     # The end.
 

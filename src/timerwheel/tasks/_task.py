@@ -38,6 +38,8 @@ class OnceOptions(Options, total=False):
     """Tasks of the same scheduler; this one starts when all of them have succeeded."""
     require_success: bool
     """False: it starts when all of `after` are done, whether or not they have succeeded."""
+    deadline: float | None
+    """The time by which it is to be done, by the reactor's clock. If it is late, you are told."""
 
 
 class DependencyError(Exception):
