@@ -13,7 +13,7 @@ from helpers import WARNINGS, require
 import timerwheel
 import timerwheel.tasks
 from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS
-from timerwheel.tasks._task import Options
+from timerwheel.tasks._task import OnceOptions
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -77,7 +77,7 @@ def test_the_reference_has_each_public_name(name: str) -> None:
     assert re.search(rf"^\.\. auto\w+:: {re.escape(name)}(?:\(.*\))?$", reference, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", Options.__annotations__)
+@pytest.mark.parametrize("option", OnceOptions.__annotations__)
 def test_the_reference_has_each_option_of_a_task(option: str) -> None:
     assert f"\n| `{option}=" in (ROOT / "docs/reference.md").read_text()
 

@@ -1,6 +1,8 @@
 # cython: language_level=3
 """The types of timerwheel._tasks."""
 
+from libc.stdint cimport uint64_t
+
 from timerwheel._core cimport PriorityEntry, PriorityQueue, Timer, TimerWheel
 
 
@@ -17,12 +19,20 @@ cdef class TaskBase:
     cdef readonly Py_ssize_t attempts
     cdef readonly object state
     cdef public bint _cancelled
+    cdef bint requires_success      # of its dependencies
     # Those that only timerwheel.tasks uses: what is followed, and who waits.
     cdef public object _scheduler, _attempt, _coroutine, _time_limit, _retries
     cdef public object _listeners, _deferred, _unheard, _outcome
+    cdef readonly TaskBase _cause   # the task without whose success this one has failed, or None
+    cdef tuple dependencies         # that a new or WAITING task was given to wait for; else None
+    cdef dict dependents            # the WAITING tasks that wait for this one, in order; or None
+    cdef Py_ssize_t waits_for       # how many of its dependencies have not ended
     cdef double _priority
+    cdef double key                 # by which it is in the group's queue: what the policy says
+    cdef double _deadline           # inf if it has none
+    cdef Timer alarm                # in the wheel until the deadline, if it has one
     cdef PriorityEntry entry        # in the group's queue while READY
-    cdef Timer timer                # in the wheel while SCHEDULED, made when it first is
+    cdef Timer timer                # in the wheel while SCHEDULED, maybe while WAITING; made when it first is
     cdef double _interval           # of a periodic task, seconds; else 0
     cdef double first               # the time of turn 0
     cdef double turn                # the number of the next turn, or of the one that runs
@@ -30,6 +40,7 @@ cdef class TaskBase:
     cdef TaskBase next_untold       # in the dispatcher's list
 
     cdef bint is_done(self)
+    cdef bint is_to_be_told(self)
 
 
 cdef class GroupBase:
@@ -52,9 +63,12 @@ cdef class DispatcherBase:
     cdef public Py_ssize_t _limit
     cdef readonly Py_ssize_t running
     cdef TimerWheel wheel
+    cdef object key_function        # the policy's; None where the key is the priority
+    cdef bint takes_turns           # groups do; else the one comes first whose first task does
+    cdef uint64_t ready_sequence    # how many tasks have become ready
     cdef PriorityQueue groups       # that have tasks ready; those at their limit have a turn at infinity
     cdef double present_turn
-    cdef Py_ssize_t ready_count
+    cdef Py_ssize_t ready_count, waiting_count
     cdef TaskBase untold, last_untold   # a list of tasks that are done, whose listeners are to be told
     cdef bint telling               # somebody works through that list
     cdef object wake                # the reactor's call, or None
@@ -65,8 +79,14 @@ cdef class DispatcherBase:
     cdef double now(self) except? -1.0
     cdef bint may_run(self) noexcept
     cdef int review_group(self, GroupBase group) except -1
+    cdef double key_of(self, TaskBase task) except? -1.0
+    cdef int change_priority(self, TaskBase task, double priority) except -1
     cdef TaskBase take(self)
     cdef int make_ready(self, TaskBase task) except -1
+    cdef int wait(self, TaskBase task) except -1
+    cdef int free_dependents(self, TaskBase task) except -1
+    cdef int free(self, TaskBase task) except -1
+    cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1
     cdef int arm(self, TaskBase task, double when) except -1
     cdef int leave(self, TaskBase task) except -1
     cdef int end(self, TaskBase task, object state, object outcome) except -1
@@ -74,6 +94,7 @@ cdef class DispatcherBase:
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1
+    cdef int look_at_deadline(self, TaskBase task) except -1
     cdef int work(self, double due) except -1
     cdef double run(self, TaskBase task) except? -1.0
     cdef double next_call(self, Py_ssize_t spare) except? -1.0

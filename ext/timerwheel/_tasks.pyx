@@ -14,8 +14,14 @@ weights. A group that comes back takes up at the present turn: time in which it
 wanted nothing is not made up for. A group at its limit has its turn at infinity:
 it keeps its place, so that to end a task never takes memory.
 
-A task is in one place at a time, which its state names: in the wheel (SCHEDULED),
-in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
+A policy (src/timerwheel/tasks/_policies.py) may have other keys than priorities for the tasks of a group,
+and may have no turns: then the place of a group is that of its first task, and so all
+tasks are in one order. A key is computed where Python code may run: when a task is
+made, and when its priority is set.
+
+A task is in one place at a time, which its state names: among those that wait for
+another (WAITING; its timer, if it has one, is in the wheel too), in the wheel
+(SCHEDULED), in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
 it out of there, end() makes it done; neither calls Python code nor needs memory
 before the task is where it is to be. An error in what the scheduler does for a task
 (of the clock, of callLater(), of memory, of recursion) is the task's failure:
@@ -23,7 +29,7 @@ break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
 
 Who waits for a task is told by tell(), from a list: a task that ends while others
 are told joins the list. So a chain of tasks that wait for each other takes no
-stack, however long it is.
+stack, however long it is. First come the tasks that are after it: free_dependents().
 
 The reactor is asked for one call. next_call() is the only function that decides
 when: at once, at a time, never. review() makes it so. It is called after each change,
@@ -42,7 +48,8 @@ not done for each turn.
 """
 
 cimport cython
-from libc.math cimport HUGE_VAL, floor, isnan
+from libc.float cimport DBL_MAX
+from libc.math cimport HUGE_VAL, floor, isnan, nextafter
 
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 
@@ -50,16 +57,6 @@ import enum
 from types import GeneratorType
 
 from twisted.python.failure import Failure
-
-cdef extern from *:
-    """
-    static int has_await(PyObject *object) {
-        PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-        return methods != NULL && methods->am_await != NULL;
-    }
-    """
-    bint has_await(object) noexcept
-
 
 # A turn is due this part of its interval before its time: a clock that is advanced by the interval
 # again and again reaches each turn, although sums of floats stray.
@@ -69,138 +66,8 @@ cdef double GRACE = 2.0**-30
 cdef double ROUNDING = 2.0**-20
 
 
-# Its members, found without a look into a dict.
-cdef object SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
-
-
-class TaskState(enum.Enum):
-    """What a task does.
-
-        SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
-
-    SCHEDULED: its time has not come. READY: it waits for its turn. RUNNING: its function
-    runs, or what that returned has not fired yet. A periodic task whose turn has ended, and
-    a task that is to be tried again, go from RUNNING back to SCHEDULED. A task that does not
-    run can become CANCELLED at any time. The last three are for good.
-    """
-
-    SCHEDULED = "scheduled"
-    READY = "ready"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
-
-
-cdef class TaskBase:
-    """What a dispatcher needs of a task."""
-
-    def __init__(
-        self, DispatcherBase scheduler not None, func, tuple args not None, *,
-        GroupBase group=None, priority=0, timeout=None, retry=None, fallback=None,
-    ):
-        if self._scheduler is not None:
-            raise RuntimeError("a task is made once, by its scheduler")
-        require_callable(func)
-        if fallback is not None:
-            require_callable(fallback)
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
-        if group is None:
-            group = scheduler._group
-        elif group._scheduler is not scheduler:
-            raise ValueError(f"not a group of this scheduler: {group!r}")
-        self._priority = as_priority(priority)
-        self._scheduler = scheduler
-        self.func = func
-        self.args = args
-        self.group = group
-        self.timeout = timeout
-        self.retry = retry
-        self.fallback = fallback
-        # Now, since taking memory may run the collector, and with it what cancels the task.
-        self.entry = PriorityEntry.__new__(PriorityEntry)
-        self.entry.item = self
-
-    @property
-    def priority(self):
-        """The priority, a float. It may be set at any time. The lowest runs first."""
-        return self._priority
-
-    @priority.setter
-    def priority(self, priority):
-        cdef double number = as_priority(priority)
-        with cython.critical_section(self._scheduler):
-            if self.state is READY:
-                self.group.ready_tasks.reprioritize(self.entry, number)
-            self._priority = number
-
-    @property
-    def when(self):
-        """When a SCHEDULED task becomes ready, in seconds of the reactor's clock; else None."""
-        with cython.critical_section(self._scheduler):
-            return self.timer.when if self.state is SCHEDULED else None
-
-    @property
-    def interval(self):
-        """The seconds between the turns of a periodic task; None for any other."""
-        return self._interval if self._interval > 0.0 else None
-
-    @property
-    def missed(self):
-        """How many turns of a periodic task were left out."""
-        return int(self._missed)
-
-    @property
-    def done(self):
-        """Whether the task has succeeded, failed or been cancelled."""
-        return self.is_done()
-
-    cdef bint is_done(self):
-        return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
-
-
-cdef int require_callable(object function) except -1:
-    if not callable(function):
-        raise TypeError(f"{function!r} is not callable")
-    return 0
-
-
-cdef double as_priority(object priority) except? -1.0:
-    cdef double number = priority
-    if isnan(number):
-        raise ValueError("a priority cannot be NaN")
-    return number
-
-
-cdef int CO_ITERABLE_COROUTINE = 0x100      # of a generator that types.coroutine() has made awaitable
-
-
-cpdef bint is_result(object outcome) except -1:
-    """Whether what an attempt has returned is its result, not something to wait for nor its failure."""
-    if outcome is None:
-        return True
-    if has_await(outcome) or isinstance(outcome, Failure):
-        return False
-    return type(outcome) is not GeneratorType or not outcome.gi_code.co_flags & CO_ITERABLE_COROUTINE
-
-
-cdef class GroupBase:
-    """The tasks of a group that are ready, and its place among the groups."""
-
-    def __cinit__(self):
-        self.ready_tasks = PriorityQueue()
-        self.place = PriorityEntry.__new__(PriorityEntry)
-        self.stride = 1.0
-        self._limit = -1
-
-    @property
-    def ready(self):
-        """How many tasks of the group wait for their turn."""
-        return len(self.ready_tasks)
+include "task.pxi"
+include "dependencies.pxi"
 
 
 cdef class DispatcherBase:
@@ -212,8 +79,10 @@ cdef class DispatcherBase:
         self.wake_time = HUGE_VAL
         self._limit = -1
 
-    def __init__(self, reactor):
+    def __init__(self, reactor, key_function=None, bint takes_turns=True):
         self._reactor = reactor
+        self.key_function = key_function
+        self.takes_turns = takes_turns
         self.wheel = TimerWheel(reactor.seconds())
 
     cdef double now(self) except? -1.0:
@@ -230,23 +99,52 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _review_group(self, GroupBase group not None):
-        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
+        """Give a group whose limit has changed its place, and have the reactor call if that matters."""
         self.review_group(group)
+        self.review()
 
     cdef int review_group(self, GroupBase group) except -1:
-        cdef double turn = HUGE_VAL
+        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
+        cdef double turn
         cdef bint has_place = group.place.owner != NULL
         if group.ready_tasks.heap.size == 0:
             if has_place:
                 self.groups.take(group.place).item = None
             return 0
-        if group._limit < 0 or group.running < group._limit:
+        if group._limit >= 0 and group.running >= group._limit:
+            turn = HUGE_VAL
+        elif self.takes_turns:
             turn = group.next_turn = max(group.next_turn, self.present_turn)
+        else:
+            turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
+            # Of equal ones the group comes first whose task was ready first.
+            group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
+            self.groups.sequence = group.place.entry.sequence
         if has_place:
             self.groups.reprioritize(group.place, turn)
         else:
             self.groups.insert(group.place, turn)
             group.place.item = group
+        return 0
+
+    cdef double key_of(self, TaskBase task) except? -1.0:
+        """What the policy orders a task by."""
+        if self.key_function is None:
+            return task._priority
+        return as_number(self.key_function(task), "the key of a task")
+
+    cdef int change_priority(self, TaskBase task, double priority) except -1:
+        cdef double former = task._priority
+        task._priority = priority
+        try:
+            task.key = self.key_of(task)
+        except BaseException:
+            task._priority = former
+            raise
+        if task.state is READY:
+            task.group.ready_tasks.reprioritize(task.entry, task.key)
+            if not self.takes_turns:
+                self.review_group(task.group)
         return 0
 
     @cython.critical_section
@@ -273,15 +171,12 @@ cdef class DispatcherBase:
 
     # Where a task is.
 
-    @cython.critical_section
-    def _make_ready(self, TaskBase task not None):
-        """Have a task wait for its turn."""
-        self.make_ready(task)
-
     cdef int make_ready(self, TaskBase task) except -1:
         cdef GroupBase group = task.group
-        group.ready_tasks.insert(task.entry, task._priority)
-        if group.place.owner == NULL:
+        group.ready_tasks.sequence = self.ready_sequence
+        group.ready_tasks.insert(task.entry, task.key)
+        self.ready_sequence += 1
+        if group.place.owner == NULL or not self.takes_turns:
             try:
                 self.review_group(group)
             except BaseException:
@@ -294,6 +189,8 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _come_due(self, TaskBase task not None):
         """The time of a task has come."""
+        if task.state is WAITING:
+            return
         try:
             self.make_ready(task)
         except MemoryError as error:
@@ -316,26 +213,95 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
-        """Make a task periodic, and have it wait for its first turn."""
+        """Make a new task periodic. Returns when its first turn is due, None for at once."""
+        if task.dependencies is not None or task._deadline < HUGE_VAL:
+            raise TypeError("call_every() has no options `after` and `deadline`")
         task._interval = interval
         task.first = self.now()
         if now:
-            self.make_ready(task)
-        else:
-            task.turn = 1.0
-            self.arm(task, task.first + (1.0 - GRACE) * interval)
+            return None
+        task.turn = 1.0
+        return task.first + (1.0 - GRACE) * interval
 
     @cython.critical_section
-    def _enter(self, TaskBase task not None):
-        """Take in a task that is ready or has its time; or, if that is an error, leave it out."""
+    def _enter(self, TaskBase task not None, when=None):
+        """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
         try:
+            if task._deadline < HUGE_VAL:
+                # (At the deadline itself it is not late yet.)
+                alarm_time = nextafter(task._deadline, HUGE_VAL)
+                task.alarm = self.wheel.schedule(alarm_time, self._deadline_missed, task)
+            if task.dependencies is not None:
+                reserve_dependents(task)
+            if when is not None:
+                self.arm(task, when)
+            elif task.dependencies is None:
+                self.make_ready(task)
             self._tasks[task] = None
+            if task.dependencies is not None:
+                self.wait(task)
             self.review()
         except BaseException:
             if not task.is_done():
                 self._tasks.pop(task, None)
                 self.leave(task)
+                if task.alarm is not None:
+                    task.alarm.cancel()
             raise
+
+    # What waits for what.
+
+    cdef int wait(self, TaskBase task) except -1:
+        """Have a new task wait for its dependencies. Those that are done it need not wait for."""
+        cdef TaskBase dependency
+        task.state = WAITING
+        self.waiting_count += 1
+        for dependency in task.dependencies:
+            if not dependency.is_done():
+                link(task, dependency)
+            elif task.requires_success and dependency.state is not SUCCEEDED:
+                return self.fail_for(task, dependency)
+        return 0 if task.waits_for else self.free(task)
+
+    cdef int free_dependents(self, TaskBase task) except -1:
+        """A task is done: those that wait for it do so no longer."""
+        cdef TaskBase dependent
+        cdef dict dependents = task.dependents
+        task.dependents = None
+        for dependent in dependents:
+            if dependent.state is not WAITING:
+                continue        # what was released for one before it has ended it
+            if dependent.requires_success and task.state is not SUCCEEDED:
+                self.fail_for(dependent, task)
+                continue
+            dependent.waits_for -= 1
+            if dependent.waits_for == 0:
+                self.free(dependent)
+        return 0
+
+    cdef int free(self, TaskBase task) except -1:
+        """A task waits for no other any more."""
+        cdef tuple _released
+        if has_time_to_come(task):
+            task.state = SCHEDULED
+        else:
+            try:
+                self.make_ready(task)
+            except MemoryError as error:
+                return self.end(task, FAILED, error)
+        self.waiting_count -= 1
+        _released, task.dependencies = task.dependencies, None
+        return 0
+
+    cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1:
+        """A task cannot start, since one that it waits for has not succeeded.
+
+        The end of the scheduler cancels the one with the other.
+        """
+        if self._closing is not None and dependency.state is CANCELLED:
+            return self.end(task, CANCELLED, None)
+        task._cause = dependency if dependency._cause is None else dependency._cause
+        return self.end(task, FAILED, None)
 
     cdef int leave(self, TaskBase task) except -1:
         """Take a task out of where its state says that it is."""
@@ -349,8 +315,11 @@ cdef class DispatcherBase:
             group.ready_tasks.take(task.entry)
             self.ready_count -= 1
             self.review_group(group)
-        else:
+        elif task.timer is not None:
             task.timer.cancel()
+        if task.state is WAITING:
+            self.waiting_count -= 1
+            unlink(task)
         return 0
 
     # The end of a task.
@@ -361,10 +330,11 @@ cdef class DispatcherBase:
         self.end(task, state, outcome)
 
     cdef int end(self, TaskBase task, object state, object outcome) except -1:
+        cdef tuple _released
         self.leave(task)
         task.state = state
         del self._tasks[task]
-        if state is FAILED or task._listeners is not None:
+        if task.dependents is not None or task.alarm is not None or task.is_to_be_told():
             if self.untold is None:
                 self.untold = task
             else:
@@ -378,6 +348,7 @@ cdef class DispatcherBase:
         task.entry = None
         task._deferred = None
         task._retries = None
+        _released, task.dependencies = task.dependencies, None
         return 0
 
     @cython.critical_section
@@ -452,15 +423,22 @@ cdef class DispatcherBase:
         """Tell who waits of what has ended, and of what ends meanwhile."""
         cdef TaskBase task
         cdef bint outer = self.telling
+        cdef bint reviewed = False
         self.telling = True
         try:
-            if self.untold is not None:
-                self.review()       # for one who turns the reactor's loop when told
             while self.untold is not None:
                 task = self.untold
                 self.untold, task.next_untold = task.next_untold, None
                 try:
-                    task._tell()
+                    if task.dependents is not None:
+                        self.free_dependents(task)
+                    if task.alarm is not None:
+                        self.look_at_deadline(task)
+                    if task.is_to_be_told():
+                        if not reviewed:
+                            self.review()       # for one who turns the reactor's loop when told
+                            reviewed = True
+                        task._tell()
                 except BaseException:   # who has not been told yet is told later
                     task.next_untold, self.untold = self.untold, task
                     if task.next_untold is None:
@@ -471,6 +449,13 @@ cdef class DispatcherBase:
                 self._closed()
         finally:
             self.telling = outer
+        return 0
+
+    cdef int look_at_deadline(self, TaskBase task) except -1:
+        """A task with a deadline is done. Perhaps it was late, and the wheel has not seen that yet."""
+        alarm, task.alarm = task.alarm, None
+        if alarm.cancel() and self.now() > task._deadline:
+            self._deadline_missed(task)
         return 0
 
     # A pass.
@@ -508,8 +493,9 @@ cdef class DispatcherBase:
             spent = self.now() - start
         if not self._ending:
             self.wheel.advance(due if start < due <= start + ROUNDING else start)
-            left = self.ready_count
-            if left:
+            # (What waited then may run, too: a chain of tasks is no reason to leave.)
+            left = self.ready_count + self.waiting_count
+            if self.ready_count:
                 self.review(1)
             # (A clock that was set back counts as a budget that is used up.)
             while left and self.may_run() and 0.0 <= spent < self._budget:

@@ -17,7 +17,16 @@ It runs on any reactor of Twisted's, fastest on one that has the wheel, and on a
 
 from timerwheel._tasks import TaskState
 from timerwheel.tasks._group import Group
+from timerwheel.tasks._policies import Policy
 from timerwheel.tasks._scheduler import Scheduler, SchedulerClosedError
-from timerwheel.tasks._task import Task
+from timerwheel.tasks._task import DependencyError, Task
 
-__all__ = ["Group", "Scheduler", "SchedulerClosedError", "Task", "TaskState"]
+__all__ = [
+    "DependencyError",
+    "Group",
+    "Policy",
+    "Scheduler",
+    "SchedulerClosedError",
+    "Task",
+    "TaskState",
+]

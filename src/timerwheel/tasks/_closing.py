@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from timerwheel._tasks import DispatcherBase, TaskBase, TaskState
-
-if TYPE_CHECKING:
-    from timerwheel.tasks._scheduler import Scheduler
-    from timerwheel.tasks._task import Task
-
+from timerwheel._tasks import DispatcherBase, TaskState
+from timerwheel.tasks._task import Task
 
 _log = Logger()
 
@@ -37,7 +33,7 @@ class Closing:
 
     __slots__ = ("_deadline", "_doomed", "_scheduler", "_spare", "_waiting")
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: DispatcherBase) -> None:
         self._scheduler = scheduler
         self._waiting: deque[Closed] = deque()
         self._deadline: Any = None  # the reactor's call that cancels all
@@ -63,7 +59,7 @@ class Closing:
         A list of them is taken at once, in 40 ms for a million; go_on() does the rest.
         """
         self._spare = spare
-        self._doomed = self._scheduler.tasks
+        self._doomed = list(self._scheduler._tasks)
         self._doomed.reverse()
 
     def go_on(self, may_go_on: Callable[[], bool]) -> bool:
@@ -116,6 +112,8 @@ def has_begun(task: Task) -> bool:
     """Whether a task is left to end when its scheduler is closed."""
     if task.interval is not None:
         return task.state is TaskState.RUNNING
+    if task.state is TaskState.WAITING:
+        return task.when is None
     return task.attempts > 0 or task.state is TaskState.READY
 
 
@@ -129,8 +127,8 @@ def tasks_behind(deferred: Deferred[Any]) -> Iterator[Task]:
     while found:
         for (callback, args, _), _ in getattr(found.pop(), "_callbacks", ()):
             if isinstance(getattr(callback, "__self__", None), DispatcherBase):
-                for task in [argument for argument in args if isinstance(argument, TaskBase)]:
-                    yield task  # type: ignore[misc]
+                for task in [argument for argument in args if isinstance(argument, Task)]:
+                    yield task
                     found += task._listeners or ()
             elif getattr(callback, "__module__", None) == Deferred.__module__:
                 # An argument is that Deferred, or what knows it: the driver of the coroutine.

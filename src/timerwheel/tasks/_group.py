@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from timerwheel._tasks import GroupBase
-
-if TYPE_CHECKING:
-    from timerwheel.tasks._scheduler import Scheduler
+from timerwheel._tasks import DispatcherBase, GroupBase
 
 
 class Group(GroupBase):
@@ -19,7 +14,7 @@ class Group(GroupBase):
     __slots__ = ("__weakref__", "name")
 
     def __init__(
-        self, scheduler: Scheduler, name: str, weight: float, max_running: int | None
+        self, scheduler: DispatcherBase, name: str, weight: float, max_running: int | None
     ) -> None:
         self.name = name
         self._scheduler = scheduler
@@ -52,7 +47,7 @@ class Group(GroupBase):
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
         self._limit = as_limit(max_running)
-        self._scheduler._group_changed(self)
+        self._scheduler._review_group(self)
 
 
 def as_limit(max_running: int | None) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from tenacity import DoSleep, RetryCallState, Retrying
 from twisted.python.failure import Failure
 
-if TYPE_CHECKING:
-    from timerwheel.tasks._task import Task
+from timerwheel._tasks import TaskBase
 
 
 def usable(policy: Any) -> Retrying | None:
@@ -27,7 +26,7 @@ class Retries:
     one too.
     """
 
-    def __init__(self, policy: Retrying, task: Task, now: float) -> None:
+    def __init__(self, policy: Retrying, task: TaskBase, now: float) -> None:
         self.policy = policy.copy()
         self.state = RetryCallState(self.policy, task.func, task.args, {})
         self.state.start_time = now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -31,11 +31,38 @@ class Options(TypedDict, total=False):
     """Called with the Failure when the task would fail; its result is the task's."""
 
 
+class OnceOptions(Options, total=False):
+    """Those of the methods whose tasks run once."""
+
+    after: Iterable[Task]
+    """Tasks of the same scheduler; this one starts when all of them have succeeded."""
+    require_success: bool
+    """False: it starts when all of `after` are done, whether or not they have succeeded."""
+    deadline: float | None
+    """The time by which it is to be done, by the reactor's clock. If it is late, you are told."""
+
+
+class DependencyError(Exception):
+    """A task could not start, since `task`, which it waited for, has not succeeded.
+
+    Where tasks wait in a row, `task` is the one that was cancelled or has failed by itself.
+    `__cause__` is what that has failed with, or CancelledError.
+    """
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.task = task
+
+    def __str__(self) -> str:
+        return f"could not start, since a task that it waited for has not succeeded: {self.task!r}"
+
+
 class Task(TaskBase):
     """A function that is to be called, and what has become of it. Made by a `Scheduler`.
 
     `await task` gives its result. So does `task.deferred`. A failure that nobody
     asks for is logged, as one of a Deferred's is, when the task is forgotten.
+    A DependencyError is not logged; who asks for it has asked for its cause.
     """
 
     __slots__ = ("__weakref__",)
@@ -112,9 +139,18 @@ class Task(TaskBase):
     def _told(self) -> Any:
         """What listeners are told: the result, or a Failure, which is made when first asked for."""
         if self.state is not TaskState.SUCCEEDED and not isinstance(self._outcome, Failure):
-            error = CancelledError() if self._outcome is None else self._outcome
+            error = self._dependency_error() if self._outcome is None else self._outcome
             self._outcome = Failure(error)  # type: ignore[no-untyped-call]
         return self._outcome
+
+    def _dependency_error(self) -> BaseException:
+        """Why a task has ended that has not come to anything itself."""
+        if self._cause is None:
+            return CancelledError()
+        error = DependencyError(self._cause)
+        error.__cause__ = self._cause._told().value
+        self._cause._heard()
+        return error
 
     def _tell(self) -> None:
         """Tell all who wait that the task is done. A failure that nobody waits for is kept.

@@ -1,0 +1,52 @@
+# What waits for what. An edge of the graph is in two places: in the tuple of the task that waits, and
+# in the dict of the task that it waits for. So both ends find it in constant time, and a task that
+# gives up leaves nothing behind with those that it would have waited for.
+
+
+cdef tuple as_dependencies(object after, DispatcherBase scheduler):
+    """What the option `after` was given, as a tuple; None if that is empty."""
+    cdef object task
+    if isinstance(after, TaskBase):
+        raise TypeError(f"after must be several tasks, as in after=[task], not {after!r}")
+    cdef tuple tasks = tuple(after)
+    for task in tasks:
+        if not isinstance(task, TaskBase):
+            raise TypeError(f"after must be tasks, not {task!r}")
+        if (<TaskBase>task)._scheduler is not scheduler:
+            raise ValueError(f"not a task of this scheduler: {task!r}")
+    return tasks or None
+
+
+cdef bint has_time_to_come(TaskBase task) noexcept:
+    return task.timer is not None and task.timer.owner != NULL
+
+
+cdef int reserve_dependents(TaskBase task) except -1:
+    """Have each of a task's dependencies ready to take it in.
+
+    Beforehand, since a new dict may run the collector, and with it what ends tasks.
+    """
+    cdef TaskBase dependency
+    for dependency in task.dependencies:
+        if dependency.dependents is None and not dependency.is_done():
+            dependency.dependents = {}
+    return 0
+
+
+cdef int link(TaskBase task, TaskBase dependency) except -1:
+    """Have a task wait for another that is not done, once."""
+    if task not in dependency.dependents:
+        dependency.dependents[task] = None
+        task.waits_for += 1
+    return 0
+
+
+cdef int unlink(TaskBase task) except -1:
+    """Have none of its dependencies know a task any more."""
+    cdef TaskBase dependency
+    for dependency in task.dependencies:
+        if dependency.dependents is not None:
+            dependency.dependents.pop(task, None)
+            if not dependency.dependents:
+                dependency.dependents = None
+    return 0

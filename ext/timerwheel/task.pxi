@@ -1,0 +1,166 @@
+# A task and a group: what they are made from.
+
+cdef extern from *:
+    """
+    static int has_await(PyObject *object) {
+        PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+        return methods != NULL && methods->am_await != NULL;
+    }
+    """
+    bint has_await(object) noexcept
+
+
+# Its members, found without a look into a dict.
+cdef object WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
+
+
+class TaskState(enum.Enum):
+    """What a task does.
+
+        WAITING -> SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
+
+    WAITING: tasks that it is to be after have not ended. SCHEDULED: its time has not come.
+    READY: it waits for its turn. RUNNING: its function runs, or what that returned has not
+    fired yet. A periodic task whose turn has ended, and a task that is to be tried again, go
+    from RUNNING back to SCHEDULED. A task that does not run can become CANCELLED at any time,
+    and one that is WAITING can become FAILED. The last three are for good.
+    """
+
+    WAITING = "waiting"
+    SCHEDULED = "scheduled"
+    READY = "ready"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
+
+
+cdef class TaskBase:
+    """What a dispatcher needs of a task."""
+
+    def __init__(
+        self, DispatcherBase scheduler not None, func, tuple args not None, *,
+        GroupBase group=None, priority=0, timeout=None, retry=None, fallback=None,
+        after=None, bint require_success=True, deadline=None,
+    ):
+        if self._scheduler is not None:
+            raise RuntimeError("a task is made once, by its scheduler")
+        require_callable(func)
+        if fallback is not None:
+            require_callable(fallback)
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
+        if group is None:
+            group = scheduler._group
+        elif group._scheduler is not scheduler:
+            raise ValueError(f"not a group of this scheduler: {group!r}")
+        if after is not None:
+            self.dependencies = as_dependencies(after, scheduler)
+            self.requires_success = require_success
+        self._priority = as_number(priority, "a priority")
+        self._deadline = HUGE_VAL if deadline is None else as_number(deadline, "a deadline")
+        self._scheduler = scheduler
+        self.func = func
+        self.args = args
+        self.group = group
+        self.timeout = timeout
+        self.retry = retry
+        self.fallback = fallback
+        # Now, since taking memory may run the collector, and with it what cancels the task.
+        self.entry = PriorityEntry.__new__(PriorityEntry)
+        self.entry.item = self
+        self.key = scheduler.key_of(self)
+
+    @property
+    def priority(self):
+        """The priority, a float. It may be set at any time. The lowest runs first."""
+        return self._priority
+
+    @priority.setter
+    def priority(self, priority):
+        cdef double number = as_number(priority, "a priority")
+        cdef DispatcherBase scheduler = self._scheduler
+        with cython.critical_section(scheduler):
+            scheduler.change_priority(self, number)
+
+    @property
+    def deadline(self):
+        """The time by which the task is to be done, by the reactor's clock; None if it has none."""
+        return self._deadline if self._deadline < HUGE_VAL else None
+
+    @property
+    def when(self):
+        """The time that a SCHEDULED or WAITING task has yet to reach, by the reactor's clock; else None."""
+        with cython.critical_section(self._scheduler):
+            return self.timer.when if has_time_to_come(self) else None
+
+    @property
+    def after(self):
+        """The tasks that a WAITING task was given to wait for, a tuple; empty in any other state."""
+        with cython.critical_section(self._scheduler):
+            return self.dependencies or ()
+
+    @property
+    def interval(self):
+        """The seconds between the turns of a periodic task; None for any other."""
+        return self._interval if self._interval > 0.0 else None
+
+    @property
+    def missed(self):
+        """How many turns of a periodic task were left out."""
+        return int(self._missed)
+
+    @property
+    def done(self):
+        """Whether the task has succeeded, failed or been cancelled."""
+        return self.is_done()
+
+    cdef bint is_done(self):
+        return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
+
+    cdef bint is_to_be_told(self):
+        """Whether somebody waits to be told that the task is done, or its failure is to be logged."""
+        return self._listeners is not None or self.state is FAILED and self._cause is None
+
+
+cdef int require_callable(object function) except -1:
+    if not callable(function):
+        raise TypeError(f"{function!r} is not callable")
+    return 0
+
+
+cdef double as_number(object given, str what) except? -1.0:
+    cdef double number = given
+    if isnan(number):
+        raise ValueError(f"{what} cannot be NaN")
+    return number
+
+
+cdef int CO_ITERABLE_COROUTINE = 0x100      # of a generator that types.coroutine() has made awaitable
+
+
+cpdef bint is_result(object outcome) except -1:
+    """Whether what an attempt has returned is its result, not something to wait for nor its failure."""
+    if outcome is None:
+        return True
+    if has_await(outcome) or isinstance(outcome, Failure):
+        return False
+    return type(outcome) is not GeneratorType or not outcome.gi_code.co_flags & CO_ITERABLE_COROUTINE
+
+
+cdef class GroupBase:
+    """The tasks of a group that are ready, and its place among the groups."""
+
+    def __cinit__(self):
+        self.ready_tasks = PriorityQueue()
+        self.place = PriorityEntry.__new__(PriorityEntry)
+        self.stride = 1.0
+        self._limit = -1
+
+    @property
+    def ready(self):
+        """How many tasks of the group wait for their turn."""
+        return len(self.ready_tasks)

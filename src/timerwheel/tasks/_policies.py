@@ -1,0 +1,90 @@
+"""Policies: which of the tasks that are ready is next."""
+
+from __future__ import annotations
+
+from math import inf
+
+from timerwheel.tasks._task import Task
+
+
+class Policy:
+    """What decides which ready task is next: a key for each task, and whether groups take turns.
+
+    The task with the lowest key is next, of equal ones that which became ready first. To
+    write a policy, override `key()`, or set `groups_take_turns`, in a subclass, and give
+    an instance to the scheduler. The queues stay the scheduler's own, in C: to start a task
+    takes O(log n) of n tasks and groups.
+    """
+
+    groups_take_turns = True
+    """Whether keys decide only within a group, and groups take turns by weight.
+
+    If not, all tasks are in one order, whatever their groups, which then only have limits.
+    """
+
+    def key(self, task: Task) -> float:
+        """A number for a task, the lowest first; its priority, unless you override this.
+
+        It is asked for when the task is made and when its priority is set. The task has its
+        options already, and no state. What this raises is raised there; so is ValueError for NaN.
+        """
+        return task.priority
+
+
+class FairTurns(Policy):
+    """The default, "fair": groups take turns by weight, priorities decide within a group."""
+
+
+class RoundRobin(Policy):
+    """Named "round-robin": groups take turns by weight; within each, first in, first out."""
+
+    def key(self, task: Task) -> float:
+        return 0
+
+
+class FirstInFirstOut(Policy):
+    """Named "fifo": all tasks in the order in which they became ready."""
+
+    groups_take_turns = False
+
+    def key(self, task: Task) -> float:
+        return 0
+
+
+class StrictPriority(Policy):
+    """Named "priority": the lowest priority of all groups first. Others may wait without end."""
+
+    groups_take_turns = False
+
+
+class EarliestDeadlineFirst(Policy):
+    """Named "deadline": the earliest deadline of all groups first; tasks without one come last.
+
+    If any order finishes all ready tasks in time, one after the other, this one does (Jackson 1955).
+    If none does, this one may be late for each of them: `on_missed_deadline` may cancel those.
+    """
+
+    groups_take_turns = False
+
+    def key(self, task: Task) -> float:
+        return inf if task.deadline is None else task.deadline
+
+
+POLICIES: dict[str, type[Policy]] = {
+    "fair": FairTurns,
+    "fifo": FirstInFirstOut,
+    "priority": StrictPriority,
+    "round-robin": RoundRobin,
+    "deadline": EarliestDeadlineFirst,
+}
+
+
+def as_policy(policy: str | Policy) -> Policy:
+    """The policy of a name, or one that is given as such."""
+    if isinstance(policy, Policy):
+        return policy
+    if not isinstance(policy, str):
+        raise TypeError(f"policy must be a name or a Policy, not {policy!r}")
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, not {policy!r}")
+    return POLICIES[policy]()
