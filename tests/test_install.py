@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,59 @@ def test_an_installed_reactor_is_twisteds_own_error_with_advice() -> None:
         assert "timerwheel.accelerate(reactor)" in said
 
 
+def test_the_error_names_the_module_that_imported_the_reactor(tmp_path: Path) -> None:
+    """The first to do so, not its importer, nor who has it from there."""
+    (tmp_path / "first.py").write_text("import quiet\nfrom twisted.internet import reactor\n")
+    (tmp_path / "quiet.py").write_text("import twisted.internet\n")
+    (tmp_path / "outer.py").write_text("import first, second\nreactor = first.reactor\n")
+    (tmp_path / "second.py").write_text("from first import reactor\n")
+    said = run_python(
+        """
+        import importlib.util, json, sys
+        # A module that is yet to be loaded is left alone.
+        spec = importlib.util.find_spec("this")
+        lazy = importlib.util.LazyLoader(spec.loader)
+        sys.modules["this"] = module = importlib.util.module_from_spec(spec)
+        lazy.exec_module(module)
+        import outer, timerwheel
+        try:
+            timerwheel.install()
+        except Exception as error:
+            print(json.dumps(str(error)))
+        """,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert re.match(r"reactor already installed: \w+, imported by first\. ", said)
+    assert "--reactor=timerwheel-accelerate" in said
+
+
+def test_a_short_name_takes_the_reactor_that_is_installed() -> None:
+    """As where a plugin of another package has imported the reactor."""
+    result = run_python(
+        """
+        import json
+        from twisted.application.reactors import installReactor
+        installReactor("select")
+        from twisted.internet import reactor
+        installReactor("timerwheel-accelerate")
+        import timerwheel
+        print(json.dumps([type(reactor).__module__, timerwheel.status(reactor).accelerated]))
+        """
+    )
+    assert result == ["twisted.internet.selectreactor", True]
+
+
+def test_a_short_name_takes_the_default_where_none_is_installed() -> None:
+    accelerated = run_python(
+        """
+        import json, timerwheel
+        from twisted.application.reactors import installReactor
+        print(json.dumps(timerwheel.status(installReactor("timerwheel-accelerate")).accelerated))
+        """
+    )
+    assert accelerated is True
+
+
 @pytest.mark.parametrize(
     "name", ["epoll", "poll", "select", "asyncio", "threadedselect", "gi", "gtk3"]
 )
@@ -83,7 +137,8 @@ def test_a_clock_that_is_not_known() -> None:
 def test_the_plugin_has_all_short_names() -> None:
     installers = {installer.shortName: installer for installer in getReactorTypes()}
     ours = {name for name in installers if name.startswith("timerwheel")}
-    assert ours == {"timerwheel"} | {f"timerwheel-{name}" for name in MODULES}
+    names = {"timerwheel", "timerwheel-accelerate", *(f"timerwheel-{name}" for name in MODULES)}
+    assert ours == names
     for name, module in MODULES.items():
         installer = installers[f"timerwheel-{name}"]
         assert installer.moduleName == f"timerwheel.reactors.{module}"
