@@ -28,6 +28,7 @@ LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
 # How each begins, and what follows here to make it short. Of those that take minutes at their
 # smallest it is tried only that they start.
 TRIED = {
+    "bash .ci/applications": "-n",
     "bash .ci/compile": "-n",
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
@@ -50,8 +51,11 @@ TRIED = {
     "python tests/hostile": "--help",
     "python tests/model": "--steps 1000",
     "python tests/soak": "--help",
+    "trial --help-reactors": "",
     "trial --reactor=timerwheel": "--version",
+    "trial --reactor=timerwheel-accelerate": "--version",
     "twist --reactor=timerwheel": "--version",
+    "twist --reactor=timerwheel-accelerate": "--version",
     "twistd --reactor=timerwheel": "--version",
 }
 

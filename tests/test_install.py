@@ -58,12 +58,17 @@ def test_the_error_names_the_module_that_imported_the_reactor(tmp_path: Path) ->
     said = run_python(
         """
         import importlib.util, json, sys
+        # What passes for a module and has no dict does not matter.
+        class Foreign:
+            __slots__ = ()
+            __class__ = type(sys)
         # A module that is yet to be loaded is left alone.
         spec = importlib.util.find_spec("this")
         lazy = importlib.util.LazyLoader(spec.loader)
         sys.modules["this"] = module = importlib.util.module_from_spec(spec)
         lazy.exec_module(module)
         import outer, timerwheel
+        sys.modules["foreign"] = Foreign()
         try:
             timerwheel.install()
         except Exception as error:

@@ -91,9 +91,12 @@ def _keeps(module: object, installed: object) -> bool:
     """Whether a module has the reactor under a name."""
     if not isinstance(module, ModuleType):
         return False
-    # (Not vars(): that would load a module that is loaded lazily.)
-    values = object.__getattribute__(module, "__dict__").values()
-    return any(value is installed for value in list(values))
+    try:
+        # (Not vars(): that would load a module that is loaded lazily.)
+        values = list(object.__getattribute__(module, "__dict__").values())
+    except AttributeError:  # cffi's have no dict
+        return False
+    return any(value is installed for value in values)
 
 
 def _installer(name: str) -> Callable[[], Any]:
