@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from helpers import require, run_python
 from twisted.application.reactors import NoSuchReactor, getReactorTypes
 
 import timerwheel
-from timerwheel._install import MODULES
+from timerwheel._install import MODULES, ReactorName
 
 
 def test_installs_the_default_of_the_platform() -> None:
@@ -129,14 +130,27 @@ def test_each_module_installs_its_reactor(name: str) -> None:
 
 def test_a_name_that_is_not_known() -> None:
     with pytest.raises(
-        NoSuchReactor, match=r"'turbo' is no reactor's short name; known are .*epoll"
+        NoSuchReactor, match=r"'turbo' is no reactor's short name\. Known are .*epoll"
     ):
-        timerwheel.install("turbo")
+        timerwheel.install("turbo")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("epol", "epoll"), ("timerwheel-pol", "poll"), ("defualt", "default")]
+)
+def test_a_name_that_is_almost_right(name: Any, meant: str) -> None:
+    with pytest.raises(NoSuchReactor, match=f"'{name}' is no .* Did you mean '{meant}'\\?"):
+        timerwheel.install(name)
+
+
+def test_type_checkers_know_the_names() -> None:
+    assert get_type_hints(timerwheel.install)["name"] == ReactorName
+    assert get_args(ReactorName) == ("default", *MODULES)
 
 
 def test_a_clock_that_is_not_known() -> None:
     with pytest.raises(ValueError, match='clock is "wall" or "steady", not \'sundial\''):
-        timerwheel.install(clock="sundial")
+        timerwheel.install(clock="sundial")  # type: ignore[arg-type]
 
 
 def test_the_plugin_has_all_short_names() -> None:

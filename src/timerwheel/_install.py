@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from timerwheel._core import SteadyClock, review_immortality
+
+ReactorName = Literal[
+    "default",
+    "asyncio",
+    "cf",
+    "epoll",
+    "gi",
+    "glib2",
+    "gtk3",
+    "iocp",
+    "kqueue",
+    "poll",
+    "select",
+    "threadedselect",
+    "win32",
+    "wx",
+]
+"""What `install` takes."""
 
 _REACTOR = "twisted.internet.reactor"
 
@@ -30,7 +49,7 @@ MODULES = {
 }
 
 
-def install(name: str = "default", *, clock: str = "wall") -> None:
+def install(name: ReactorName = "default", *, clock: Literal["wall", "steady"] = "wall") -> None:
     """Install a reactor whose delayed calls are on the wheel.
 
     Call it before anything imports `twisted.internet.reactor`. name is one of
@@ -106,7 +125,7 @@ def _installer(name: str) -> Callable[[], Any]:
     if name == "default":
         name = _default_name()
     if name not in MODULES:
-        raise NoSuchReactor(f"{name!r} is no reactor's short name; known are {', '.join(MODULES)}")
+        raise NoSuchReactor(unknown(name))
     try:
         module = import_module(f"timerwheel.reactors.{MODULES[name]}")
     except ImportError as error:
@@ -116,6 +135,14 @@ def _installer(name: str) -> Callable[[], Any]:
         ) from error
     make: Callable[[], Any] = module.make
     return make
+
+
+def unknown(name: str) -> str:
+    """What is wrong with a name that is no reactor's, in words."""
+    names = ["default", *MODULES]
+    similar = get_close_matches(str(name).removeprefix("timerwheel-"), names, n=1)
+    advice = f" Did you mean {similar[0]!r}?" if similar else ""
+    return f"{name!r} is no reactor's short name.{advice} Known are {', '.join(names)}"
 
 
 def _default_name() -> str:

@@ -6,6 +6,8 @@ import argparse
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from timerwheel._install import MODULES, unknown
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -19,6 +21,19 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return number
+
+
+def reactor_name(text: str) -> str:
+    """A reactor's short name, as `timerwheel.install` takes it.
+
+    @param text: that, or one that Twisted's commands take: `timerwheel`, `timerwheel-epoll`.
+
+    @raise argparse.ArgumentTypeError: there is no such reactor. The message has the names.
+    """
+    name = "default" if text == "timerwheel" else text.removeprefix("timerwheel-")
+    if name not in ("default", *MODULES):
+        raise argparse.ArgumentTypeError(unknown(text))
+    return name
 
 
 def obstacle(command: str, extra: str = "demo") -> str | None:

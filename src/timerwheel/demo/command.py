@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.demo.plan import Plan
 from timerwheel.demo.result import SideResult
 from timerwheel.demo.runner import DemoError, NotStartedError, Page, run_side
@@ -29,12 +30,12 @@ stock reactor and once on ours, each in a process of its own, and prints what bo
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel demo
-  python -m timerwheel demo --reactor asyncio --seconds 30 --timers 1,000,000
-  python -m timerwheel demo --page --seconds 120
+  %(prog)s
+  %(prog)s --reactor asyncio --seconds 30 --timers 1,000,000
+  %(prog)s --page --seconds 120
 
 exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
 
     def add_number(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from timerwheel.commands.bench.runner import Comparison, compare
 from timerwheel.commands.bench.workloads import WORKLOADS
 from timerwheel.commands.common import obstacle
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.sides import NotStartedError, SideError
 from timerwheel.commands.versions import versions
 
@@ -38,12 +39,12 @@ scatter.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel bench
-  python -m timerwheel bench --json > figures.json      every round's figures
+  %(prog)s
+  %(prog)s --json > figures.json      every round's figures
 
 exit codes: 0 all well, 1 a timer was lost or out of order, or a side broke off, 2 it could
 not run""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     parser.set_defaults(run=run)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.sides import NotStartedError, SideError
 from timerwheel.commands.versions import versions
 
@@ -35,12 +36,12 @@ seconds.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel replay traffic.twr
-  python -m timerwheel replay traffic.twr --json > figures.json      every round's figures
+  %(prog)s traffic.twr
+  %(prog)s traffic.twr --json > figures.json      every round's figures
 
 exit codes: 0 all well, 1 a side did not do the work of the recording, 2 it could not run:
 the file is no recording or damaged, or a side did not start""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help="the recording")
     parser.add_argument(

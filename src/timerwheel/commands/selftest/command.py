@@ -8,6 +8,7 @@ import random
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import count
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.versions import versions_in_a_line
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ default reactor wakes for its calls and is never early. Takes a few seconds. Wha
 prints is fit for a bug report.""",
         epilog="""\
 examples:
-  python -m timerwheel selftest
-  python -m timerwheel selftest --steps 1,000,000
-  python -m timerwheel selftest --seed 4711       do again what a run did that failed
+  %(prog)s
+  %(prog)s --steps 1,000,000
+  %(prog)s --seed 4711       do again what a run did that failed
 
 exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "--seed",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.common import count, obstacle
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.text import clean
 from timerwheel.commands.top.history import History
 
@@ -27,12 +28,12 @@ calls, top functions. The program has to have the page mounted. Ctrl-C ends it.
 Needs `pip install timerwheel[top]`.""",
         epilog="""\
 examples:
-  python -m timerwheel top http://127.0.0.1:8080/timers/
-  python -m timerwheel top /run/synapse/timerwheel.sock
-  python -m timerwheel top /run/synapse/timerwheel.sock --count 2 | cat
+  %(prog)s http://127.0.0.1:8080/timers/
+  %(prog)s /run/synapse/timerwheel.sock
+  %(prog)s /run/synapse/timerwheel.sock --count 2 | cat
 
 exit codes: 0 all well, 2 nothing answers there, or what answers is not the page""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "address", metavar="ADDRESS", help="URL of the page, or the path of its UNIX socket"
