@@ -85,7 +85,8 @@ def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
-    assert defaults == ["10.0", "200", "300,000", "30,000", "Twisted's choice here"]
+    numbers = ["5", "4", "10,000", "200", "300,000", "30,000"]
+    assert defaults == [*numbers, "Twisted's choice here"]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -117,7 +118,9 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
         (["selftest", "--steps", "0"], "'0' is not a whole number above zero"),
         (["selftest", "--steps", "many"], "'many' is not a whole number above zero"),
         (["selftest", "--seed", "x"], "invalid int value: 'x'"),
-        (["demo", "--seconds", "0"], "'0' is not a number of seconds"),
+        (["demo", "--seconds", "0"], "'0' is not a whole number from 1 to 3,600"),
+        (["demo", "--timers", "99,000,000"], "is not a whole number from 1 to 10,000,000"),
+        (["demo", "--reactor", "foo"], "'foo' is no reactor's short name. Known are default, "),
         (["demo", "--page", "70000"], "'70000' is not the number of a port"),
         (["top"], "the following arguments are required: ADDRESS"),
         (["top", "/s", "--interval", "0"], "'0' is not a number of seconds"),
