@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from timerwheel.commands.bench.runner import MODULE, compare
 from timerwheel.commands.bench.runner import measure as ask
 from timerwheel.commands.bench.side import measure
 from timerwheel.commands.bench.workloads import WORKLOADS
+from timerwheel.commands.common import reactor_name
 from timerwheel.commands.selftest import model, priorities, wakes
 from timerwheel.commands.selftest.checks import CHECKS, run_checks
 from timerwheel.commands.selftest.failures import CheckFailedError
@@ -83,7 +85,8 @@ def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
-    assert defaults == ["10.0", "200", "300,000", "30,000", "Twisted's choice here"]
+    numbers = ["5", "4", "10,000", "200", "300,000", "30,000"]
+    assert defaults == [*numbers, "Twisted's choice here"]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -108,14 +111,16 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
     ("arguments", "complaint"),
     [
         (["turbo"], "invalid choice: 'turbo'"),
-        (["info", "--reactor", "turbo"], "invalid choice: 'turbo'"),
+        (["info", "--reactor", "turbo"], "'turbo' is no reactor's short name"),
         (["replay"], "the following arguments are required: FILE"),
         (["replay", "file", "--rounds", "0"], "'0' is not a whole number above zero"),
         (["bench", "fast"], "unrecognized arguments: fast"),
         (["selftest", "--steps", "0"], "'0' is not a whole number above zero"),
         (["selftest", "--steps", "many"], "'many' is not a whole number above zero"),
         (["selftest", "--seed", "x"], "invalid int value: 'x'"),
-        (["demo", "--seconds", "0"], "'0' is not a number of seconds"),
+        (["demo", "--seconds", "0"], "'0' is not a whole number from 1 to 3,600"),
+        (["demo", "--timers", "99,000,000"], "is not a whole number from 1 to 10,000,000"),
+        (["demo", "--reactor", "foo"], "'foo' is no reactor's short name. Known are default, "),
         (["demo", "--page", "70000"], "'70000' is not the number of a port"),
         (["top"], "the following arguments are required: ADDRESS"),
         (["top", "/s", "--interval", "0"], "'0' is not a number of seconds"),
@@ -128,6 +133,55 @@ def test_wrong_arguments(
         main(arguments)
     assert exit_info.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["bench", "fast"], ["info", "--reactor", "turbo"]])
+def test_an_error_shows_the_usage_of_its_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert capsys.readouterr().err.startswith(f"usage: python -m timerwheel {arguments[0]} [-h]")
+
+
+@pytest.mark.parametrize("columns", [40, 79])
+@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])
+def test_help_cuts_no_word(
+    command: list[str],
+    columns: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    texts = []
+    for width in columns, 200:
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        texts.append(capsys.readouterr().out)
+    narrow, wide = texts
+    assert narrow.split() == wide.split()
+    for line in narrow.splitlines():
+        assert len(line) <= columns or " " not in line.strip()
+
+
+def test_there_is_a_script() -> None:
+    (script,) = entry_points(group="console_scripts", name="timerwheel")
+    assert script.load() is main
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [("/usr/bin/timerwheel", "timerwheel"), ("/lib/__main__.py", "python -m timerwheel")],
+)
+def test_help_calls_the_program_as_the_user_does(
+    path: str, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [path])
+    with pytest.raises(SystemExit):
+        main(["bench", "--help"])
+    help_text = capsys.readouterr().out
+    assert help_text.startswith(f"usage: {program} bench ")
+    assert f"\n  {program} bench --json" in help_text
 
 
 @pytest.mark.parametrize(
@@ -182,6 +236,40 @@ def test_info_of_one_reactor() -> None:
         r"wakes: microseconds, by the reactor's own wait",
         line,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("epoll", "epoll"), ("timerwheel-epoll", "epoll"), ("timerwheel", "default")],
+)
+def test_info_takes_the_names_of_twisteds_commands(text: str, name: str) -> None:
+    assert reactor_name(text) == name
+
+
+def test_info_has_what_is_not_here_in_a_line() -> None:
+    printed = run("info").stdout
+    reactors = printed.partition("After timerwheel.install(NAME):\n")[2].splitlines()
+    assert reactors[0].startswith("  default         wheel active; ")
+    assert "not available" not in printed
+    if sys.platform == "linux":
+        assert re.fullmatch(r"  not here +cf, .*iocp, .*\(--reactor NAME says why\)", reactors[-1])
+
+
+def test_info_cuts_no_word_in_a_narrow_terminal() -> None:
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    result = subprocess.run(
+        [sys.executable, "-m", "timerwheel", "info", "--reactor", "select"],
+        stdout=follower,
+        env={**os.environ, "COLUMNS": "40"},
+        timeout=120,
+    )
+    printed = os.read(leader, 100_000).decode()
+    os.close(follower)
+    os.close(leader)
+    assert result.returncode == 0
+    assert "\n  select" in printed
+    assert all(len(line) <= 40 or " " not in line.strip() for line in printed.splitlines())
 
 
 def test_info_of_a_reactor_that_is_not_there() -> None:

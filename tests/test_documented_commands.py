@@ -19,7 +19,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-PROGRAMS = "python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy|sphinx-build"
+PROGRAMS = (
+    "timerwheel (?:demo|info)|python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy"
+    "|sphinx-build"
+)
 COMMAND = rf"(?:[A-Z_]+=\S+ )?(?:{PROGRAMS})(?: [^`\n]*)?"
 SPAN = re.compile(rf"`({COMMAND})`")
 BLOCK = re.compile(r"^```(?:sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -28,13 +31,14 @@ LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
 # How each begins, and what follows here to make it short. Of those that take minutes at their
 # smallest it is tried only that they start.
 TRIED = {
+    "bash .ci/applications": "-n",
     "bash .ci/compile": "-n",
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
     "bash .ci/platforms": "-n",
     "bash .ci/wheels": "-n",
     "python -m timerwheel bench": "--help",
-    "python -m timerwheel demo": "--seconds 1 --timers 1000 --connections 5 --churn 100",
+    "python -m timerwheel demo": "--rounds 1 --seconds 1 --timers 1000 --connections 5 --churn 100",
     "python -m timerwheel info": "",
     "python -m timerwheel replay bench/recordings/crawl.twr": "--rounds 1",
     "python -m timerwheel selftest": "--steps 1000",
@@ -50,8 +54,13 @@ TRIED = {
     "python tests/hostile": "--help",
     "python tests/model": "--steps 1000",
     "python tests/soak": "--help",
+    "timerwheel demo": "--help",
+    "timerwheel info": "",
+    "trial --help-reactors": "",
     "trial --reactor=timerwheel": "--version",
+    "trial --reactor=timerwheel-accelerate": "--version",
     "twist --reactor=timerwheel": "--version",
+    "twist --reactor=timerwheel-accelerate": "--version",
     "twistd --reactor=timerwheel": "--version",
 }
 

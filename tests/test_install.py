@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from helpers import require, run_python
 from twisted.application.reactors import NoSuchReactor, getReactorTypes
 
 import timerwheel
-from timerwheel._install import MODULES
+from timerwheel._install import MODULES, ReactorName
 
 
 def test_installs_the_default_of_the_platform() -> None:
@@ -48,6 +50,64 @@ def test_an_installed_reactor_is_twisteds_own_error_with_advice() -> None:
         assert "timerwheel.accelerate(reactor)" in said
 
 
+def test_the_error_names_the_module_that_imported_the_reactor(tmp_path: Path) -> None:
+    """The first to do so, not its importer, nor who has it from there."""
+    (tmp_path / "first.py").write_text("import quiet\nfrom twisted.internet import reactor\n")
+    (tmp_path / "quiet.py").write_text("import twisted.internet\n")
+    (tmp_path / "outer.py").write_text("import first, second\nreactor = first.reactor\n")
+    (tmp_path / "second.py").write_text("from first import reactor\n")
+    said = run_python(
+        """
+        import importlib.util, json, sys
+        # What passes for a module and has no dict does not matter.
+        class Foreign:
+            __slots__ = ()
+            __class__ = type(sys)
+        # A module that is yet to be loaded is left alone.
+        spec = importlib.util.find_spec("this")
+        lazy = importlib.util.LazyLoader(spec.loader)
+        sys.modules["this"] = module = importlib.util.module_from_spec(spec)
+        lazy.exec_module(module)
+        import outer, timerwheel
+        sys.modules["foreign"] = Foreign()
+        try:
+            timerwheel.install()
+        except Exception as error:
+            print(json.dumps(str(error)))
+        """,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert re.match(r"reactor already installed: \w+, imported by first\. ", said)
+    assert "--reactor=timerwheel-accelerate" in said
+
+
+def test_a_short_name_takes_the_reactor_that_is_installed() -> None:
+    """As where a plugin of another package has imported the reactor."""
+    result = run_python(
+        """
+        import json
+        from twisted.application.reactors import installReactor
+        installReactor("select")
+        from twisted.internet import reactor
+        installReactor("timerwheel-accelerate")
+        import timerwheel
+        print(json.dumps([type(reactor).__module__, timerwheel.status(reactor).accelerated]))
+        """
+    )
+    assert result == ["twisted.internet.selectreactor", True]
+
+
+def test_a_short_name_takes_the_default_where_none_is_installed() -> None:
+    accelerated = run_python(
+        """
+        import json, timerwheel
+        from twisted.application.reactors import installReactor
+        print(json.dumps(timerwheel.status(installReactor("timerwheel-accelerate")).accelerated))
+        """
+    )
+    assert accelerated is True
+
+
 @pytest.mark.parametrize(
     "name", ["epoll", "poll", "select", "asyncio", "threadedselect", "gi", "gtk3"]
 )
@@ -70,20 +130,34 @@ def test_each_module_installs_its_reactor(name: str) -> None:
 
 def test_a_name_that_is_not_known() -> None:
     with pytest.raises(
-        NoSuchReactor, match=r"'turbo' is no reactor's short name; known are .*epoll"
+        NoSuchReactor, match=r"'turbo' is no reactor's short name\. Known are .*epoll"
     ):
-        timerwheel.install("turbo")
+        timerwheel.install("turbo")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("epol", "epoll"), ("timerwheel-pol", "poll"), ("defualt", "default")]
+)
+def test_a_name_that_is_almost_right(name: Any, meant: str) -> None:
+    with pytest.raises(NoSuchReactor, match=f"'{name}' is no .* Did you mean '{meant}'\\?"):
+        timerwheel.install(name)
+
+
+def test_type_checkers_know_the_names() -> None:
+    assert get_type_hints(timerwheel.install)["name"] == ReactorName
+    assert get_args(ReactorName) == ("default", *MODULES)
 
 
 def test_a_clock_that_is_not_known() -> None:
     with pytest.raises(ValueError, match='clock is "wall" or "steady", not \'sundial\''):
-        timerwheel.install(clock="sundial")
+        timerwheel.install(clock="sundial")  # type: ignore[arg-type]
 
 
 def test_the_plugin_has_all_short_names() -> None:
     installers = {installer.shortName: installer for installer in getReactorTypes()}
     ours = {name for name in installers if name.startswith("timerwheel")}
-    assert ours == {"timerwheel"} | {f"timerwheel-{name}" for name in MODULES}
+    names = {"timerwheel", "timerwheel-accelerate", *(f"timerwheel-{name}" for name in MODULES)}
+    assert ours == names
     for name, module in MODULES.items():
         installer = installers[f"timerwheel-{name}"]
         assert installer.moduleName == f"timerwheel.reactors.{module}"

@@ -90,7 +90,7 @@ def test_the_demo_has_a_page_and_metrics() -> None:
         with urlopen(f"{url}metrics", timeout=30) as answer:
             answers.extend((ask(url), answer.read()))
 
-    plan = Plan(seconds=1.0, connections=5, timers=1000, churn=100)
+    plan = Plan(seconds=1.0, connections=5, timers=1000, churn=100, messages=100)
     result = run_side("ours", "default", plan, lambda passed: None, Page(0, announce))
     assert result.problems == []
     page, metrics = answers

@@ -1,4 +1,4 @@
-"""The command line: `python -m timerwheel COMMAND`.
+"""The command line: `timerwheel COMMAND`, or `python -m timerwheel COMMAND`.
 
 Each command is a module with `add_parser(commands)`, which declares its arguments and sets `run`
 to a function that takes the parsed arguments and returns the exit code. To add a command, write
@@ -14,10 +14,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
+from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.info import command as info
 from timerwheel.commands.replay import command as replay
 from timerwheel.commands.selftest import command as selftest
@@ -33,28 +35,36 @@ def build_parser() -> argparse.ArgumentParser:
     @return: the parser; what it parses has `run`, which is `None` when no command was named.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m timerwheel",
+        prog=_program(),
         description="Faster timers for Twisted's reactors.",
         epilog="""\
 examples:
-  python -m timerwheel info              is it there, and does it work with my reactor?
-  python -m timerwheel bench             what does it bring on this machine?
-  python -m timerwheel replay FILE       what would it bring to my program?
-  python -m timerwheel selftest          is it right on this machine?
-  python -m timerwheel top ADDRESS       what do the timers of my program do now?
-  python -m timerwheel COMMAND --help    what else there is to know of a command
+  %(prog)s info              is it there, and does it work with my reactor?
+  %(prog)s bench             what does it bring on this machine?
+  %(prog)s replay FILE       what would it bring to my program?
+  %(prog)s selftest          is it right on this machine?
+  %(prog)s top ADDRESS       what do the timers of my program do now?
+  %(prog)s COMMAND --help    what else there is to know of a command
 
 exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,
 something is not installed), 130 interrupted, 141 the output pipe was closed""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     version = f"timerwheel {VERSION}"
     parser.add_argument("--version", action="version", version=version)
-    parser.set_defaults(run=None)
+    parser.set_defaults(run=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for module in COMMANDS:
         module.add_parser(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
+
+
+def _program() -> str:
+    """What the user has typed to get here."""
+    script = Path(sys.argv[0]).stem
+    return script if script == "timerwheel" else "python -m timerwheel"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     @return: the exit code.
     """
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse would print the usage of all commands
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     run = cast("Callable[[argparse.Namespace], int] | None", options.run)
     if run is None:
         parser.print_help()

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 from timerwheel._core import SteadyClock, review_immortality
+
+ReactorName = Literal[
+    "default",
+    "asyncio",
+    "cf",
+    "epoll",
+    "gi",
+    "glib2",
+    "gtk3",
+    "iocp",
+    "kqueue",
+    "poll",
+    "select",
+    "threadedselect",
+    "win32",
+    "wx",
+]
+"""What `install` takes."""
+
+_REACTOR = "twisted.internet.reactor"
 
 # Twisted's short names, and the module in timerwheel.reactors of each.
 MODULES = {
@@ -27,7 +49,7 @@ MODULES = {
 }
 
 
-def install(name: str = "default", *, clock: str = "wall") -> None:
+def install(name: ReactorName = "default", *, clock: Literal["wall", "steady"] = "wall") -> None:
     """Install a reactor whose delayed calls are on the wheel.
 
     Call it before anything imports `twisted.internet.reactor`. name is one of
@@ -55,17 +77,45 @@ def install_reactor(make: Callable[[], Any]) -> Any:
     from twisted.internet.error import ReactorAlreadyInstalledError
     from twisted.internet.main import installReactor
 
-    installed = sys.modules.get("twisted.internet.reactor")
+    installed = sys.modules.get(_REACTOR)
     if installed is not None:
         raise ReactorAlreadyInstalledError(
-            f"reactor already installed: {type(installed).__name__}. Install timerwheel's before "
-            "anything imports twisted.internet.reactor, or put the wheel into the one that is "
-            "installed: timerwheel.accelerate(reactor)"
+            f"reactor already installed: {type(installed).__name__}{_importer(installed)}. Install "
+            "timerwheel's before anything imports twisted.internet.reactor, or put the wheel into "
+            "the one that is installed: timerwheel.accelerate(reactor), on a command line "
+            "--reactor=timerwheel-accelerate"
         )
     reactor = make()
     installReactor(reactor)  # type: ignore[no-untyped-call]
     review_immortality()
     return reactor
+
+
+def _importer(installed: Any) -> str:
+    """Who imported this reactor, in words; empty if it does not show.
+
+    `sys.modules` has modules in the order in which their import ended, the reactor among them. The
+    first after it that keeps it is named. If there is none, the import that did so is under way:
+    the last one before it.
+    """
+    names = list(sys.modules)
+    position = names.index(_REACTOR)
+    for name in names[position + 1 :] + names[:position][::-1]:
+        if name != "twisted.internet" and _keeps(sys.modules.get(name), installed):
+            return f", imported by {name}"
+    return ""
+
+
+def _keeps(module: object, installed: object) -> bool:
+    """Whether a module has the reactor under a name."""
+    if not isinstance(module, ModuleType):
+        return False
+    try:
+        # (Not vars(): that would load a module that is loaded lazily.)
+        values = list(object.__getattribute__(module, "__dict__").values())
+    except AttributeError:  # cffi's have no dict
+        return False
+    return any(value is installed for value in values)
 
 
 def _installer(name: str) -> Callable[[], Any]:
@@ -75,7 +125,7 @@ def _installer(name: str) -> Callable[[], Any]:
     if name == "default":
         name = _default_name()
     if name not in MODULES:
-        raise NoSuchReactor(f"{name!r} is no reactor's short name; known are {', '.join(MODULES)}")
+        raise NoSuchReactor(unknown(name))
     try:
         module = import_module(f"timerwheel.reactors.{MODULES[name]}")
     except ImportError as error:
@@ -85,6 +135,14 @@ def _installer(name: str) -> Callable[[], Any]:
         ) from error
     make: Callable[[], Any] = module.make
     return make
+
+
+def unknown(name: str) -> str:
+    """What is wrong with a name that is no reactor's, in words."""
+    names = ["default", *MODULES]
+    similar = get_close_matches(str(name).removeprefix("timerwheel-"), names, n=1)
+    advice = f" Did you mean {similar[0]!r}?" if similar else ""
+    return f"{name!r} is no reactor's short name.{advice} Known are {', '.join(names)}"
 
 
 def _default_name() -> str:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from timerwheel._install import MODULES, unknown
+from timerwheel.commands.help import HelpFormatter
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -33,7 +36,7 @@ def add_command(
         help=help,
         description=description,
         epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.set_defaults(run=run)
     return parser
@@ -56,6 +59,19 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return number
+
+
+def reactor_name(text: str) -> str:
+    """A reactor's short name, as `timerwheel.install` takes it.
+
+    @param text: that, or one that Twisted's commands take: `timerwheel`, `timerwheel-epoll`.
+
+    @raise argparse.ArgumentTypeError: there is no such reactor. The message has the names.
+    """
+    name = "default" if text == "timerwheel" else text.removeprefix("timerwheel-")
+    if name not in ("default", *MODULES):
+        raise argparse.ArgumentTypeError(unknown(text))
+    return name
 
 
 def seconds_between(least: float, most: float) -> Callable[[str], float]:

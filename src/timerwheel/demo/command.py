@@ -5,17 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.common import add_command, add_json, count, lacks_rich, seconds_between
+from timerwheel.commands.common import add_command, add_json, lacks_rich, reactor_name
+from timerwheel.commands.versions import versions_in_a_line
+from timerwheel.demo.figures import figures, heading, notes
+from timerwheel.demo.html_report import html_report
 from timerwheel.demo.plan import Plan
-from timerwheel.demo.result import SideResult
-from timerwheel.demo.runner import DemoError, NotStartedError, Page, run_side
+from timerwheel.demo.report import chart
+from timerwheel.demo.rounds import Round, run_rounds
+from timerwheel.demo.runner import DemoError, NotStartedError
 
 if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
+
+
+OTHER_FILES = 50
+"""What the server has open beside its connections, and some to spare."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -26,37 +36,48 @@ def add_parser(commands: Commands) -> None:
         run,
         help="run an echo server under load on the stock reactor and on ours, and compare",
         description="""\
-Runs an echo server under load, with the timers of a busy router beside it, once on the
-stock reactor and once on ours, each in a process of its own, and prints what both took.
+Runs an echo server under load, with the timers of a busy router beside it, on the stock
+reactor and on ours in turn, and shows what users would feel. Each round runs in a process
+of its own. Takes about a minute and a half.
+
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel demo
-  python -m timerwheel demo --reactor asyncio --seconds 30 --timers 1,000,000
-  python -m timerwheel demo --page --seconds 120
+  %(prog)s
+  %(prog)s --reactor asyncio --seconds 30 --timers 1,000,000
+  %(prog)s --html demo.html
+  %(prog)s --page --seconds 60
 
 exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
     )
 
-    def add_number(
-        option: str, letter: str, kind: Callable[[str], float], default: float, what: str
-    ) -> None:
+    def add_number(option: str, default: int, most: int, what: str) -> None:
         parser.add_argument(
             option,
-            type=kind,
+            type=_between(1, most),
             default=default,
-            metavar=letter,
-            help=f"{what} (default: {default:,})",
+            metavar="N",
+            help=f"{what}, at most {most:,} (default: {default:,})",
         )
 
-    add_number("--seconds", "S", seconds_between(1, 86400), 10.0, "how long to measure a side")
-    add_number("--connections", "N", count, 200, "how many clients")
-    add_number("--timers", "N", count, 300_000, "how many extra timers")
-    churn = "timer operations a second in the background: arm, push back, cancel in equal parts"
-    add_number("--churn", "N", count, 30_000, churn)
-    reactor = "short name of the reactor (default: Twisted's choice here)"
-    parser.add_argument("--reactor", default="default", metavar="NAME", help=reactor)
-    add_json(parser, "table")
+    add_number("--rounds", 5, 100, "how many rounds each side runs")
+    add_number("--seconds", 4, 3600, "how long to measure in a round")
+    add_number("--messages", 10_000, 1_000_000, "messages a second")
+    add_number("--connections", 200, 10_000, "how many clients")
+    add_number("--timers", 300_000, 10_000_000, "how many extra timers")
+    churn = "timer operations a second in the background: schedule, push back, cancel"
+    add_number("--churn", 30_000, 1_000_000, churn)
+    parser.add_argument(
+        "--reactor",
+        type=reactor_name,
+        default="default",
+        metavar="NAME",
+        help="short name of the reactor (default: Twisted's choice here)",
+    )
+    add_json(parser, "chart")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the chart as a page for a browser, too"
+    )
     parser.add_argument(
         "--page",
         type=_port,
@@ -64,59 +85,90 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
         const=0,
         metavar="PORT",
         help="while our side runs, have a page of its timers on 127.0.0.1, at any port or this; "
-        "the page's own work counts as time in timers",
+        "the page's own work is measured, too",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run both sides and print what they found.
+    """Run both sides in turn and print what they found.
 
     @return: the exit code.
     """
     if lacks_rich("demo"):
         return 2
-    plan = Plan(options.seconds, options.connections, options.timers, options.churn)
+    lacking = _too_many(options.connections) or _cannot_write(options.html)
+    if lacking is not None:
+        print(lacking, file=sys.stderr)
+        return 2
+    from timerwheel.demo.progress import shown
+
+    plan = Plan(
+        options.seconds, options.connections, options.timers, options.churn, options.messages
+    )
     try:
-        results = _run_sides(options.reactor, plan, options.page)
+        with shown(plan, options.rounds) as audience:
+            rounds = run_rounds(options.reactor, plan, options.rounds, audience, options.page)
     except DemoError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, NotStartedError) else 1
-    _print_results(plan, results, as_json=options.json)
-    problems = [
-        f"{side}: {problem}" for side, result in results.items() for problem in result.problems
-    ]
+    _show(plan, rounds, options)
+    problems = [problem for one in rounds for problem in one.problems]
     for problem in problems:
         print(f"FAILED: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
-def _run_sides(reactor: str, plan: Plan, port: int | None) -> dict[str, SideResult]:
-    from timerwheel.demo.report import SIDES, progress_bar
-
-    results = {}
-    with progress_bar(plan) as (advance, say):
-
-        def announce(url: str) -> None:
-            say(f"Our side's timers: {url} or: python -m timerwheel top {url}")
-
-        for side in SIDES:
-
-            def progress(passed: float, side: str = side) -> None:
-                advance(side, passed)
-
-            page = Page(port, announce) if side == "ours" and port is not None else None
-            results[side] = run_side(side, reactor, plan, progress, page)
-    return results
+def _too_many(connections: int) -> str | None:
+    """What is wrong if the server may not have so many sockets."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and connections + OTHER_FILES > limit:
+        return (
+            f"{connections:,} connections are too many: a process may have {limit:,} files open "
+            "here. Raise that (ulimit -n), or take fewer: --connections"
+        )
+    return None
 
 
-def _print_results(plan: Plan, results: dict[str, SideResult], *, as_json: bool) -> None:
-    if as_json:
-        sides = {side: asdict(result) for side, result in results.items()}
-        print(json.dumps({"plan": asdict(plan), **sides}, indent=2))
-        return
-    from timerwheel.demo.report import print_report
+def _cannot_write(path: Path | None) -> str | None:
+    """Tried before the work is done."""
+    if path is not None:
+        try:
+            path.open("a").close()
+        except OSError as error:
+            return f"cannot write {path}: {error.strerror}"
+    return None
 
-    print_report(plan, results)
+
+def _show(plan: Plan, rounds: Sequence[Round], options: argparse.Namespace) -> None:
+    report = heading(rounds), figures(rounds), notes(rounds, plan)
+    if options.html is not None:
+        options.html.write_text(html_report(*report, versions_in_a_line()), encoding="utf-8")
+    if options.json:
+        data = {"plan": asdict(plan), "rounds": [asdict(one) for one in rounds]}
+        print(json.dumps(data, indent=2))
+    else:
+        print(chart(*report, get_terminal_size().columns))
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    """@return: takes a whole number from `least` to `most`, with commas or without."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text.replace("_", "").replace(",", ""))
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least:,} to {most:,}"
+            )
+        return value
+
+    return number
 
 
 def _port(text: str) -> int:

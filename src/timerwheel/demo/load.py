@@ -1,8 +1,9 @@
-"""The clients: as many connections as asked for, each sending one message and waiting for its echo.
+"""The clients: as many connections as asked for, which send messages at a fixed pace.
 
-They run in a process of their own, all in one loop over plain sockets, which costs a fraction of
-what the server does for the same message. The loop ends when the server hangs up, or by itself
-after a time.
+Both sides get the same messages a second. A client sends one and waits for its echo. The clients
+run in a process of their own, all in one loop over plain sockets, which costs a fraction of what
+the server does for the same message. The loop ends when the server hangs up, or by itself after a
+time.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import asdict
 from selectors import EVENT_READ, DefaultSelector
 
 from timerwheel.demo.plan import MESSAGE_BYTES
 from timerwheel.demo.result import LoadResult
+
+DEBT = 0.5
+"""Seconds that the clients may be behind. What was due before is dropped, so that a server which
+stood still, as it does while it schedules its timers, is not flooded after."""
 
 _MESSAGE = struct.Struct(f"!IQ{MESSAGE_BYTES - 12}x")
 
@@ -45,10 +52,11 @@ class Client:
         self.sent += 1
 
     def receive(self) -> bool:
-        """Take what has come, and send the next message when the echo is whole.
+        """Take what has come.
 
-        @return: whether the connection is still open.
+        @return: whether the echo is whole.
 
+        @raise EOFError: the server has hung up.
         @raise ValueError: the echo is not what was sent.
         """
         try:
@@ -56,24 +64,21 @@ class Client:
         except ConnectionError:
             data = b""
         if not data:
-            return False
+            raise EOFError
         self._buffer += data
         if len(self._buffer) < MESSAGE_BYTES:
-            return True
+            return False
         if self._buffer != self._expected:
             raise ValueError(f"connection {self._number} received a wrong echo")
         self._buffer = b""
         self.received += 1
-        try:
-            self.send()
-        except ConnectionError:
-            return False
         return True
 
 
-def play(port: int, connections: int, seconds: float) -> LoadResult:
+def play(port: int, connections: int, pace: float, seconds: float) -> LoadResult:
     """Connect, and exchange messages until the server hangs up.
 
+    @param pace: messages a second, of all clients together.
     @param seconds: when to give up if it does not.
     """
     began, cpu = time.monotonic(), time.process_time()
@@ -82,9 +87,8 @@ def play(port: int, connections: int, seconds: float) -> LoadResult:
     with DefaultSelector() as selector:
         for client in clients:
             selector.register(client.socket, EVENT_READ, client)
-            client.send()
         try:
-            _exchange(selector, began + seconds)
+            _exchange(selector, deque(clients), pace, began + seconds)
         except (TimeoutError, ValueError) as error:
             problems.append(str(error))
     for client in clients:
@@ -98,16 +102,29 @@ def play(port: int, connections: int, seconds: float) -> LoadResult:
     )
 
 
-def _exchange(selector: DefaultSelector, give_up: float) -> None:
+def _exchange(selector: DefaultSelector, idle: deque[Client], pace: float, give_up: float) -> None:
     """Serve all clients until every connection is closed.
+
+    @param idle: the clients that wait for no echo; the first of them sends next.
 
     @raise TimeoutError: `give_up`, a time of `time.monotonic`, has passed.
     """
+    due = time.monotonic()  # when the next message is
     while selector.get_map():
-        if time.monotonic() > give_up:
+        now = time.monotonic()
+        if now > give_up:
             raise TimeoutError("the server did not hang up in time")
-        for key, _ in selector.select(1.0):
-            if not key.data.receive():
+        due = max(due, now - DEBT)
+        while idle and due <= now:
+            # (Where the server has hung up, that shows when its socket is read.)
+            with suppress(ConnectionError):
+                idle.popleft().send()
+            due += 1 / pace
+        for key, _ in selector.select(min(1.0, max(0.0, due - now)) if idle else 1.0):
+            try:
+                if key.data.receive():
+                    idle.append(key.data)
+            except EOFError:
                 selector.unregister(key.fileobj)
 
 
@@ -116,9 +133,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="the clients of the demonstration")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--pace", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     options = parser.parse_args()
-    result = play(options.port, options.connections, options.seconds)
+    result = play(options.port, options.connections, options.pace, options.seconds)
     print(json.dumps(asdict(result)))
     return 0
 

@@ -38,14 +38,16 @@ class Plan:
     @ivar seconds: how long to measure.
     @ivar connections: how many clients are connected.
     @ivar timers: how many extra timers are pending when the measurement starts.
-    @ivar churn: timer operations a second in the background: arm, push back and cancel in equal
-        parts.
+    @ivar churn: timer operations a second in the background: schedule, push back and cancel in
+        equal parts.
+    @ivar messages: messages a second that the clients send together.
     """
 
     seconds: float
     connections: int
     timers: int
     churn: int
+    messages: int
 
     @property
     def lead(self) -> float:

@@ -123,7 +123,7 @@ def run_side(
         if page is not None:
             page.announce(opening["page"])
         arguments = [f"--port={opening['port']}", f"--connections={plan.connections}"]
-        arguments.append(f"--seconds={limit}")
+        arguments += [f"--pace={plan.messages}", f"--seconds={limit}"]
         with started("load", arguments, limit + PATIENCE) as load:
             result = _await_result(lines, progress)
             if result is None:

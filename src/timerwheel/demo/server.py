@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -23,6 +23,9 @@ from timerwheel.demo.plan import MESSAGE_BYTES, Plan
 from timerwheel.demo.result import ServerResult, percentile, resident_bytes
 from timerwheel.demo.stopwatch import Stopwatch, section_cost
 from timerwheel.demo.timers import Timers
+
+if TYPE_CHECKING:
+    from timerwheel._install import ReactorName
 
 CHURN_INTERVAL = 0.01
 """Seconds between two bursts of the background churn."""
@@ -46,7 +49,7 @@ def install_reactor(side: str, name: str) -> Any:
     else:
         import timerwheel
 
-        timerwheel.install(name)
+        timerwheel.install(cast("ReactorName", name))
     return importlib.import_module("twisted.internet").reactor
 
 

@@ -11,6 +11,12 @@ default = Reactor(
     "Twisted's default reactor with its timers on a wheel.",
 )
 
+accelerate = Reactor(
+    "timerwheel-accelerate",
+    "timerwheel.reactors.installed",
+    "The reactor that is installed already, else Twisted's default, with its timers on a wheel.",
+)
+
 epoll = Reactor(
     "timerwheel-epoll",
     "timerwheel.reactors.epollreactor",

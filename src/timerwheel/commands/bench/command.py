@@ -40,8 +40,8 @@ scatter.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel bench
-  python -m timerwheel bench --json > figures.json      every round's figures
+  %(prog)s
+  %(prog)s --json > figures.json      every round's figures
 
 exit codes: 0 all well, 1 a timer was lost or out of order, or a side broke off, 2 it could
 not run""",

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._install import MODULES
-from timerwheel.commands.common import add_command, add_json
+from timerwheel.commands.common import add_command, add_json, reactor_name
+from timerwheel.commands.help import fold
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
 from timerwheel.commands.text import clean
@@ -40,11 +42,11 @@ how precisely it then wakes, and which clocks there are. Each reactor is tried i
 process of its own.""",
         epilog="""\
 examples:
-  python -m timerwheel info
-  python -m timerwheel info --reactor epoll
-  python -m timerwheel info --json > report.json
-  python -m timerwheel info --pid 12345
-  python -m timerwheel info --pid synapse
+  %(prog)s
+  %(prog)s --reactor epoll
+  %(prog)s --json > report.json
+  %(prog)s --pid 12345
+  %(prog)s --pid synapse
 
 --pid tells what the kernel tells: whether the extension is loaded, and the timerfd by which
 the wheel wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket
@@ -56,9 +58,10 @@ there is no such process, or you may not look at it""",
     )
     parser.add_argument(
         "--reactor",
-        choices=["default", *MODULES],
+        type=reactor_name,
         metavar="NAME",
-        help=f"tell of this reactor alone: default, {', '.join(MODULES)}",
+        help=f"tell of this reactor alone: default, {', '.join(MODULES)}; timerwheel-epoll and so "
+        "on are understood, too",
     )
     parser.add_argument(
         "--pid",
@@ -144,13 +147,21 @@ def _print_lines(facts: dict[str, Any]) -> None:
         )
     _print_line("before install()", _sentence(facts["without_install"]))
     print("After timerwheel.install(NAME):")
+    elsewhere = []
     for name, finding in facts["reactors"].items():
-        _print_line(f"  {name}", _sentence(finding))
+        if finding["reactor"] is None and len(facts["reactors"]) > 1:
+            elsewhere.append(name)
+        else:
+            _print_line(f"  {name}", _sentence(finding))
+    if elsewhere:
+        _print_line("  not here", f"{', '.join(elsewhere)} (--reactor NAME says why)")
 
 
 def _print_line(name: str, text: str) -> None:
     # (A command line may be another user's.)
-    print(clean(f"{name:18}{text}").replace("\n", " "))
+    line = clean(f"{name:18}{text}").replace("\n", " ")
+    # A pipe gets a line a fact.
+    print(fold(line, get_terminal_size().columns, " " * 6) if sys.stdout.isatty() else line)
 
 
 def _sentence(finding: Finding) -> str:

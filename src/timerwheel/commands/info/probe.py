@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import timerwheel
 from timerwheel._accelerate import KEY
 from timerwheel._internals import missing_in
+
+if TYPE_CHECKING:
+    from timerwheel._install import ReactorName
 
 PATIENCE = 60.0
 """Seconds after which a reactor that cannot be had takes too long to say so."""
@@ -66,7 +69,7 @@ def _install(name: str) -> Any:
     @raise ImportError: it is not available.
     """
     if name != TWISTEDS_OWN:
-        timerwheel.install(name)
+        timerwheel.install(cast("ReactorName", name))
     from twisted.internet import reactor
 
     return reactor

@@ -37,8 +37,8 @@ seconds.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
-  python -m timerwheel replay traffic.twr
-  python -m timerwheel replay traffic.twr --json > figures.json      every round's figures
+  %(prog)s traffic.twr
+  %(prog)s traffic.twr --json > figures.json      every round's figures
 
 exit codes: 0 all well, 1 a side did not do the work of the recording, 2 it could not run:
 the file is no recording or damaged, or a side did not start""",

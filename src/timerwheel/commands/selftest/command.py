@@ -32,9 +32,9 @@ default reactor wakes for its calls and is never early. Takes a few seconds. Wha
 prints is fit for a bug report.""",
         epilog="""\
 examples:
-  python -m timerwheel selftest
-  python -m timerwheel selftest --steps 1,000,000
-  python -m timerwheel selftest --seed 4711       do again what a run did that failed
+  %(prog)s
+  %(prog)s --steps 1,000,000
+  %(prog)s --seed 4711       do again what a run did that failed
 
 exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
     )

@@ -29,9 +29,9 @@ calls, top functions. The program has to have the page mounted. Ctrl-C ends it.
 Needs `pip install timerwheel[top]`.""",
         epilog="""\
 examples:
-  python -m timerwheel top http://127.0.0.1:8080/timers/
-  python -m timerwheel top /run/synapse/timerwheel.sock
-  python -m timerwheel top /run/synapse/timerwheel.sock --count 2 | cat
+  %(prog)s http://127.0.0.1:8080/timers/
+  %(prog)s /run/synapse/timerwheel.sock
+  %(prog)s /run/synapse/timerwheel.sock --count 2 | cat
 
 exit codes: 0 all well, 2 nothing answers there, or what answers is not the page""",
     )

@@ -1,0 +1,148 @@
+"""The figures of the demonstration: what users feel first, each with its spread over the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from timerwheel.demo.plan import Plan
+from timerwheel.demo.result import ServerResult
+from timerwheel.demo.rounds import Round
+
+ENOUGH = 3
+"""Rounds below which they say nothing of a difference."""
+
+SMALL = 0.02
+"""A difference of less than this share is none."""
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure. Less is better in all of them.
+
+    @ivar label: what it is.
+    @ivar unit: of the value.
+    @ivar value: takes it from what a server measured.
+    """
+
+    label: str
+    unit: str
+    value: Callable[[ServerResult], float]
+
+
+KINDS = (
+    Kind("longest stall", "ms", lambda r: 1e3 * r.longest_pass),
+    Kind("lateness of timers, 99 %", "ms", lambda r: 1e3 * r.lateness_p99),
+    Kind("lateness of timers, median", "ms", lambda r: 1e3 * r.lateness_p50),
+    Kind("memory", "MiB", lambda r: r.resident / MIB),
+    Kind("garbage collector", "ms a second", lambda r: 1e3 * r.collecting / r.seconds),
+    Kind("CPU a message", "us", lambda r: 1e6 * r.cpu / max(1, r.messages)),
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What one side has over all rounds: the middle one, the least, the most."""
+
+    middle: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """@param values: one a round."""
+        return cls(median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure on both sides.
+
+    @ivar verdict: what the rounds say of the difference, in words.
+    """
+
+    kind: Kind
+    stock: Spread
+    ours: Spread
+    verdict: str
+
+
+def figures(rounds: Sequence[Round]) -> list[Figure]:
+    """@return: all of them, in the order in which they are shown."""
+    return [_figure(kind, rounds) for kind in KINDS]
+
+
+def _figure(kind: Kind, rounds: Sequence[Round]) -> Figure:
+    stock = [kind.value(one.stock.server) for one in rounds]
+    ours = [kind.value(one.ours.server) for one in rounds]
+    return Figure(kind, Spread.of(stock), Spread.of(ours), verdict(stock, ours))
+
+
+def verdict(stock: Sequence[float], ours: Sequence[float]) -> str:
+    """What the rounds say: how many times less ours is, or that there is no difference.
+
+    There is none if they do not agree on which side has less, or if it is below 2 %.
+
+    @param stock, ours: a value a round, in their order.
+    """
+    pairs = list(zip(stock, ours, strict=True))
+    if len(pairs) < ENOUGH:
+        return f"too few rounds to say: {ENOUGH} are needed"
+    less = all(mine < theirs for theirs, mine in pairs)
+    more = all(mine > theirs for theirs, mine in pairs)
+    large, small = (median(stock), median(ours)) if less else (median(ours), median(stock))
+    if not (less or more) or small > large * (1 - SMALL):
+        return "no difference"
+    if small < large / 1000:
+        return "gone" if less else "new"
+    return f"{times(large / small)} x {'less' if less else 'more'}"
+
+
+def times(ratio: float) -> str:
+    """@return: a ratio to two or three digits."""
+    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def quantity(value: float) -> str:
+    """@return: a value to three digits or so."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def heading(rounds: Sequence[Round]) -> str:
+    """@return: what was compared."""
+    one = rounds[0]
+    return f"An echo server on {one.stock.server.reactor} and on {one.ours.server.reactor}"
+
+
+def notes(rounds: Sequence[Round], plan: Plan) -> list[str]:
+    """What was done, and how to read it: two sentences or so each."""
+    work = (
+        f"Each second {plan.messages:,} messages of {plan.connections:,} clients and "
+        f"{plan.churn:,} operations on timers, while {plan.timers:,} others are pending"
+    )
+    return [
+        f"{len(rounds)} rounds of {plan.seconds:g} s on each side, in turn. A figure is the middle "
+        "round, with the least and the most in brackets. "
+        '"No difference": the rounds do not agree on which side has less.',
+        f"{work}. {_same_work(rounds, plan.messages)}{_checked(rounds)}",
+    ]
+
+
+def _same_work(rounds: Sequence[Round], messages: int) -> str:
+    """Whether each side kept the pace."""
+    asked = sum(messages * one.stock.server.seconds for one in rounds)
+    behind = [
+        f"{side} echoed {100 * done / asked:.0f} % of the messages"
+        for side in ("stock", "ours")
+        if (done := sum(getattr(one, side).server.messages for one in rounds)) < 0.98 * asked
+    ]
+    if behind:
+        return f"Not the same work on both sides: {' and '.join(behind)}, too busy for more."
+    return "The same work on both sides."
+
+
+def _checked(rounds: Sequence[Round]) -> str:
+    return "" if any(one.problems for one in rounds) else " No timer was early, none was lost."

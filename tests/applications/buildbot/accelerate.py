@@ -1,0 +1,5 @@
+from twisted.internet import reactor
+
+import timerwheel
+
+timerwheel.accelerate(reactor)

@@ -1,0 +1,7 @@
+import timerwheel
+
+timerwheel.install()
+
+from deluge.core.daemon_entry import start_daemon
+
+start_daemon()

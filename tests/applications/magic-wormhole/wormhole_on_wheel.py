@@ -1,0 +1,7 @@
+import timerwheel
+
+timerwheel.install()
+
+from wormhole.cli.cli import wormhole
+
+wormhole()

@@ -1,0 +1,3 @@
+import timerwheel
+
+timerwheel.install()

@@ -1,0 +1,1 @@
+TWISTED_REACTOR = "timerwheel.reactors.asyncioreactor.AsyncioSelectorReactor"

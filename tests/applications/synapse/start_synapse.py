@@ -1,0 +1,7 @@
+import timerwheel
+
+timerwheel.install()
+
+from synapse.app.homeserver import main
+
+main()

@@ -1,0 +1,8 @@
+import timerwheel
+
+
+class Wheel:
+    def __init__(self, config, api):
+        from twisted.internet import reactor
+
+        timerwheel.accelerate(reactor)

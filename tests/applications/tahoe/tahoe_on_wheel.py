@@ -1,0 +1,7 @@
+import timerwheel
+
+timerwheel.install()
+
+from allmydata.scripts.runner import run
+
+run()
