@@ -33,16 +33,18 @@ OUT = ROOT / "docs" / "benchmarks"
 
 CAVEAT = """\
 What this does not show: how much faster a program gets. A program spends most of its time
-elsewhere, and the last section, whole servers under load, shows how little is left there. One
-machine was measured, once, with one Python; the loops around the timers are Python too, and all
-parties pay for them. Callbacks do next to nothing, and the timers of most workloads have no
-arguments. Compare within a row, not between reports.
+elsewhere. The last section, whole servers under load, shows how little is left there. One machine
+was measured, once, with one Python. The loops around the timers are Python too, and all parties pay
+for them. Callbacks do next to nothing, and the timers of most workloads have no arguments. Compare
+within a row, not between reports.
 
 **ours** is timerwheel's epoll reactor as `timerwheel.install()` makes it. **stock** is Twisted's
-own. **floor** is the least that a timer in C can do (`bench/floor.pyx`): it keeps no order. asyncio
-and uvloop are their event loops' own `call_later()`. Parties take turns in one process, with the
-garbage collector on. A time is that of the best round of all turns, in nanoseconds an operation;
-a ratio is the median of the turns' own ratios, with the least and the greatest behind it.
+own. **floor** is the least that a timer in C can do (`bench/floor.pyx`): it keeps no order. It is
+no floor where timers are kept: there **ours / floor** is below 1, because the garbage collector
+walks the floor's timers and not ours. asyncio and uvloop are their event loops' own `call_later()`.
+Parties take turns in one process, with the garbage collector on. A time is that of the best round
+of all turns, in nanoseconds an operation. A ratio is the median of the turns' own ratios, with the
+least and the greatest behind it.
 """
 
 
@@ -129,28 +131,38 @@ def by_side(cells: Cells, side: str) -> dict[int, float] | None:
     return next((turns for party, turns in cells.items() if party.startswith(side)), None)
 
 
+COLUMNS = ("pending", "ours", "stock", "floor", "asyncio", "uvloop", "stock / ours", "ours / floor")
+
+
 def suite_table(
     suite: list[dict[str, Any]],
     workloads: Sequence[Workload] = WORKLOADS,
     sizes: Container[int] | None = None,
+    columns: Sequence[str] = COLUMNS,
 ) -> str:
-    """The suite, or these workloads and sizes of it, as one Markdown table."""
-    columns = ("pending", "ours", "stock", "floor", "asyncio", "uvloop")
-    columns += ("stock / ours", "ours / floor")
+    """The suite, or these workloads, sizes and columns of it, as one Markdown table."""
     lines = ["| work | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for workload in workloads:
         for size, cells in sorted(cells_of(suite, workload.name).items()):
-            if sizes is not None and size not in sizes:
-                continue
-            turns = [by_side(cells, "ours"), by_side(cells, "stock")]
-            turns += [cells.get(party) for party in ("floor", "asyncio", "uvloop")]
-            ours, stock, floor = turns[:3]
-            assert ours is not None
-            row = [workload.title, f"{size:,}"]
-            row += [f"{min(of.values()):,.0f}" if of else "" for of in turns]
-            row += [ratio(stock, ours) if stock else "", ratio(ours, floor) if floor else ""]
-            lines.append("| " + " | ".join(row) + " |")
+            if sizes is None or size in sizes:
+                row = suite_row(size, cells)
+                shown = [workload.title, *(row[column] for column in columns)]
+                lines.append("| " + " | ".join(shown) + " |")
     return "\n".join(lines)
+
+
+def suite_row(size: int, cells: Cells) -> dict[str, str]:
+    """What a workload took with so many timers pending, by column."""
+    ours, stock = by_side(cells, "ours"), by_side(cells, "stock")
+    others = {party: cells.get(party) for party in ("floor", "asyncio", "uvloop")}
+    floor = others["floor"]
+    assert ours is not None
+    times = {"ours": ours, "stock": stock, **others}
+    row = {party: f"{min(of.values()):,.0f}" if of else "" for party, of in times.items()}
+    row["pending"] = f"{size:,}"
+    row["stock / ours"] = ratio(stock, ours) if stock else ""
+    row["ours / floor"] = ratio(ours, floor) if floor else ""
+    return row
 
 
 def report(results: dict[str, Any], charts: dict[str, str]) -> str:
@@ -189,7 +201,8 @@ A million of them; see `bench/costs.py` for what each column is.
 def update_readme(results: dict[str, Any], path: Path) -> None:
     """Put the core workloads at 100,000 pending timers between the README's marks."""
     core = [workload for workload in WORKLOADS if workload.only is None]
-    table = suite_table(results["suite"], core, {100_000})
+    columns = ("ours", "stock", "asyncio", "uvloop", "stock / ours")
+    table = suite_table(results["suite"], core, {100_000}, columns)
     made = ", ".join(f"{name} {value}" for name, value in results["with"].items())
     before, start, rest = path.read_text().partition("<!-- benchmarks -->\n")
     _, end, after = rest.partition("<!-- /benchmarks -->")

@@ -7,7 +7,7 @@ from typing import Any
 project = "timerwheel"
 copyright = "The timerwheel developers"
 release = metadata.version("timerwheel")
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = [".build"]
 html_theme = "furo"
 html_title = f"timerwheel {release}"

@@ -1,7 +1,7 @@
 """A pytest plugin: with --timer-leaks, a test that leaves timers pending fails.
 
-Pytest imports this in each run. It is a module of its own so that neither Twisted nor timerwheel's
-extension is imported when it is not asked for.
+Pytest imports this in each run. It is a module of its own so that a run without the option
+imports neither Twisted nor timerwheel's extension.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark, and start to watch if that was asked for."""
+    """Declare the mark, and start to watch if the option is on."""
     config.addinivalue_line(
         "markers",
-        "allow_pending_timers(*allowed): the test may leave timers pending: so many, those that "
+        "allow_pending_timers(*allowed): the test may leave timers pending: this many, those that "
         "call functions of these names, or, without arguments, any",
     )
     if config.getoption("timer_leaks") or config.getini("timer_leaks"):

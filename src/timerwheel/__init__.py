@@ -3,11 +3,11 @@
     import timerwheel
     timerwheel.install()            # before anything imports twisted.internet.reactor
 
-puts the delayed calls of the reactor on a wheel; nothing else changes.
-`accelerate(reactor)` does the same to a reactor that is installed already, or
-runs, and `restore(reactor)` undoes it. `Clock` is for tests, as Twisted's own.
-`status(reactor)` proves that the wheel is in, `stats(reactor)` has figures of it.
-`TimerWheel` and `PriorityQueue` can be used by themselves and need no Twisted.
+This puts the delayed calls of the reactor on a wheel; nothing else changes.
+`accelerate(reactor)` does the same to a reactor that is installed already or
+runs; `restore(reactor)` undoes it. `Clock` is for tests, like Twisted's own.
+`status(reactor)` proves that the wheel is on; `stats(reactor)` has its figures.
+You can use `TimerWheel` and `PriorityQueue` by themselves, without Twisted.
 """
 
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from timerwheel.observe import dump, dump_on_signal, pending, stats, status, watch
     from timerwheel.recording import record
 else:
-    # These import Twisted, or what only who asks for it needs.
+    # These import Twisted, or what only some programs need.
     _LATE = {"Clock": "_clock", "record": "recording"} | dict.fromkeys(
         ("dump", "dump_on_signal", "pending", "stats", "status", "watch"), "observe"
     )

@@ -1,4 +1,4 @@
-"""The clock for tests: it moves only when it is told to."""
+"""The clock for tests: it moves only when the test moves it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ Sequence.register(CallsInOrder)
 class Clock(CallClock, task.Clock):  # type: ignore[misc]
     """A drop-in for `twisted.internet.task.Clock`, with its calls on a timer wheel.
 
-    Calls for the same time are made in the order in which they were scheduled.
-    `calls` can be read, not changed: cancel a call to take it out. To set it to an
-    empty list lets go of all of them.
+    `advance()` makes calls for the same time in the order in which you scheduled
+    them. You can read `calls`, but not change it: cancel a call to remove it.
+    Setting it to an empty list releases all of them.
 
-    With max_calls_at_once, `advance()` raises RuntimeError when it has made so
-    many calls without the time moving on and the next is due at that time too:
-    a call that schedules itself with no delay would otherwise never let it end.
+    With max_calls_at_once, `advance()` raises RuntimeError when it has made that
+    many calls for one time and another is due at the same time. Without it, a call
+    that schedules itself with no delay keeps `advance()` from ever ending.
+
+    Raises ValueError if max_calls_at_once is below 1.
     """
 
     max_calls_at_once: int | None = None

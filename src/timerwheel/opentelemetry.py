@@ -34,11 +34,11 @@ _Callback = Callable[[CallbackOptions], Iterable[Observation]]
 
 
 def instrument(reactor: Any, meter_provider: MeterProvider | None = None) -> None:
-    """Have the figures of a reactor's wheel observed at each collection, in constant time.
+    """Register instruments for a reactor's wheel. Each collection reads them in constant time.
 
-    meter_provider is where: by default the global one, which may be set later. OpenTelemetry has
-    no histogram that is observed. So a histogram is three counters: `NAME.count`, `NAME.sum`, and
-    `NAME.bucket`, which has the counts of values up to the attribute `le`, as Prometheus has them.
+    meter_provider defaults to the global one, which you may set later. OpenTelemetry has no
+    histogram that is observed. So a histogram is three counters: `NAME.count`, `NAME.sum`, and
+    `NAME.bucket`, which counts the values up to the attribute `le`, as in Prometheus.
 
     After `timerwheel.restore(reactor)` there is nothing to observe. Raises ValueError if the
     reactor has no wheel.

@@ -61,9 +61,9 @@ WITH_AMOUNT = frozenset(
 class Event(NamedTuple):
     """One event: `operation`, `time`, `timer`, `amount`.
 
-    The time is in microseconds since the recording began, by the reactor's clock. Timers are
-    numbered from 0, in the order of PENDING and SCHEDULE; events that are about none have -1. What
-    the amount is, `Operation` says.
+    `time` is in microseconds since the recording began, by the reactor's clock. Timers are numbered
+    from 0, in the order of PENDING and SCHEDULE; `timer` is -1 in an event that has none.
+    `Operation` says what the amount is.
     """
 
     operation: Operation
@@ -74,10 +74,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What a recording tells of the program: `clock`, `reactor`, `wheel`, `versions`.
+    """What a recording says about the program: `clock`, `reactor`, `wheel`, `versions`.
 
-    The names of what the reactor's `seconds` was and of the reactor's class, whether its timers
-    were on the wheel, and the versions of Python, Twisted and timerwheel.
+    `clock` is the name of the reactor's `seconds`, `reactor` that of its class. `wheel` says
+    whether its timers were on the wheel. `versions` has those of Python, Twisted and timerwheel.
     """
 
     clock: str
@@ -87,7 +87,7 @@ class Header:
 
 
 class RecordingError(ValueError):
-    """A file is no recording, of another version, cut or damaged. The message says where."""
+    """A file is not a recording, has another version, is cut or damaged. The message says where."""
 
 
 def zigzag(number: int) -> int:

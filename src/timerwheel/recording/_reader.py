@@ -37,10 +37,10 @@ MADE = frozenset({Operation.PENDING, Operation.SCHEDULE})
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that was read: `header`, `end`, `count` and `crc`.
+    """A recording, as `read()` returns it: `header`, `end`, `count` and `crc`.
 
-    The end is why it ended: "stopped", "limit" when the file had reached its limit, "error" when it
-    could not be written. The count is that of the events, crc the checksum of the whole file.
+    `end` says why the recording ended: "stopped", "limit" if the file reached its limit, or "error"
+    if it could not be written. `count` is the number of events, `crc` the checksum of the file.
     """
 
     header: Header
@@ -50,7 +50,7 @@ class Recording:
     _blocks: list[_Block]
 
     def events(self) -> Iterator[Event]:
-        """Decode the events, in order. Raises RecordingError where they make no sense."""
+        """Decode the events, in order. Raises RecordingError at an event that makes no sense."""
         count = 0
         for event in _decode(self._blocks):
             count += 1
@@ -91,9 +91,10 @@ class _Block:
 
 
 def read(path: str | Path) -> Recording:
-    """Read a recording. Raises RecordingError if it is none, or not all there; OSError.
+    """Read a recording.
 
-    Takes as much memory as the file is long.
+    Raises RecordingError if the file is no recording, is cut or is damaged, and OSError if it
+    cannot be read. Takes as much memory as the file is long.
     """
     data = Path(path).read_bytes()
     blocks = list(_blocks(data))

@@ -13,23 +13,27 @@ Allowed = int | str | Sequence[int | str]
 class NoPendingTimers:
     """A mixin for trial's TestCase and SynchronousTestCase: no test may leave timers pending.
 
-    It stands before the test case among the bases:
+    Put it before the test case among the bases:
 
         class SessionTests(NoPendingTimers, TestCase): ...
 
-    A test that leaves timers, on a reactor or on a Clock, fails with a list: what they are
-    and who scheduled them. It is made after tearDown(); a TestCase's reactor first makes two
-    passes, as trial itself lets it, so that what is due happens. What is not allowed to be left
-    is cancelled.
+    A test that leaves timers, on a reactor or on a Clock, fails with a list of them and of who
+    scheduled each. The mixin looks for them after tearDown(). With a TestCase, the reactor makes
+    two passes first, as trial itself lets it, so that due calls are made. The mixin cancels the
+    timers that the test may not leave.
 
-    allow_pending_timers, of the class or of a test method, says what may be left: a number, the
-    name of a function ("Session.hang_up"), or several of both.
+    allow_pending_timers, of the class or of a test method, says what a test may leave: a number,
+    the name of a function ("Session.hang_up"), or several of both.
     """
 
     allow_pending_timers: Allowed = ()
 
     def run(self, result: Any) -> Any:
-        """Run the test. Raises TypeError if it is not trial's, or for what is no number or name."""
+        """Run the test.
+
+        Raises TypeError if the class is no test case of trial's, or if allow_pending_timers has
+        something other than numbers and names.
+        """
         from twisted.trial.unittest import SynchronousTestCase
 
         if not isinstance(self, SynchronousTestCase):
