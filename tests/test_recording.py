@@ -693,11 +693,12 @@ def test_what_is_pending_and_what_was_called_has_the_name_of_the_program_s_funct
 
 FORK = """
 import os, sys
+sys.path.insert(0, sys.argv[4])
 from helpers import FakeClock, StockReactor
 from timerwheel import accelerate, record
 from timerwheel.recording import read
 
-side, path, kind = sys.argv[1:]
+side, path, kind = sys.argv[1:4]
 clock = FakeClock(0.0)
 reactor = StockReactor()
 reactor.seconds = clock
@@ -752,4 +753,4 @@ print(len(events))
 @pytest.mark.parametrize("kind", ["path", "file"])
 def test_a_child_that_is_forked_does_not_record(side: str, kind: str, tmp_path: Path) -> None:
     tests = str(Path(__file__).parent)
-    run_python(FORK, side, str(tmp_path / "file"), kind, PYTHONPATH=tests)
+    run_python(FORK, side, str(tmp_path / "file"), kind, tests)

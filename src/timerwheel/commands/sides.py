@@ -1,16 +1,14 @@
 """The two sides of a comparison, stock and ours: each a process, which answers questions.
 
 A side is a module that is run with its side's name as first argument. It writes a line of JSON when
-it is ready, and then one for each that it reads.
+it is ready, and then one for each that it reads; `side_process.py` does that.
 """
 
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -90,32 +88,3 @@ class Side:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.communicate()
-
-
-def install(side: str) -> Any:
-    """In the process of a side: install its default reactor, and return it.
-
-    @param side: `"stock"` or `"ours"`.
-    """
-    # Whoever started this ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if side == "ours":
-        import timerwheel
-
-        timerwheel.install()
-    from twisted.internet import reactor
-
-    return reactor
-
-
-def class_name(reactor: Any) -> str:
-    """The full name of a reactor's class."""
-    kind = type(reactor)
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def serve(greeting: object, answer: Callable[[Any], dict[str, Any]]) -> None:
-    """In the process of a side: say that it is ready, and answer until the input ends."""
-    print(json.dumps(greeting), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)

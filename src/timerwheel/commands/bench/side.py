@@ -8,7 +8,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from timerwheel.commands.bench.workloads import WORKLOADS
-from timerwheel.commands.sides import class_name, install, serve
+from timerwheel.commands.side_process import class_name, install, serve
 
 
 def measure(reactor: Any, work: str, pending: int) -> dict[str, Any]:

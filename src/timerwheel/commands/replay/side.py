@@ -9,7 +9,7 @@ from typing import Any
 
 from timerwheel.commands.replay.plan import make_plan
 from timerwheel.commands.replay.player import Player, ReplayError
-from timerwheel.commands.sides import class_name, install, serve
+from timerwheel.commands.side_process import class_name, install, serve
 
 
 def play(player: Player, way: str, times: int) -> dict[str, Any]:
