@@ -444,6 +444,36 @@ def test_a_result_that_cancels_others_when_it_is_released(
     root.deferred.addErrback(lambda _: None)
 
 
+@pytest.mark.parametrize("what", ["first", "second", "waiting", "all"])
+def test_the_collector_may_end_tasks_while_one_is_made(what: str) -> None:
+    """Whatever takes memory may run it, and with it what cancels tasks."""
+    thresholds = gc.get_threshold()
+    for countdown in range(1, 40):
+        scheduler = Scheduler(timerwheel.Clock())
+        first, second = scheduler.call(Deferred), scheduler.call(Deferred)
+        waiting = scheduler.call(print, after=[first])
+        tasks = {"first": first, "second": second, "waiting": waiting}
+
+        def collected(
+            phase: str, info: Any, tasks: Any = tasks, scheduler: Any = scheduler
+        ) -> None:
+            gc.set_threshold(100_000)
+            scheduler.close(0) if what == "all" else tasks[what].cancel()
+
+        gc.callbacks.append(collected)
+        gc.set_threshold(gc.get_count()[0] + countdown)
+        try:
+            task = scheduler.call_later(0, int, after=[first, second], deadline=5)
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(collected)
+        first.cancel()
+        assert task.done
+        scheduler.close(0)
+        scheduler._reactor.advance(0)
+        assert (scheduler.tasks, scheduler._reactor.getDelayedCalls()) == ([], [])
+
+
 # The end.
 
 
