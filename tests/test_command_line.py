@@ -502,6 +502,23 @@ def test_a_side_that_does_not_start(
     assert "FAILED: the stock side did not start" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("columns", [30, 60, 100])
+def test_a_table_cuts_no_word_in_a_narrow_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rich")
+    from timerwheel.commands.sheet import print_sheet
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [["schedule, timers kept", "12,345 [ns]", "123", "100.4", "98.2 - 101"]]
+    print_sheet(["pending stock", "ours", "ratio", "from - to"], rows, ["one two " * 20, ""])
+    printed = capsys.readouterr().out
+    for words in ["schedule, timers kept", "12,345 [ns]", "98.2 - 101", "pending stock"]:
+        assert words in " ".join(printed.split())
+    assert all(len(line) <= columns or " " not in line.strip() for line in printed.splitlines())
+    assert ("─" in printed) == (columns == 100)
+
+
 def test_the_table_and_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

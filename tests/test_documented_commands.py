@@ -19,7 +19,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-PROGRAMS = "timerwheel (?:demo|info)|python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy|sphinx-build"
+PROGRAMS = (
+    "timerwheel (?:demo|info)|python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy|"
+    "sphinx-build"
+)
 COMMAND = rf"(?:[A-Z_]+=\S+ )?(?:{PROGRAMS})(?: [^`\n]*)?"
 SPAN = re.compile(rf"`({COMMAND})`")
 BLOCK = re.compile(r"^```(?:sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
