@@ -85,7 +85,7 @@ def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
-    numbers = ["5", "4", "10,000", "200", "300,000", "30,000"]
+    numbers = ["5", "4", "5,000", "200", "300,000", "30,000"]
     assert defaults == [*numbers, "Twisted's choice here"]
 
 
