@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import StockReactor, run_python
+from helpers import PATIENCE, StockReactor, run_python
 
 import timerwheel
 import twisted
@@ -40,7 +40,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-W", "error", "-m", "timerwheel", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
     )
@@ -100,7 +100,7 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
             stdout=nobody,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert result.returncode == 141
@@ -262,7 +262,7 @@ def test_info_cuts_no_word_in_a_narrow_terminal() -> None:
         [sys.executable, "-m", "timerwheel", "info", "--reactor", "select"],
         stdout=follower,
         env={**os.environ, "COLUMNS": "40"},
-        timeout=120,
+        timeout=PATIENCE,
     )
     printed = os.read(leader, 100_000).decode()
     os.close(follower)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import FakeClock
+from helpers import PATIENCE, FakeClock
 
 from timerwheel.__main__ import main
 from timerwheel.demo import load
@@ -242,7 +242,7 @@ def test_piped_it_says_what_it_does() -> None:
         [sys.executable, "-m", "timerwheel", "demo", "--json", *options.split()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr

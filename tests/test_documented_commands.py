@@ -15,6 +15,7 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -136,7 +137,7 @@ def test_a_command_works(command: str) -> None:
         run,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,

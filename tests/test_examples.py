@@ -12,10 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from helpers import WARNINGS, require, run_python
+from helpers import PATIENCE, WARNINGS, require, run_python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PATIENCE = 60  # seconds after which a test has failed
 
 
 def with_more_time(play: Callable[[int], None]) -> None:
