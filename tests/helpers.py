@@ -35,6 +35,11 @@ for message in (
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
+# Seconds after which a process that a test has started is taken to hang: below pytest's
+# faulthandler_timeout, and far above what one takes on a busy machine.
+PATIENCE = 280
+
+
 class FakeClock:
     """A clock that is moved by hand. Called for the time."""
 
@@ -125,7 +130,7 @@ def run_python(program: str, *arguments: str, **environment: str) -> Any:
         [sys.executable, *WARNINGS, "-c", textwrap.dedent(program), *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import StockReactor, run_python
+from helpers import PATIENCE, StockReactor, run_python
 
 import timerwheel
 import twisted
@@ -40,7 +40,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-W", "error", "-m", "timerwheel", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
     )
@@ -85,7 +85,7 @@ def test_help_shows_defaults_of_numbers_alone(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     defaults = re.findall(r"\(default:\s+([^)]+)\)", capsys.readouterr().out)
-    numbers = ["5", "4", "10,000", "200", "300,000", "30,000"]
+    numbers = ["5", "4", "5,000", "200", "300,000", "30,000"]
     assert defaults == [*numbers, "Twisted's choice here"]
 
 
@@ -100,7 +100,7 @@ def test_it_ends_quietly_when_nobody_reads_on(unbuffered: str) -> None:
             stdout=nobody,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert result.returncode == 141
@@ -262,7 +262,7 @@ def test_info_cuts_no_word_in_a_narrow_terminal() -> None:
         [sys.executable, "-m", "timerwheel", "info", "--reactor", "select"],
         stdout=follower,
         env={**os.environ, "COLUMNS": "40"},
-        timeout=120,
+        timeout=PATIENCE,
     )
     printed = os.read(leader, 100_000).decode()
     os.close(follower)
@@ -500,6 +500,23 @@ def test_a_side_that_does_not_start(
         compare((1,), 1, lambda work: None)
     assert main(["bench"]) == 2
     assert "FAILED: the stock side did not start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [30, 60, 100])
+def test_a_table_cuts_no_word_in_a_narrow_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rich")
+    from timerwheel.commands.sheet import print_sheet
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [["schedule, timers kept", "12,345 [ns]", "123", "100.4", "98.2 - 101"]]
+    print_sheet(["pending stock", "ours", "ratio", "from - to"], rows, ["one two " * 20, ""])
+    printed = capsys.readouterr().out
+    for words in ["schedule, timers kept", "12,345 [ns]", "98.2 - 101", "pending stock"]:
+        assert words in " ".join(printed.split())
+    assert all(len(line) <= columns or " " not in line.strip() for line in printed.splitlines())
+    assert ("─" in printed) == (columns == 100)
 
 
 def test_the_table_and_json(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import FakeClock
+from helpers import PATIENCE, FakeClock
 
 from timerwheel.__main__ import main
 from timerwheel.demo import load
@@ -76,7 +76,7 @@ def test_what_the_rounds_say(stock: list[float], ours: list[float], said: str) -
 
 
 def test_what_users_feel_comes_first_with_its_spread() -> None:
-    first, *_ = figures(rounds([0.3, 0.1, 0.2]))
+    first, *_ = figures(rounds([0.3, 0.1, 0.2]), PLAN)
     assert first.kind.label == "longest stall"
     assert (first.stock.middle, first.stock.least, first.stock.most) == (200.0, 100.0, 300.0)
     assert first.verdict == "10 x less"
@@ -86,9 +86,18 @@ def test_the_notes_are_two_and_say_whether_the_work_was_the_same() -> None:
     _, work = notes(rounds([0.1] * 3), PLAN)
     assert "The same work on both sides. No timer was early, none was lost." in work
     _, work = notes(rounds([0.1] * 3, messages=100), PLAN)
-    assert "Not the same work on both sides: ours echoed 50 % of the messages" in work
+    assert "Not the same work on both sides: of the messages ours echoed 50%." in work
     _, work = notes(rounds([0.1] * 3, problems=["1 timers were due and never fired"]), PLAN)
     assert "none was lost" not in work
+
+
+def test_what_a_message_costs_is_compared_for_the_same_work_alone() -> None:
+    said = {one.kind.label: one.verdict for one in figures(rounds([0.1] * 3, cpu=0.01), PLAN)}
+    assert said["CPU a message"] == "10 x less"
+    behind = rounds([0.1] * 3, cpu=0.01, messages=100)
+    said = {one.kind.label: one.verdict for one in figures(behind, PLAN)}
+    assert said["CPU a message"] == "not compared, see below"
+    assert said["longest stall"] == "10 x less"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def test_a_bar(share: float, drawn: str) -> None:
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_the_chart_fits_the_terminal_and_cuts_no_word(width: int) -> None:
     played = rounds([0.3, 0.1, 0.2])
-    report = heading(played), figures(played), notes(played, PLAN)
+    report = heading(played), figures(played, PLAN), notes(played, PLAN)
     drawn = chart(*report, width)
     assert all(len(line) <= width or " " not in line.strip() for line in drawn.splitlines())
     words = [word for word in drawn.split() if not set(word) <= set("█▏▎▍▌▋▊▉")]
@@ -126,7 +135,7 @@ class Tags(HTMLParser):
 
 def test_the_page_says_the_same_and_loads_nothing() -> None:
     played = rounds([0.3, 0.1, 0.2])
-    report = "<script>", figures(played), notes(played, PLAN)
+    report = "<script>", figures(played, PLAN), notes(played, PLAN)
     tags = Tags()
     page = html_report(*report, "timerwheel & Twisted")
     tags.feed(page)
@@ -233,7 +242,7 @@ def test_piped_it_says_what_it_does() -> None:
         [sys.executable, "-m", "timerwheel", "demo", "--json", *options.split()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr

@@ -15,13 +15,14 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 PROGRAMS = (
-    "timerwheel (?:demo|info)|python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy"
-    "|sphinx-build"
+    "timerwheel (?:demo|info)|python3?|pip|pytest|bash|git|trial|twistd?|crossbar|py-spy|"
+    "sphinx-build"
 )
 COMMAND = rf"(?:[A-Z_]+=\S+ )?(?:{PROGRAMS})(?: [^`\n]*)?"
 SPAN = re.compile(rf"`({COMMAND})`")
@@ -138,7 +139,7 @@ def test_a_command_works(command: str) -> None:
         run,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import WARNINGS, require
+from helpers import PATIENCE, WARNINGS, require
 
 import timerwheel
 import timerwheel.tasks
@@ -42,7 +42,7 @@ def test_a_block_of_python_runs(block: str, tmp_path: Path) -> None:
         [sys.executable, *WARNINGS, str(program)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
     )

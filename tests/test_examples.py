@@ -7,15 +7,26 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from helpers import WARNINGS, require, run_python
+from helpers import PATIENCE, WARNINGS, require, run_python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PATIENCE = 60  # seconds after which a test has failed
+
+
+def with_more_time(play: Callable[[int], None]) -> None:
+    """Do what rests on some time being enough, as an idle timeout is for a client that is not idle.
+
+    On a busy machine it may not be: then it is done again with 5 times as much, and 15 times. What
+    is wrong fails each time.
+    """
+    for times in 1, 5:
+        with suppress(AssertionError, OSError, subprocess.TimeoutExpired):
+            return play(times)
+    return play(15)
 
 
 class Server:
@@ -91,14 +102,18 @@ class LineClient:
 @pytest.mark.parametrize("reactor", ["epoll", "poll", "select", "asyncio", "uvloop"])
 def test_echo_hangs_up_on_the_silent_in_order_of_their_last_lines(reactor: str) -> None:
     require(reactor)
-    with serve("echo", f"--reactor={reactor}", "--idle=0.2") as server:
-        with server.connect() as first, server.connect() as second:
-            for client in (first, second, first):  # the first has its timeout pushed back
-                client.send("hello", "there")
-                assert [client.read(), client.read()] == ["hello", "there"]
-            assert [first.read(), second.read()] == ["", ""]
-        hung_up = [server.read_line(), server.read_line()]
-        assert hung_up == [f"hung up on port {client.port}" for client in (second, first)]
+
+    def play(times: int) -> None:
+        with serve("echo", f"--reactor={reactor}", f"--idle={0.2 * times}") as server:
+            with server.connect() as first, server.connect() as second:
+                for client in (first, second, first):  # the first has its timeout pushed back
+                    client.send("hello", "there")
+                    assert [client.read(), client.read()] == ["hello", "there"]
+                assert [first.read(), second.read()] == ["", ""]
+            hung_up = [server.read_line(), server.read_line()]
+            assert hung_up == [f"hung up on port {client.port}" for client in (second, first)]
+
+    with_more_time(play)
 
 
 # Threads.
@@ -264,9 +279,12 @@ FLOOD = """
 
 
 def test_chat_drops_who_does_not_answer_and_nobody_else() -> None:
-    with serve("chat", "--heartbeat=0.1", "--idle=1") as server:
-        result = run_python(IRC + TALK, str(server.port))
-    assert result == {"lost": ["mute"], "mute": ["PING", "ERROR", "LOST"]}
+    def play(times: int) -> None:
+        with serve("chat", "--heartbeat=0.1", f"--idle={times}") as server:
+            result = run_python(IRC + TALK, str(server.port))
+        assert result == {"lost": ["mute"], "mute": ["PING", "ERROR", "LOST"]}
+
+    with_more_time(play)
 
 
 def test_chat_is_fair_while_one_user_floods_it() -> None:
@@ -368,32 +386,35 @@ XMPP = """
 
 
 def test_presence_drops_who_does_not_answer_and_tells_the_others() -> None:
-    with serve("presence", "--interval=0.05", "--patience=1") as server:
-        result = run_python(XMPP, str(server.port))
-    assert result == {
-        "ann": [
-            "here",
-            *(f"{other} available" for other in ("bob.example", "mute.example")),
-            "mute.example unavailable",
-            "bob.example unavailable",
-        ],
-        "bob": [
-            "here",
-            "ann.example available",
-            "mute.example available",
-            "mute.example unavailable",
-            "end",
-        ],
-        "mute": [
-            "here",
-            "ann.example available",
-            "bob.example available",
-            "ping",
-            "connection-timeout",
-            "end",
-        ],
-        "intruders": [["here", "conflict", "end"], ["not-authorized", "end"]],
-    }
+    def play(times: int) -> None:
+        with serve("presence", "--interval=0.05", f"--patience={times}") as server:
+            result = run_python(XMPP, str(server.port))
+        assert result == {
+            "ann": [
+                "here",
+                *(f"{other} available" for other in ("bob.example", "mute.example")),
+                "mute.example unavailable",
+                "bob.example unavailable",
+            ],
+            "bob": [
+                "here",
+                "ann.example available",
+                "mute.example available",
+                "mute.example unavailable",
+                "end",
+            ],
+            "mute": [
+                "here",
+                "ann.example available",
+                "bob.example available",
+                "ping",
+                "connection-timeout",
+                "end",
+            ],
+            "intruders": [["here", "conflict", "end"], ["not-authorized", "end"]],
+        }
+
+    with_more_time(play)
 
 
 # The crawler.
@@ -505,43 +526,46 @@ SITES = """
 
 
 def test_crawler_tries_again_and_spares_each_site() -> None:
-    options = ["--per-site=2", "--timeout=2", "--attempts=4", "--back-off=0.02"]
-    command = ["-u", *WARNINGS, str(EXAMPLES / "crawler.py"), *options]
-    result = run_python(SITES, *command)
-    assert (result["status"], result["errors"]) == (0, "")
-    assert result["most"] == [2, 2]
-    assert result["asked"] == {
-        "/": 1,
-        "/busy": 2,
-        "/flaky": 3,
-        "/dead": 4,
-        "/missing": 1,
-        "/stops": 2,
-        "/hangs": 2,
-        "/slow": 1,
-        **{f"healthy/{name}": 1 for name in ("", 1, 2, 3, 4)},
-    }
-    outcomes, waits = [], []
-    for line in result["lines"]:
-        if again := re.fullmatch(r"unwell/dead ServerError\(503\) again in (.*) s", line):
-            waits.append(float(again[1]))
-        elif not line.endswith(" s"):
-            outcomes.append(line)
-    assert sorted(outcomes) == [
-        "healthy/ 200 1",
-        "healthy/1 200 1",
-        "healthy/2 200 1",
-        "healthy/3 200 1",
-        "healthy/4 200 1",
-        "http://127.0.0.1:1/ ConnectionRefusedError('Connection refused') 4",
-        "unwell 200 1",
-        "unwell/busy 200 2",
-        "unwell/dead ServerError(503) 4",
-        "unwell/flaky 200 3",
-        "unwell/hangs 200 2",
-        "unwell/missing 404 1",
-        "unwell/slow 200 1",
-        "unwell/stops 200 2",
-    ]
-    for wait, least in zip(waits, [0.02, 0.04, 0.08], strict=True):
-        assert least <= wait <= least + 0.02
+    def play(times: int) -> None:
+        options = ["--per-site=2", f"--timeout={2 * times}", "--attempts=4", "--back-off=0.02"]
+        command = ["-u", *WARNINGS, str(EXAMPLES / "crawler.py"), *options]
+        result = run_python(SITES, *command)
+        assert (result["status"], result["errors"]) == (0, "")
+        assert result["most"] == [2, 2]
+        assert result["asked"] == {
+            "/": 1,
+            "/busy": 2,
+            "/flaky": 3,
+            "/dead": 4,
+            "/missing": 1,
+            "/stops": 2,
+            "/hangs": 2,
+            "/slow": 1,
+            **{f"healthy/{name}": 1 for name in ("", 1, 2, 3, 4)},
+        }
+        outcomes, waits = [], []
+        for line in result["lines"]:
+            if again := re.fullmatch(r"unwell/dead ServerError\(503\) again in (.*) s", line):
+                waits.append(float(again[1]))
+            elif not line.endswith(" s"):
+                outcomes.append(line)
+        assert sorted(outcomes) == [
+            "healthy/ 200 1",
+            "healthy/1 200 1",
+            "healthy/2 200 1",
+            "healthy/3 200 1",
+            "healthy/4 200 1",
+            "http://127.0.0.1:1/ ConnectionRefusedError('Connection refused') 4",
+            "unwell 200 1",
+            "unwell/busy 200 2",
+            "unwell/dead ServerError(503) 4",
+            "unwell/flaky 200 3",
+            "unwell/hangs 200 2",
+            "unwell/missing 404 1",
+            "unwell/slow 200 1",
+            "unwell/stops 200 2",
+        ]
+        for wait, least in zip(waits, [0.02, 0.04, 0.08], strict=True):
+            assert least <= wait <= least + 0.02
+
+    with_more_time(play)

@@ -62,7 +62,7 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
 
     add_number("--rounds", 5, 100, "how many rounds each side runs")
     add_number("--seconds", 4, 3600, "how long to measure in a round")
-    add_number("--messages", 10_000, 1_000_000, "messages a second")
+    add_number("--messages", 5_000, 1_000_000, "messages a second")
     add_number("--connections", 200, 10_000, "how many clients")
     add_number("--timers", 300_000, 10_000_000, "how many extra timers")
     churn = "timer operations a second in the background: schedule, push back, cancel"
@@ -144,7 +144,7 @@ def _cannot_write(path: Path | None) -> str | None:
 
 
 def _show(plan: Plan, rounds: Sequence[Round], options: argparse.Namespace) -> None:
-    report = heading(rounds), figures(rounds), notes(rounds, plan)
+    report = heading(rounds), figures(rounds, plan), notes(rounds, plan)
     if options.html is not None:
         options.html.write_text(html_report(*report, versions_in_a_line()), encoding="utf-8")
     if options.json:

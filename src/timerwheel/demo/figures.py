@@ -8,13 +8,16 @@ from statistics import median
 
 from timerwheel.demo.plan import Plan
 from timerwheel.demo.result import ServerResult
-from timerwheel.demo.rounds import Round
+from timerwheel.demo.rounds import SIDES, Round
 
 ENOUGH = 3
 """Rounds below which they say nothing of a difference."""
 
 SMALL = 0.02
 """A difference of less than this share is none."""
+
+KEPT = 0.98
+"""The share of the messages that a side echoes at least if it keeps the pace."""
 
 MIB = 1024 * 1024
 
@@ -26,11 +29,13 @@ class Kind:
     @ivar label: what it is.
     @ivar unit: of the value.
     @ivar value: takes it from what a server measured.
+    @ivar per_message: whether it says something only if both sides did the same work.
     """
 
     label: str
     unit: str
     value: Callable[[ServerResult], float]
+    per_message: bool = False
 
 
 KINDS = (
@@ -39,7 +44,7 @@ KINDS = (
     Kind("lateness of timers, median", "ms", lambda r: 1e3 * r.lateness_p50),
     Kind("memory", "MiB", lambda r: r.resident / MIB),
     Kind("garbage collector", "ms a second", lambda r: 1e3 * r.collecting / r.seconds),
-    Kind("CPU a message", "us", lambda r: 1e6 * r.cpu / max(1, r.messages)),
+    Kind("CPU a message", "us", lambda r: 1e6 * r.cpu / max(1, r.messages), True),
 )
 
 
@@ -70,15 +75,18 @@ class Figure:
     verdict: str
 
 
-def figures(rounds: Sequence[Round]) -> list[Figure]:
+def figures(rounds: Sequence[Round], plan: Plan) -> list[Figure]:
     """@return: all of them, in the order in which they are shown."""
-    return [_figure(kind, rounds) for kind in KINDS]
+    same = not behind(rounds, plan)
+    return [_figure(kind, rounds, same) for kind in KINDS]
 
 
-def _figure(kind: Kind, rounds: Sequence[Round]) -> Figure:
+def _figure(kind: Kind, rounds: Sequence[Round], same_work: bool) -> Figure:
     stock = [kind.value(one.stock.server) for one in rounds]
     ours = [kind.value(one.ours.server) for one in rounds]
-    return Figure(kind, Spread.of(stock), Spread.of(ours), verdict(stock, ours))
+    comparable = same_work or not kind.per_message
+    said = verdict(stock, ours) if comparable else "not compared, see below"
+    return Figure(kind, Spread.of(stock), Spread.of(ours), said)
 
 
 def verdict(stock: Sequence[float], ours: Sequence[float]) -> str:
@@ -127,21 +135,28 @@ def notes(rounds: Sequence[Round], plan: Plan) -> list[str]:
         f"{len(rounds)} rounds of {plan.seconds:g} s on each side, in turn. A figure is the middle "
         "round, with the least and the most in brackets. "
         '"No difference": the rounds do not agree on which side has less.',
-        f"{work}. {_same_work(rounds, plan.messages)}{_checked(rounds)}",
+        f"{work}. {_same_work(rounds, plan)}{_checked(rounds)}",
     ]
 
 
-def _same_work(rounds: Sequence[Round], messages: int) -> str:
-    """Whether each side kept the pace."""
-    asked = sum(messages * one.stock.server.seconds for one in rounds)
-    behind = [
-        f"{side} echoed {100 * done / asked:.0f} % of the messages"
-        for side in ("stock", "ours")
-        if (done := sum(getattr(one, side).server.messages for one in rounds)) < 0.98 * asked
-    ]
-    if behind:
-        return f"Not the same work on both sides: {' and '.join(behind)}, too busy for more."
-    return "The same work on both sides."
+def behind(rounds: Sequence[Round], plan: Plan) -> dict[str, float]:
+    """The sides that did not keep the pace: the share of the messages that each echoed."""
+    shares = {}
+    for side in SIDES:
+        servers = [getattr(one, side).server for one in rounds]
+        asked = sum(plan.messages * server.seconds for server in servers)
+        shares[side] = sum(server.messages for server in servers) / asked
+    return {side: share for side, share in shares.items() if share < KEPT}
+
+
+def _same_work(rounds: Sequence[Round], plan: Plan) -> str:
+    sides = [f"{side} echoed {share:.0%}" for side, share in behind(rounds, plan).items()]
+    if not sides:
+        return "The same work on both sides."
+    return (
+        f"Not the same work on both sides: of the messages {' and '.join(sides)}. The server or "
+        "the machine was too busy."
+    )
 
 
 def _checked(rounds: Sequence[Round]) -> str:

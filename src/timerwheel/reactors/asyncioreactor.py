@@ -22,6 +22,9 @@ make = AsyncioSelectorReactor
 def install(eventloop: AbstractEventLoop | None = None) -> None:
     """Install the reactor on an event loop, uvloop's too; on the running or a new one if None.
 
+    As in Twisted, the loop does not become the current one of the thread. If the program uses
+    asyncio's own functions, call `asyncio.set_event_loop(eventloop)` before.
+
     Raises ReactorAlreadyInstalledError if there is a reactor.
     """
     install_reactor(lambda: AsyncioSelectorReactor(eventloop))

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 from statistics import median
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-
-from timerwheel.commands.bench.runner import Comparison
+from timerwheel.commands.bench.runner import Comparison, Result
+from timerwheel.commands.sheet import print_sheet
 from timerwheel.commands.versions import versions_in_a_line
 
 
 def print_report(comparison: Comparison) -> None:
     """Print the table, and below it what its figures are."""
-    console = Console()
-    with console.capture() as printed:
-        console.print(_table(comparison), "")
-        for line in _notes(comparison):
-            console.print(line, highlight=False, markup=False)
-    print(printed.get(), end="")
+    headings = ("pending", "stock", "ours", "ratio", "from - to")
+    print_sheet(headings, [_row(result) for result in comparison.results], _notes(comparison))
 
 
-def _table(comparison: Comparison) -> Table:
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for heading in ("pending", "stock", "ours", "ratio", "from - to"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for result in comparison.results:
-        table.add_row(
-            result.work,
-            f"{result.pending:,}",
-            f"{median(result.stock):,.0f}",
-            f"{median(result.ours):,.0f}",
-            _ratio(result.ratio),
-            f"{_ratio(min(result.ratios))} - {_ratio(max(result.ratios))}",
-        )
-    return table
+def _row(result: Result) -> list[str]:
+    return [
+        result.work,
+        f"{result.pending:,}",
+        f"{median(result.stock):,.0f}",
+        f"{median(result.ours):,.0f}",
+        _ratio(result.ratio),
+        f"{_ratio(min(result.ratios))} - {_ratio(max(result.ratios))}",
+    ]
 
 
 def _ratio(ratio: float) -> str:

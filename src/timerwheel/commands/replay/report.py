@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 
 from timerwheel.commands.replay.chart import bars, ramp_for
 from timerwheel.commands.replay.plan import Plan
 from timerwheel.commands.replay.player import SLICES
 from timerwheel.commands.replay.runner import Comparison, Measured
+from timerwheel.commands.sheet import print_sheet
 from timerwheel.commands.text import clean
 from timerwheel.commands.versions import versions_in_a_line
 
@@ -51,25 +50,15 @@ ROWS = (
 
 def print_report(plan: Plan, comparison: Comparison) -> None:
     """Print all of it."""
-    console = Console()
-    with console.capture() as printed:
-        console.print(_table(comparison), "")
-        lines = [*_chart(plan, comparison, ramp_for(console.encoding)), "", *_notes(plan)]
-        for line in [*lines, *_how(plan, comparison)]:
-            console.print(line, highlight=False, markup=False)
-    print(printed.get(), end="")
+    drawn = _chart(plan, comparison, ramp_for(Console().encoding))
+    lines = [*drawn, "", *_notes(plan), *_how(plan, comparison)]
+    print_sheet(("stock", "ours", "ratio"), [_row(row, comparison) for row in ROWS], lines)
 
 
-def _table(comparison: Comparison) -> Table:
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
-    for heading in ("stock", "ours", "ratio"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in ROWS:
-        sides = (comparison.stock, comparison.ours)
-        scaled = ([value / row.unit for value in row.values(side)] for side in sides)
-        table.add_row(row.label, *map(_cell, scaled), _ratio(row.ratios(comparison)))
-    return table
+def _row(row: Row, comparison: Comparison) -> list[str]:
+    sides = (comparison.stock, comparison.ours)
+    scaled = ([value / row.unit for value in row.values(side)] for side in sides)
+    return [row.label, *map(_cell, scaled), _ratio(row.ratios(comparison))]
 
 
 def _figure(value: float, digits: int = 3) -> str:
