@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import IO, TYPE_CHECKING, Any
 
-from timerwheel._accelerate import KEY
+from timerwheel._core import find_queue
 from timerwheel.recording._format import Header, Operation, microseconds
 from timerwheel.recording._listener import Listener
 from timerwheel.recording._writer import Writer
@@ -247,7 +247,7 @@ def _header(reactor: Any) -> Header:
     return Header(
         clock=f"{module}.{name}",
         reactor=f"{kind.__module__}.{kind.__qualname__}",
-        wheel=KEY in reactor.__dict__,
+        wheel=find_queue(reactor) is not None,
         versions={
             "python": python_version(),
             "twisted": _version("twisted"),

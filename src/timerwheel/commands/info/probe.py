@@ -11,7 +11,6 @@ import sys
 from typing import Any, TypedDict
 
 import timerwheel
-from timerwheel._accelerate import KEY
 from timerwheel._internals import missing_in
 
 PATIENCE = 60.0
@@ -81,7 +80,7 @@ def _look(reactor: Any) -> Finding:
     return Finding(
         reactor=f"{kind.__module__}.{kind.__qualname__}",
         wheel=wheel,
-        wakes=vars(reactor)[KEY].waker.precision if wheel else None,
+        wakes=timerwheel.status(reactor).precision,
         reason=f"Twisted lacks {', '.join(missing)}" if missing else None,
     )
 
