@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import pickle
@@ -384,6 +385,41 @@ def test_a_dict_that_is_put_back_takes_the_wheel_out(clock: FakeClock) -> None:
     assert type(call) is DelayedCall
     clock.advance(1)
     reactor.runUntilCurrent()
+    assert made == [1]
+
+
+@pytest.mark.skipif(
+    not (3, 11) <= sys.version_info < (3, 13),
+    reason="CPython makes the dict of an instance always, or it costs nothing",
+)
+def test_the_reactor_keeps_its_attributes_without_a_dict(clock: FakeClock) -> None:
+    """On a Python where each attribute costs more once its dict has been asked for."""
+    reactor = make_reactor(clock)
+    reactor.callLater(1, int)
+    reactor.fireSystemEvent("startup")  # which tells the log
+    for _ in range(2):
+        assert reactor.timeout() is not None
+        clock.advance(1)
+        reactor.runUntilCurrent()
+        reactor.callLater(1, int)
+    timerwheel.accelerate(reactor)
+    assert not has_dict(reactor)
+    timerwheel.restore(reactor)
+    assert not has_dict(reactor)
+    assert vars(reactor)
+    assert has_dict(reactor)
+
+
+def has_dict(reactor: Any) -> bool:
+    return any(type(one) is dict and "_justStopped" in one for one in gc.get_referents(reactor))
+
+
+def test_a_copy_of_a_reactor_has_its_calls(either: Any, clock: FakeClock) -> None:
+    made: list[int] = []
+    call = copy.copy(either).callLater(1, made.append, 1)
+    assert either.getDelayedCalls() == [call]
+    clock.advance(1)
+    either.runUntilCurrent()
     assert made == [1]
 
 

@@ -22,6 +22,8 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     figures         what a queue counts, always
     origins         who scheduled a timer
     watch           how long calls take, while somebody watches
+    attributes      the attributes of a reactor
+    recall          what the classes of a reactor were found to have
     call_queue      CallQueue: what a reactor owns
     call_lists      lists of its calls
     call_walk       CallWalk: meets its calls in slices, while they come and go
@@ -112,23 +114,6 @@ cdef extern from *:
     #endif
     /* Takes over a reference that is owned already. */
     #define timerwheel_owned(object) (object)
-    /* What an object's own dict has for a key, with a reference. NULL if it has no such dict, or nothing
-       there; or with an exception. */
-    static PyObject *timerwheel_own_item(PyObject *object, PyObject *key) {
-        PyObject *value = NULL, *dict = PyObject_GenericGetDict(object, NULL);
-        if (dict == NULL) {
-            PyErr_Clear();
-            return NULL;
-        }
-      #if PY_VERSION_HEX >= 0x030D0000
-        PyDict_GetItemRef(dict, key, &value);
-      #else
-        value = PyDict_GetItemWithError(dict, key);
-        Py_XINCREF(value);
-      #endif
-        Py_DECREF(dict);
-        return value;
-    }
     """
     ctypedef int (*visitproc)(PyObject *, void *) noexcept
     ctypedef int (*traverseproc)(PyObject *, visitproc, void *) noexcept
@@ -158,7 +143,6 @@ cdef extern from *:
     void forbid "timerwheel_forbid"(void *memory, size_t size) noexcept
     void allow "timerwheel_allow"(void *memory, size_t size) noexcept
     object owned "timerwheel_owned"(PyObject *object) noexcept
-    PyObject *own_item "timerwheel_own_item"(PyObject *object, object key) except? NULL
 
 
 cdef extern from "Python.h":
@@ -223,6 +207,7 @@ include "handle.pxi"
 include "timer_wheel.pxi"
 include "figures.pxi"
 include "delayed_call.pxi"
+include "attributes.pxi"
 include "recall.pxi"
 include "adopted_call.pxi"
 include "call_lists.pxi"

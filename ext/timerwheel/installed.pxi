@@ -28,11 +28,5 @@ def review_immortality(phase="start", info=None):
 
 
 cdef CallQueue installed_queue():
-    cdef PyObject *module = PyImport_GetModule("twisted.internet.reactor")
-    cdef PyObject *queue
-    cdef object reactor
-    if module == NULL:
-        return None
-    reactor = owned(module)
-    queue = queue_in(<PyObject *>reactor)
-    return None if queue == NULL else <CallQueue>owned(queue)
+    cdef PyObject *reactor = PyImport_GetModule("twisted.internet.reactor")
+    return None if reactor == NULL else find_queue(owned(reactor))

@@ -72,15 +72,6 @@ cdef inline PyObject *queue_of(PyObject **args, size_t nargsf) except? NULL:
     return queue_in(args[0]) if PyVectorcall_NARGS(nargsf) else NULL
 
 
-cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
-    cdef PyObject *queue = own_item(reactor, KEY)
-    # (NULL: not a reactor, perhaps, but something else that Twisted's function may know.)
-    if queue != NULL and queue.ob_type != <PyTypeObject *>CallQueue:
-        Py_DECREF(<object>queue)
-        return NULL
-    return queue
-
-
 cdef object call_function(object method, PyObject **args, size_t nargsf, PyObject *names):
     """Call Twisted's function."""
     return PyObject_Vectorcall((<Method>method).function, args, nargsf, names)

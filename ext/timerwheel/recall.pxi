@@ -4,10 +4,9 @@
 # in the classes first, and then in the reactor's own dict. Since 3.12 CPython tells, before it happens,
 # that a dict is to be changed (PyDict_Watch): those of the classes are watched, and what was found in
 # them is good until one of them changes. So only the reactor's own dict is left to look into. (That is
-# not watched: CPython 3.13.0 does not tell of attributes that are set.) Older Pythons do not tell, and
-# without a GIL it may be told too late: there all is looked up.
-
-cdef str KEY = "_timerwheel"    # the attribute of a reactor, in its own dict, that holds its queue
+# not watched: CPython 3.13.0 does not tell of attributes that are set.) On 3.12 to look into that would
+# cost more than it gains (attributes.pxi): there only DelayedCall.debug is recalled. Older Pythons do not
+# tell, and without a GIL it may be told too late: there all is looked up.
 
 cdef extern from *:
     """
@@ -25,13 +24,11 @@ cdef extern from *:
     #endif
     """
     const bint WATCHES "TIMERWHEEL_WATCHES"
+    const bint READS_DICTS "(TIMERWHEEL_WATCHES && PY_VERSION_HEX >= 0x030D0000)"
     int watch_dict "timerwheel_watch"(int watcher, object dict) except -1
     object type_dict "timerwheel_type_dict"(PyTypeObject *type)
     int add_watcher "timerwheel_add_watcher"(
         int (*callback)(int, PyObject *, PyObject *, PyObject *) noexcept) noexcept
-
-cdef extern from "Python.h":
-    PyObject *generic_getattr "PyObject_GenericGetAttr"(PyObject *, PyObject *)
 
 
 cdef int watcher = -1           # -1: no dict is watched
@@ -110,10 +107,10 @@ cdef inline object look_up(object reactor, str name, const ClassAttribute *recal
 cdef inline bint recalls(CallQueue queue, object reactor) except -1:
     """Whether the queue recalls what the reactor's classes have now. Finds it anew if it did not."""
     cdef Recalled *recalled = &queue.recalled
-    if (WATCHES and recalled.found == changes != 0
+    if (READS_DICTS and recalled.found == changes != 0
             and recalled.type == Py_TYPE(reactor) and recalled.type.tp_mro == <PyObject *>queue.mro):
         return True
-    return WATCHES and watcher >= 0 and find_all(queue, reactor)
+    return READS_DICTS and watcher >= 0 and find_all(queue, reactor)
 
 
 cdef bint find_all(CallQueue queue, object reactor) except -1:

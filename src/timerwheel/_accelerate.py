@@ -18,11 +18,20 @@ from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
-from timerwheel._core import CallQueue, DelayedCall, review_immortality
+from timerwheel._core import (
+    CallQueue,
+    DelayedCall,
+    find_attribute,
+    find_queue,
+    remove_attribute,
+    review_immortality,
+    set_attributes,
+)
 from timerwheel._methods import put_in, take_out
 from timerwheel._stock import BridgedHeap, NewCalls, is_refill
 
-# Where a reactor keeps its queue, in its instance dict.
+# The attribute of a reactor that holds its queue. (Nothing here asks for the reactor's dict: see
+# ext/timerwheel/attributes.pxi.)
 KEY = "_timerwheel"
 
 # What a stock reactor keeps its calls in.
@@ -85,7 +94,7 @@ def restore(reactor: Any) -> None:
     lock = _changing
     lock.acquire()
     try:
-        queue = vars(reactor).get(KEY)
+        queue = find_queue(reactor)
         if queue is not None:
             _give_back(reactor, queue)
         if not _queues:
@@ -97,8 +106,9 @@ def restore(reactor: Any) -> None:
 def _accelerate(reactor: Any) -> None:
     from timerwheel._internals import missing_in
 
-    if KEY in vars(reactor):
-        put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
+    queue = find_queue(reactor)
+    if queue is not None:
+        put_in(reactor.__class__, [*METHODS, *queue.waker.methods()])
     elif missing := missing_in(reactor):
         _warn(reactor, missing)
     else:
@@ -175,14 +185,15 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)
-    vars(reactor).update(
+    set_attributes(
+        reactor,
         {
             KEY: queue,
             "_pendingTimedCalls": heap,
             "_newTimedCalls": NewCalls(queue, warn_of_bypass),
             "_insertNewDelayedCalls": heap.refill,
             "_cancellations": 0,
-        }
+        },
     )
     review_immortality()
     queue.attach(waker)
@@ -212,7 +223,7 @@ class Departure:
     def __init__(
         self, reactor: Any, queue: CallQueue, calls: list[Any], stock: dict[str, Any]
     ) -> None:
-        self._namespace = vars(reactor)
+        self._reactor = reactor
         self._queue = queue
         self._stock = stock
         self._functions = reactor._cancelCallLater, reactor._moveCallLaterSooner
@@ -225,10 +236,10 @@ class Departure:
     def __call__(self) -> None:
         for call in self._theirs:
             call.canceller, call.resetter = self._functions
-        self._namespace.pop(KEY, None)
-        if is_refill(self._namespace.get("_insertNewDelayedCalls")):
-            del self._namespace["_insertNewDelayedCalls"]
-        self._namespace.update(self._stock)
+        remove_attribute(self._reactor, KEY)
+        if is_refill(find_attribute(self._reactor, "_insertNewDelayedCalls")):
+            remove_attribute(self._reactor, "_insertNewDelayedCalls")
+        set_attributes(self._reactor, self._stock)
         self._queue.release_all()
 
 

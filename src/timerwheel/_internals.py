@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from timerwheel._core import find_attribute
 from timerwheel._wakers import needs_of
 
 # On ReactorBase itself, not on a base of it: there the wheel's methods take their place.
@@ -39,6 +40,8 @@ _CALL_ATTRIBUTES = (
     "time",
 )
 
+_NOTHING = object()
+
 
 def missing_in(reactor: Any) -> list[str]:
     """The private names that this package uses and that Twisted does not have for this reactor.
@@ -55,9 +58,9 @@ def missing_in(reactor: Any) -> list[str]:
         if name not in vars(base.ReactorBase):
             missing.append(f"ReactorBase.{name}")
     # (Not by hasattr(): that calls a property, or a __getattr__, of the program's.)
-    there = set(vars(reactor)).union(*map(vars, type(reactor).__mro__))
+    in_classes = set().union(*map(vars, type(reactor).__mro__))
     for name in (*_ATTRIBUTES, *needs_of(reactor)):
-        if name not in there:
+        if name not in in_classes and find_attribute(reactor, name, _NOTHING) is _NOTHING:
             missing.append(f"{type(reactor).__name__}.{name}")
     if not hasattr(base, "runtimeSeconds"):
         missing.append("twisted.internet.base.runtimeSeconds")

@@ -8,9 +8,8 @@ from weakref import ref
 from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
 
-from timerwheel._core import CallQueue, find_origin
+from timerwheel._core import CallQueue, find_origin, find_queue
 from timerwheel.observe._status import status
-from timerwheel.observe._wheel import find_queue
 
 _log = Logger(namespace="timerwheel")
 

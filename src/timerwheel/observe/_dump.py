@@ -10,12 +10,13 @@ from traceback import format_exc, format_stack
 from types import FrameType
 from typing import Any, TextIO
 
+from timerwheel._core import find_queue
 from timerwheel.observe._histogram import Histogram
 from timerwheel.observe._pending import pending
 from timerwheel.observe._stats import Stats, stats
 from timerwheel.observe._status import status
 from timerwheel.observe._watch import FunctionTimes
-from timerwheel.observe._wheel import find_queue, require_queue
+from timerwheel.observe._wheel import require_queue
 
 # So many lines of each table.
 _MOST = 20

@@ -6,17 +6,24 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import getattr_static
+from types import FunctionType
 from typing import Any
 
 from twisted.python.runtime import seconds as wall_clock
 
 import twisted
 from timerwheel._accelerate import METHODS
-from timerwheel._core import VERSION, Method, SteadyClock, target_of
+from timerwheel._core import (
+    VERSION,
+    Method,
+    SteadyClock,
+    find_attribute,
+    find_queue,
+    target_of,
+)
 from timerwheel._wakers._waker import Waker
 from timerwheel.observe._functions import FunctionName, describe
 from timerwheel.observe._watch import Watch
-from timerwheel.observe._wheel import find_queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,12 @@ def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
 
 def _found(reactor: Any, name: str) -> Any:
     """What Python finds under a name: a function, or an instance that is called."""
-    found = getattr_static(reactor, name, None)
+    found = getattr_static(type(reactor), name, None)
+    if type(found) in (FunctionType, Method, staticmethod, classmethod):
+        # No code of the program's runs. (getattr_static() would make the reactor's dict.)
+        found = find_attribute(reactor, name)
+    else:
+        found = getattr_static(reactor, name, None)
     if isinstance(found, (staticmethod, classmethod)):
         found = found.__func__
     elif isinstance(found, property):

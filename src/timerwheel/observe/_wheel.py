@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from timerwheel._accelerate import KEY
-from timerwheel._core import CallQueue
-
-
-def find_queue(reactor: Any) -> CallQueue | None:
-    """The queue of a reactor, or None if it has no wheel."""
-    queue = getattr(reactor, "__dict__", {}).get(KEY)
-    return queue if isinstance(queue, CallQueue) else None
+from timerwheel._core import CallQueue, find_queue
 
 
 def require_queue(reactor: Any) -> CallQueue:

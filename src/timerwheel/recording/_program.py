@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
-from timerwheel._accelerate import KEY
+from timerwheel._core import find_queue
 from timerwheel.recording._format import Header
 
 
@@ -18,7 +18,7 @@ def header_of(reactor: Any) -> Header:
     return Header(
         clock=f"{module}.{name}",
         reactor=f"{kind.__module__}.{kind.__qualname__}",
-        wheel=KEY in reactor.__dict__,
+        wheel=find_queue(reactor) is not None,
         versions={
             "python": python_version(),
             "twisted": _version("twisted"),

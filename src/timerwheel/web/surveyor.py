@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 
+from timerwheel._core import find_queue
 from timerwheel.observe._survey import Survey, survey
-from timerwheel.observe._wheel import find_queue
 
 SLICE = 0.0004
 """Seconds of work, after which the reactor gets its turn; the step that is begun is finished."""

@@ -11,7 +11,6 @@ import sys
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import timerwheel
-from timerwheel._accelerate import KEY
 from timerwheel._internals import missing_in
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _look(reactor: Any) -> Finding:
     return Finding(
         reactor=f"{kind.__module__}.{kind.__qualname__}",
         wheel=wheel,
-        wakes=vars(reactor)[KEY].waker.precision if wheel else None,
+        wakes=timerwheel.status(reactor).precision,
         reason=f"Twisted lacks {', '.join(missing)}" if missing else None,
     )
 

@@ -17,8 +17,8 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.logger import LogLevel, capturedLogs
 
 import timerwheel
-from timerwheel._accelerate import KEY
 from timerwheel.commands.selftest.failures import CheckFailedError, require
+from timerwheel.observe._wheel import require_queue
 
 GRAIN = 2.0**-16
 """
@@ -211,7 +211,7 @@ class WheelSide(Side):
 
     def step(self) -> list[object]:
         seen = super().step()
-        vars(self.reactor)[KEY].check_invariants()
+        require_queue(self.reactor).check_invariants()
         return seen
 
     def timeout(self) -> float | None:
