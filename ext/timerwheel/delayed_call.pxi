@@ -271,7 +271,7 @@ cdef class DelayedCall(Handle):
         finally:
             release(self.entry.lock)
         if queue != NULL:
-            (<CallQueue>owned(queue)).compare(when)
+            (<CallQueue>owned(queue)).compare(when, NAN)
         elif is_alone and sooner:
             tell(self, "resetter")
 
@@ -299,7 +299,7 @@ cdef class DelayedCall(Handle):
         finally:
             release(self.entry.lock)
         if queue != NULL:
-            (<CallQueue>owned(queue)).compare(when)
+            (<CallQueue>owned(queue)).compare(when, NAN)
         elif is_alone and delayed < 0.0:
             tell(self, "resetter")
 

@@ -1,0 +1,106 @@
+"""Put the wheel into an event loop, and take it out.
+
+The loop's timers go to a `CallQueue`, which it keeps as an attribute. That is what our methods in
+its classes look for (`timerwheel._methods`). Timers that are pending when the wheel is put in stay
+where they are: the loop goes on to serve them.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from contextvars import Context
+from threading import RLock
+from typing import Any
+from weakref import WeakSet
+
+from timerwheel._core import CallQueue, loop_queue
+from timerwheel.aio._methods import find_place, put_in, take_out
+from timerwheel.aio._waker import LoopWaker
+
+# Where a loop keeps its queue, in its instance dict.
+KEY = "_timerwheel"
+
+# What is done in C. The waker adds its own.
+METHODS = ("call_later", "call_at")
+
+# Held while a wheel is put in or taken out: threads may do so at once.
+_changing = RLock()
+
+# All that are in use. When the last is taken out, the loops' classes get their functions back.
+_queues: WeakSet[CallQueue] = WeakSet()
+
+
+def accelerate(loop: Any) -> None:
+    """Put the wheel into an event loop, asyncio's or uvloop's, which may be running.
+
+    Timers made from now on are on the wheel; those that are pending stay the loop's own. If the
+    wheel is in already, this only has its methods stand where the program has put back the loop's.
+    Call it in the loop's thread.
+
+    Raises TypeError if loop is no event loop with call_at() and call_later(), or if nothing can be
+    kept with it; RuntimeError if it is closed.
+    """
+    if not _is_fit(loop):
+        raise TypeError(
+            "accelerate() needs an event loop that has call_at(), call_later() and a __dict__, "
+            f"not {loop!r}"
+        )
+    if loop.is_closed():
+        raise RuntimeError("Event loop is closed")
+    with _changing:
+        queue = vars(loop).get(KEY)
+        if queue is None:
+            queue = loop_queue(loop)
+            waker = LoopWaker(loop)
+            for name, replacement in waker.methods().items():
+                queue.replace(name, replacement)
+            put_in(type(loop), waker.names)
+            queue.attach(waker)
+            _queues.add(queue)
+            vars(loop)[KEY] = queue
+        else:
+            put_in(type(loop), queue.waker.names)
+
+
+def restore(loop: Any) -> None:
+    """Take the wheel out of an event loop, which may be running.
+
+    Pending timers move back, and the handles that the program holds stay valid. Does nothing if
+    there is no wheel in. Takes O(n log n) steps for n timers.
+    """
+    with _changing:
+        queue = getattr(loop, "__dict__", {}).get(KEY)
+        if queue is not None:
+            _give_back(loop, queue)
+        if not _queues:
+            take_out()
+
+
+def _is_fit(loop: Any) -> bool:
+    return (
+        isinstance(loop, AbstractEventLoop)
+        and hasattr(loop, "__dict__")
+        and all(find_place(type(loop), name) is not None for name in METHODS)
+    )
+
+
+def _give_back(loop: Any, queue: CallQueue) -> None:
+    stock_call_at = queue.waker.stock_call_at
+    made: list[Any] = []
+    try:
+        for handle in queue.calls_in_order():
+            # (One that is cancelled later does nothing when its time comes.)
+            made.append(stock_call_at(loop, handle.when(), handle._run, context=Context()))
+    except BaseException:
+        for timer in made:
+            timer.cancel()
+        raise
+    leave(loop, queue)
+
+
+def leave(loop: Any, queue: CallQueue) -> None:
+    """Have a loop and its queue part. The pending timers are released."""
+    vars(loop).pop(KEY, None)
+    _queues.discard(queue)
+    queue.waker.detach()
+    queue.release_all()
