@@ -43,18 +43,16 @@ def take_out() -> None:
 def find_place(loop_class: type, name: str) -> Place | None:
     """Where a loop's method of this name is defined; None if nowhere.
 
-    Of asyncio's loops that is the first of asyncio's classes, of others the last: what is before it
-    is the program's, and hides our method as it hides the loop's. A class of an extension cannot be
-    changed: then it is the last before it that can.
+    That is the last class that has it: what is before is the program's, or calls on to it, and hides
+    our method as it hides the loop's. A class of an extension cannot be changed: then it is the last
+    before it that can.
     """
     classes = _defining(loop_class, name)
     if not classes:
         return None
     definer = classes[-1]
-    for base in classes:
-        if base.__module__.partition(".")[0] == "asyncio":
-            definer = base
-            break
+    if definer is BaseEventLoop and name == "_process_events":  # which only raises
+        definer = next(base for base in classes if base.__module__.startswith("asyncio."))
     mro = loop_class.__mro__
     for base in reversed(mro[: mro.index(definer) + 1]):
         if not base.__flags__ & _IMMUTABLE:
