@@ -87,19 +87,25 @@ cdef class CallQueue(TimerWheel):
         self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
         release(self.lock)
 
+    def is_needed(self):
+        """Whether the event loop runs, and so is no garbage."""
+        return self.reactor is not None and self.reactor.is_running()
+
     def make_immortal(self):
-        """Have the garbage collector no longer walk the pending calls: the reactor is the installed one.
+        """Have the garbage collector no longer walk the pending calls.
+
+        The reactor is the installed one, or the event loop runs. Takes O(n) steps, or none if it is so.
 
         Not without a GIL, where that collector walks all objects itself.
         """
-        if FREE_THREADED:
+        if FREE_THREADED or self.immortal:
             return
         self.immortal = True
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
-        """Have it walk them again: the reactor is to go, with all that they hold."""
-        if FREE_THREADED:
+        """Have it walk them again: the reactor or the loop is to go, with all that they hold. O(n) as well."""
+        if not self.immortal:
             return
         self.immortal = False
         wheel_each(&self.wheel, track_handle, NULL)
@@ -528,7 +534,7 @@ if FREE_THREADED:
 
 
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
-    PyObject_GC_UnTrack(handle_of(entry))
+    untrack(handle_of(entry))
     return 0
 
 

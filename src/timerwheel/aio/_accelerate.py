@@ -8,17 +8,14 @@ where they are: the loop goes on to serve them.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from contextvars import Context
 from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
 from timerwheel._core import CallQueue, loop_queue
+from timerwheel.aio._garbage import spare
 from timerwheel.aio._methods import find_place, put_in, take_out
-from timerwheel.aio._waker import LoopWaker
-
-# Where a loop keeps its queue, in its instance dict.
-KEY = "_timerwheel"
+from timerwheel.aio._waker import KEY, LoopWaker
 
 # What is done in C. The waker adds its own.
 METHODS = ("call_later", "call_at")
@@ -51,12 +48,13 @@ def accelerate(loop: Any) -> None:
         queue = vars(loop).get(KEY)
         if queue is None:
             queue = loop_queue(loop)
-            waker = LoopWaker(loop)
+            waker = LoopWaker(loop, leave)
             for name, replacement in waker.methods().items():
                 queue.replace(name, replacement)
             put_in(type(loop), waker.names)
             queue.attach(waker)
             _queues.add(queue)
+            spare(queue)
             vars(loop)[KEY] = queue
         else:
             put_in(type(loop), queue.waker.names)
@@ -85,12 +83,11 @@ def _is_fit(loop: Any) -> bool:
 
 
 def _give_back(loop: Any, queue: CallQueue) -> None:
-    stock_call_at = queue.waker.stock_call_at
     made: list[Any] = []
     try:
         for handle in queue.calls_in_order():
             # (One that is cancelled later does nothing when its time comes.)
-            made.append(stock_call_at(loop, handle.when(), handle._run, context=Context()))
+            made.append(queue.waker.stock_call_at(handle.when(), handle._run))
     except BaseException:
         for timer in made:
             timer.cancel()

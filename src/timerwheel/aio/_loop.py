@@ -32,6 +32,8 @@ def new_event_loop() -> EventLoop:
 
 def run(main: Coroutine[Any, Any, _Result], *, debug: bool | None = None) -> _Result:
     """asyncio.run() on a new event loop with the wheel inside."""
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("aio.run() cannot be called from a running event loop")
     if sys.version_info >= (3, 11):
         with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
             return runner.run(main)
@@ -40,8 +42,6 @@ def run(main: Coroutine[Any, Any, _Result], *, debug: bool | None = None) -> _Re
 
 def _run(main: Coroutine[Any, Any, _Result], debug: bool | None) -> _Result:
     """What asyncio.run() does on Python 3.10, which takes no loop_factory."""
-    if asyncio._get_running_loop() is not None:
-        raise RuntimeError("aio.run() cannot be called from a running event loop")
     if not asyncio.iscoroutine(main):
         raise ValueError(f"a coroutine was expected, got {main!r}")
     loop = new_event_loop()

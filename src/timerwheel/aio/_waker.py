@@ -11,20 +11,27 @@ from timerwheel._core import CallQueue, LoopClock, move_due_timers, run_due_time
 from timerwheel._wakers._event_loop import EventLoopWaker
 from timerwheel.aio._methods import find_place
 
+# Where a loop keeps its queue, in its instance dict.
+KEY = "_timerwheel"
+
 
 class LoopWaker(EventLoopWaker):
-    """Has a loop watch an alarm; where there is none, or the loop's time is a test's, a timer of its own.
+    """Has a loop watch an alarm. leave(loop, queue) is called when the loop has been closed.
+
+    Where there is none, or the loop's time is a test's, a timer of its own.
 
     asyncio's loops find what is due in _process_events(), at each turn: then the alarm has only to
     wake them. Others have it called when the alarm is heard.
     """
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, leave: Callable[[Any, CallQueue], None]) -> None:
         super().__init__(loop)
+        self._leave = leave
         self._loop = loop
         self._is_asyncios = isinstance(loop, BaseEventLoop)
         self._timer: Any = None  # the handle of the loop's own timer, if it is set
-        self.stock_call_at = self._stock("call_at")
+        self._stock_call_at = self._stock("call_at")
+        self._stock_close = self._stock("close")
 
     @property
     def precision(self) -> str:
@@ -55,14 +62,22 @@ class LoopWaker(EventLoopWaker):
 
     def close(self) -> None:
         """In place of close(): release the pending timers, too."""
-        from timerwheel.aio._accelerate import leave
-
         loop = self._loop
         if not loop.is_running() and not loop.is_closed():
             self._alarm.drop()  # while the loop can still be told
-        self._stock("close")(loop)
+        self._stock_close(loop)
         if loop.is_closed():
-            leave(loop, self._queue)
+            self._leave(loop, self._queue)
+
+    def stock_call_at(self, when: float, callback: Callable[[], None]) -> Any:
+        """Have the loop's own call_at() set a timer. It may call other methods of the loop."""
+        namespace = vars(self._loop)
+        namespace[KEY] = None
+        try:
+            # (In a context of its own: else it would keep what the caller's holds.)
+            return self._stock_call_at(self._loop, when, callback, context=Context())
+        finally:
+            namespace[KEY] = self._queue
 
     def _stock(self, name: str) -> Callable[..., Any]:
         """A loop's own function."""
@@ -79,11 +94,8 @@ class LoopWaker(EventLoopWaker):
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
         self._cancel_timer()
         loop = self._loop
-        # (In a context of its own: else it would keep what the caller's holds.)
         if timeout:
-            self._timer = self.stock_call_at(
-                loop, self._time_after(timeout), callback, context=Context()
-            )
+            self._timer = self.stock_call_at(self._time_after(timeout), callback)
         else:
             self._timer = loop.call_soon(callback, context=Context())
 
