@@ -6,8 +6,8 @@ import asyncio
 import contextvars
 import gc
 import heapq
-import os
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -407,9 +407,7 @@ def test_debug_mode_refuses_other_threads(loop: Any) -> None:
     assert "Non-thread-safe operation" in str(raised[0])
 
 
-def test_debug_mode_tells_of_slow_calls(
-    asyncios: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_debug_mode_tells_of_slow_calls(asyncios: Any, caplog: pytest.LogCaptureFixture) -> None:
     asyncios.set_debug(True)
     asyncios.slow_callback_duration = 0
     with caplog.at_level(logging.WARNING, "asyncio"):
@@ -710,8 +708,8 @@ def test_a_dropped_loop_is_collected_with_its_timers(name: str) -> None:
     run_for(loop, 0.001)
     gc.collect()
     dead = weakref.ref(callback)
+    del loop, callback
     with pytest.warns(ResourceWarning, match="unclosed event loop"):
-        del loop, callback
         gc.collect()
     assert dead() is None
 

@@ -104,7 +104,7 @@ cdef class CallQueue(TimerWheel):
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
-        """Have it walk them again: the reactor or the loop is to go, with all that they hold. O(n) as well."""
+        """Have it walk them again: the reactor or the loop is to go, with all that they hold."""
         if not self.immortal:
             return
         self.immortal = False

@@ -203,8 +203,9 @@ cdef int note_failed_timer(TimerHandle handle) except -1:
 
 cdef inline void track_context(PyObject *handle) noexcept:
     cdef PyObject *context = (<TimerHandle>handle)._call_context
-    if context != NULL and (<TimerHandle>handle).entry.mark & OWN_CONTEXT and not PyObject_GC_IsTracked(context):
-        PyObject_GC_Track(context)
+    if context != NULL and (<TimerHandle>handle).entry.mark & OWN_CONTEXT:
+        if not PyObject_GC_IsTracked(context):
+            PyObject_GC_Track(context)
 
 
 cdef inline void untrack_context(PyObject *handle) noexcept:

@@ -28,9 +28,6 @@ KEY = "_timerwheel"
 # What a stock reactor keeps its calls in.
 _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
-# What is done in C. The wakers add their own.
-METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
-
 # Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
 # memory to release it.)
 _changing = RLock()
@@ -98,7 +95,8 @@ def _accelerate(reactor: Any) -> None:
     from timerwheel._internals import missing_in
 
     if KEY in vars(reactor):
-        put_in(reactor.__class__, [*METHODS, *vars(reactor)[KEY].waker.methods()])
+        waker = vars(reactor)[KEY].waker
+        put_in(reactor.__class__, [*waker.standing, *waker.methods()])
     elif missing := missing_in(reactor):
         _warn(reactor, missing)
     else:
@@ -171,7 +169,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
-    put_in(reactor.__class__, [*METHODS, *replacements])
+    put_in(reactor.__class__, [*waker.standing, *replacements])
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)

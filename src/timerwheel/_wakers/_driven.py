@@ -58,7 +58,7 @@ class DrivenWaker(Waker, ABC):
     def reschedule(self) -> None:
         """In place of `_reschedule`: have the loop call when timeout() says."""
         timeout = self._timeout()
-        if timeout and self._keeps_time() and self._alarm.set(timeout):
+        if timeout and self._wants_alarm() and self._alarm.set(timeout):
             self._guard(timeout)
             return
         self._guard_due = -inf
@@ -91,7 +91,7 @@ class DrivenWaker(Waker, ABC):
             self._reschedule()
 
     def _fire_by_timer(self) -> None:
-        if monotonic() < self._timer_due and self._keeps_time():
+        if monotonic() < self._timer_due and self._wants_alarm():
             self._rounds_up = True
         self._fire()
 
@@ -108,8 +108,8 @@ class DrivenWaker(Waker, ABC):
 
     # What the loops do each in their own way.
 
-    def _keeps_time(self) -> bool:
-        """Whether the loop's clock is the machine's, and no test's."""
+    def _wants_alarm(self) -> bool:
+        """Whether an alarm is better than the loop's timer: its clock is the machine's, and no test's."""
         return True
 
     @abstractmethod

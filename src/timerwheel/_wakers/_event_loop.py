@@ -17,7 +17,11 @@ class EventLoopWaker(DrivenWaker, ABC):
 
     _loop: Any
 
+    def _wants_alarm(self) -> bool:
+        return self._keeps_time()
+
     def _keeps_time(self) -> bool:
+        """Whether the loop's clock is the machine's, and no test's."""
         time: float = self._loop.time()
         return abs(time - monotonic()) < GRACE
 

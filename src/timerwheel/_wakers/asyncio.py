@@ -19,6 +19,11 @@ class AsyncioWaker(EventLoopWaker):
         super().__init__(reactor)
         self._loop = reactor._asyncioEventloop
 
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        """How finely the end of a wait can be set, in words."""
+        return "microseconds, by the event loop's wheel" if self._has_wheel() else super().precision
+
     def reschedule(self) -> None:
         """In place of `_reschedule`: have the loop call when timeout() says."""
         loop = self.reactor._asyncioEventloop
@@ -35,6 +40,13 @@ class AsyncioWaker(EventLoopWaker):
         self._cancel_timer()
         if not self.reactor._asyncioEventloop.is_closed():
             self.reactor._reschedule()
+
+    def _wants_alarm(self) -> bool:
+        # A loop that has a wheel has an alarm for it, and wakes its own timers as precisely.
+        return not self._has_wheel() and super()._wants_alarm()
+
+    def _has_wheel(self) -> bool:
+        return getattr(self._loop, "__dict__", {}).get("_timerwheel") is not None
 
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
         reactor, loop = self.reactor, self._loop

@@ -17,9 +17,6 @@ from timerwheel.aio._garbage import spare
 from timerwheel.aio._methods import find_place, put_in, take_out
 from timerwheel.aio._waker import KEY, LoopWaker
 
-# What is done in C. The waker adds its own.
-METHODS = ("call_later", "call_at")
-
 # Held while a wheel is put in or taken out: threads may do so at once.
 _changing = RLock()
 
@@ -49,15 +46,17 @@ def accelerate(loop: Any) -> None:
         if queue is None:
             queue = loop_queue(loop)
             waker = LoopWaker(loop, leave)
-            for name, replacement in waker.methods().items():
+            # (Classes above have a close(), too, and call on: so it is none of the waker's methods.)
+            replacements = {"close": waker.close, **waker.methods()}
+            for name, replacement in replacements.items():
                 queue.replace(name, replacement)
-            put_in(type(loop), waker.names)
+            put_in(type(loop), [*waker.standing, *replacements])
             queue.attach(waker)
             _queues.add(queue)
             spare(queue)
             vars(loop)[KEY] = queue
         else:
-            put_in(type(loop), queue.waker.names)
+            put_in(type(loop), [*queue.waker.standing, "close", *queue.waker.methods()])
 
 
 def restore(loop: Any) -> None:
@@ -78,16 +77,17 @@ def _is_fit(loop: Any) -> bool:
     return (
         isinstance(loop, AbstractEventLoop)
         and hasattr(loop, "__dict__")
-        and all(find_place(type(loop), name) is not None for name in METHODS)
+        and all(find_place(type(loop), name) is not None for name in ("call_later", "call_at"))
     )
 
 
 def _give_back(loop: Any, queue: CallQueue) -> None:
     made: list[Any] = []
+    waker: Any = queue.waker
     try:
         for handle in queue.calls_in_order():
             # (One that is cancelled later does nothing when its time comes.)
-            made.append(queue.waker.stock_call_at(handle.when(), handle._run))
+            made.append(waker.stock_call_at(handle.when(), handle._run))
     except BaseException:
         for timer in made:
             timer.cancel()

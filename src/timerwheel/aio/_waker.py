@@ -14,6 +14,9 @@ from timerwheel.aio._methods import find_place
 # Where a loop keeps its queue, in its instance dict.
 KEY = "_timerwheel"
 
+# What is done in C of a loop's methods. Only asyncio's have the last.
+STANDING = ("call_later", "call_at", "_process_events")
+
 
 class LoopWaker(EventLoopWaker):
     """Has a loop watch an alarm. leave(loop, queue) is called when the loop has been closed.
@@ -29,29 +32,23 @@ class LoopWaker(EventLoopWaker):
         self._leave = leave
         self._loop = loop
         self._is_asyncios = isinstance(loop, BaseEventLoop)
+        self.standing = STANDING if self._is_asyncios else STANDING[:2]
         self._timer: Any = None  # the handle of the loop's own timer, if it is set
         self._stock_call_at = self._stock("call_at")
         self._stock_close = self._stock("close")
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
         if self._alarm.watching is not None or not self._timer:
             return "microseconds, by a timerfd that the event loop watches"
         return super().precision
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The methods of the loop that are ours."""
-        names = ("call_later", "call_at", *self.methods())
-        return (*names, "_process_events") if self._is_asyncios else names
-
     def methods(self) -> dict[str, Callable[..., Any]]:
-        methods: dict[str, Callable[..., Any]] = {"close": self.close}
-        if not self._is_asyncios and self._keeps_time():
-            # uvloop's own clock is that of its last turn, in whole milliseconds: early.
-            methods["time"] = LoopClock()
-        return methods
+        if self._is_asyncios or not self._keeps_time():
+            return {}
+        # uvloop's own clock is that of its last turn, in whole milliseconds: early.
+        return {"time": LoopClock()}
 
     def attach(self, queue: CallQueue) -> None:
         self._queue = queue

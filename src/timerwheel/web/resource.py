@@ -12,7 +12,7 @@ from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_reactors_queue
 from timerwheel.web.snapshot import snapshot
 from timerwheel.web.surveyor import Surveyor
 
@@ -52,7 +52,7 @@ class TimersPage(Resource):
     """
 
     def __init__(self, reactor: Any) -> None:
-        require_queue(reactor)
+        require_reactors_queue(reactor)
         super().__init__()
         resources: dict[str, Any] = {path: _File(*file) for path, file in _FILES.items()}
         resources["data.json"] = _Data(reactor)
