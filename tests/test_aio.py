@@ -1,4 +1,4 @@
-"""timerwheel.aio: what a program sees of asyncio's timers is the same with the wheel and without."""
+"""timerwheel.aio: a program sees the same timers with the wheel and without."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from timerwheel import _core
 def without_our_frames(
     _: object, raised: BaseException | None, traceback: TracebackType | None
 ) -> BaseException:
-    """The exception of sys.exc_info(), with a traceback that begins with the function that was called.
+    """The exception of sys.exc_info(), its traceback begun with the function that was called.
 
     (Nothing but their globals tells the frames of the extension: functions of it that
     stand at the same line of different files may share a name in tracebacks.)

@@ -1,4 +1,4 @@
-"""One side of the exam, in a process of its own: a module of test.test_asyncio, or some of its tests.
+"""One side of the exam, in a process of its own: modules or tests of test.test_asyncio.
 
     python tests/asyncio_exam/child.py stock|ours RESULTS NAME...
 
@@ -57,7 +57,7 @@ class Recorder(unittest.TextTestResult):
 
 
 def accelerate_all() -> list[int]:
-    """Have each event loop of asyncio's get the wheel when it is made. Returns a list of one per loop."""
+    """Have asyncio's event loops get the wheel when they are made. Returns a list of one a loop."""
     from timerwheel import aio
 
     made: list[int] = []

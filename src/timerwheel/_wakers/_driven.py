@@ -109,7 +109,7 @@ class DrivenWaker(Waker, ABC):
     # What the loops do each in their own way.
 
     def _wants_alarm(self) -> bool:
-        """Whether an alarm is better than the loop's timer: its clock is the machine's, and no test's."""
+        """Whether an alarm is better than the loop's own timer."""
         return True
 
     @abstractmethod

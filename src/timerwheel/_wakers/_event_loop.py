@@ -32,7 +32,7 @@ class EventLoopWaker(DrivenWaker, ABC):
             if not callback():
                 loop.remove_reader(number)
 
-        # (A loop keeps the context in which it is given a reader: not that of whoever sets a timer.)
+        # (A loop keeps the context in which it is given a reader: not that of who sets a timer.)
         Context().run(loop.add_reader, number, readable)
         return loop, number
 

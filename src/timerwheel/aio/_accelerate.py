@@ -46,7 +46,7 @@ def accelerate(loop: Any) -> None:
         if queue is None:
             queue = loop_queue(loop)
             waker = LoopWaker(loop, leave)
-            # (Classes above have a close(), too, and call on: so it is none of the waker's methods.)
+            # (Classes above have a close() too, and call on: so it is none of the waker's.)
             replacements = {"close": waker.close, **waker.methods()}
             for name, replacement in replacements.items():
                 queue.replace(name, replacement)

@@ -1,4 +1,4 @@
-"""Spare the garbage collector the timers of loops that run: a loop is no garbage as long as it does."""
+"""Spare the garbage collector the timers of loops that run: these are no garbage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from weakref import WeakSet
 
 from timerwheel._core import CallQueue
 
-# The first generation in which a collection finds what has been pending for long: before Python 3.14
-# the last.
+# The first generation in which a collection finds what has been pending for long: before Python
+# 3.14 the last.
 _OLD = 2 if sys.version_info < (3, 14) else 1
 
 _queues: WeakSet[CallQueue] = WeakSet()
@@ -24,7 +24,7 @@ def spare(queue: CallQueue) -> None:
 
 
 def review(phase: str, info: dict[str, int]) -> None:
-    """For gc.callbacks. Takes O(n) steps for a loop with n timers that has begun to run, or stopped."""
+    """For gc.callbacks. Takes O(n) steps for a loop of n timers that has begun to run, or stopped."""
     if phase == "start" and info["generation"] >= _OLD:
         for queue in list(_queues):
             if queue.is_needed():
@@ -35,7 +35,7 @@ def review(phase: str, info: dict[str, int]) -> None:
 
 @atexit.register
 def _end() -> None:
-    """Have the collector walk all timers when Python ends: what only they hold is destroyed, then."""
+    """Have the collector walk all timers when Python ends: it destroys what only they hold."""
     if review in gc.callbacks:
         gc.callbacks.remove(review)
     for queue in list(_queues):

@@ -26,7 +26,7 @@ class EventLoop(asyncio.SelectorEventLoop):
 
 
 def new_event_loop() -> EventLoop:
-    """A new event loop with the wheel inside: a loop_factory for asyncio.run() and asyncio.Runner."""
+    """A new event loop with the wheel inside: a loop_factory for asyncio.run() and Runner."""
     return EventLoop()
 
 

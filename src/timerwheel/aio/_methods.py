@@ -43,9 +43,9 @@ def take_out() -> None:
 def find_place(loop_class: type, name: str) -> Place | None:
     """Where a loop's method of this name is defined; None if nowhere.
 
-    That is the last class that has it: what is before is the program's, or calls on to it, and hides
-    our method as it hides the loop's. A class of an extension cannot be changed: then it is the last
-    before it that can.
+    That is the last class that has it: what is before is the program's, or calls on to it, and
+    hides our method as it hides the loop's. A class of an extension cannot be changed: then it is
+    the last before it that can.
     """
     classes = _defining(loop_class, name)
     if not classes:

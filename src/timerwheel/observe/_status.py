@@ -45,7 +45,9 @@ class Status:
     precision: str | None
     """How finely that can set the end of a wait, in words; None as well."""
     clock: str
-    """"wall", "steady", "monotonic" for an event loop's, or what the program has put in their place; "none" if there is none."""
+    """"wall", "steady", an event loop's "monotonic", or what the program has put in their place;
+    "none" if there is none.
+    """
     watch: Watch | None
     """The Watch that is on, or None."""
     versions: dict[str, str]

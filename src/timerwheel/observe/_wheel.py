@@ -29,8 +29,8 @@ def require_reactors_queue(reactor: Any) -> CallQueue:
     """The queue of a reactor. Raises ValueError if it has no wheel, TypeError for an event loop."""
     if is_event_loop(reactor):
         raise TypeError(
-            f"a reactor is needed, not the event loop {reactor!r}. stats(), status(), pending() and "
-            "dump() take loops; slow calls of a loop are told by loop.set_debug(True)"
+            f"a reactor is needed, not the event loop {reactor!r}. stats(), status(), pending() "
+            "and dump() take loops; loop.set_debug(True) tells of slow calls"
         )
     return require_queue(reactor)
 
