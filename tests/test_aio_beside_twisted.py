@@ -67,12 +67,16 @@ made = []
 def note(name, due):
     made.append(name)
     assert time.monotonic() >= due - 1e-8, name
+    if name == "c":
+        reactor.stop()
 def timed(schedule, delay, name):
     schedule(delay, note, name, time.monotonic() + delay)
-timed(reactor.callLater, 0.02, "b")
-timed(loop.call_later, 0.01, "a")
-timed(loop.call_later, 0.03, "c")
-reactor.callLater(0.05, reactor.stop)
+def schedule():
+    timed(reactor.callLater, 0.02, "b")
+    timed(loop.call_later, 0.01, "a")
+    timed(loop.call_later, 0.03, "c")
+reactor.callWhenRunning(schedule)
+reactor.callLater(3600, print)
 assert timerwheel.status(reactor).precision == "microseconds, by the event loop's wheel"
 reactor.run()
 assert made == ["a", "b", "c"], made

@@ -24,7 +24,7 @@ def spare(queue: CallQueue) -> None:
 
 
 def review(phase: str, info: dict[str, int]) -> None:
-    """For gc.callbacks. Takes O(n) steps for a loop of n timers that has begun to run, or stopped."""
+    """For gc.callbacks. Takes O(n) steps when a loop of n timers has begun to run, or stopped."""
     if phase == "start" and info["generation"] >= _OLD:
         for queue in list(_queues):
             if queue.is_needed():
