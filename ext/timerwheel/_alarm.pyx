@@ -93,6 +93,10 @@ cdef class Alarm:
         """Whether the descriptor is known to be the timerfd that was made here."""
         return self.owner() == OURS
 
+    def is_over(self):
+        """Whether the alarm is set, for a time that has come."""
+        return 0 < self.deadline <= monotonic_ns()
+
     def set(self, double delay):
         """Have the alarm go off in delay seconds, or when the machine has run for 68 years.
 

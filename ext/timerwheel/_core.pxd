@@ -65,6 +65,20 @@ cdef class AdoptedCall(Handle):
     pass
 
 
+@cython.final
+cdef class TimerHandle(Handle):
+    cdef PyObject *_event_loop      # NULL once the collector has cleared the handle, as are the next three
+    cdef PyObject *_call_context
+    cdef PyObject *_stack           # where it was made, in debug mode
+    cdef PyObject *_last_repr       # from when it was cancelled, in debug mode
+    cdef object __weakref__
+
+
+@cython.final
+cdef class LoopClock:
+    cdef vectorcallfunc vectorcall
+
+
 cdef struct ClassAttribute:
     PyObject *value             # borrowed from a class; NULL: none has it, or it is bound when it is read
     bint is_computed            # it comes before what is in a reactor's own dict: a property, a slot
@@ -103,7 +117,9 @@ cdef class CallWatch:
 
 @cython.final
 cdef class CallQueue(TimerWheel):
-    cdef object reactor
+    cdef object reactor         # or an asyncio event loop
+    cdef bint serves_loop       # it is that
+    cdef bint has_debug_attribute   # the loop tells its mode by `_debug`, which is quicker to read
     cdef object report          # called while an exception of a timed call is being handled
     cdef readonly object waker  # what wakes the reactor on time
     cdef dict replacements      # methods of the reactor that are done in Python, by name
@@ -124,7 +140,8 @@ cdef class CallQueue(TimerWheel):
     cdef bint is_idle(self) noexcept
     cdef int take_over(self, call) except -1
     cdef bint add(self, Handle handle, double when, double now) except -1
-    cdef int compare(self, double when) except -1
+    cdef double now(self, object reactor) except? -1.0
+    cdef int compare(self, double when, double now) except -1
     cdef int announce(self, double now, double last) except -1
     cdef int fire(self, DelayedCall call, double now) except -1
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1
@@ -138,8 +155,9 @@ cdef class CallQueue(TimerWheel):
 cdef class Method:
     cdef vectorcallfunc vectorcall
     cdef str name
-    cdef object function        # Twisted's
+    cdef object function        # Twisted's, or the event loop's
     cdef object base            # the class whose method that calls, or None
+    cdef bint is_later          # it is an event loop's call_later()
     cdef object __weakref__
 
 

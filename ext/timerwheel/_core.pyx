@@ -28,6 +28,8 @@ Upstairs, in the .pxi files that are included below, are the Python objects:
     call_lists      lists of its calls
     call_walk       CallWalk: meets its calls in slices, while they come and go
     methods         Method: what stands in Twisted's classes, and what it does
+    loop_timer      TimerHandle: the handle that an asyncio event loop's call_later() returns
+    loop_methods    what a Method in an event loop's class does
     installed       the queue of the reactor that is installed
     call_clock      CallClock: what a clock that is moved by hand is made from
     priority_queue  PriorityQueue and its PriorityEntry
@@ -216,6 +218,8 @@ include "watch.pxi"
 include "call_queue.pxi"
 include "call_walk.pxi"
 include "methods.pxi"
+include "loop_timer.pxi"
+include "loop_methods.pxi"
 include "installed.pxi"
 include "call_clock.pxi"
 include "priority_queue.pxi"

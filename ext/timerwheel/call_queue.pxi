@@ -7,7 +7,7 @@ cdef double LONGEST_TIMEOUT = 2147483   # 2**31 ms, Twisted's ceiling (ReactorBa
 @cython.no_gc_clear         # clear_queue() does it
 @cython.trashcan(True)
 cdef class CallQueue(TimerWheel):
-    """The delayed calls of one reactor, on a wheel.
+    """The delayed calls of one reactor, or of one asyncio event loop, on a wheel.
 
     reactor is a twisted.internet.base.ReactorBase. report() is called while an
     exception of a timed call is being handled, with the call's creator, to log it.
@@ -87,19 +87,25 @@ cdef class CallQueue(TimerWheel):
         self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
         release(self.lock)
 
+    def is_needed(self):
+        """Whether the event loop runs, and so is no garbage."""
+        return self.reactor is not None and self.reactor.is_running()
+
     def make_immortal(self):
-        """Have the garbage collector no longer walk the pending calls: the reactor is the installed one.
+        """Have the garbage collector no longer walk the pending calls.
+
+        The reactor is the installed one, or the event loop runs. Takes O(n) steps, or none if it is so.
 
         Not without a GIL, where that collector walks all objects itself.
         """
-        if FREE_THREADED:
+        if FREE_THREADED or self.immortal:
             return
         self.immortal = True
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
-        """Have it walk them again: the reactor is to go, with all that they hold."""
-        if FREE_THREADED:
+        """Have it walk them again: the reactor or the loop is to go, with all that they hold."""
+        if not self.immortal:
             return
         self.immortal = False
         wheel_each(&self.wheel, track_handle, NULL)
@@ -128,7 +134,7 @@ cdef class CallQueue(TimerWheel):
         finally:
             release(handle.entry.lock)
         if has_listener:
-            self.compare(when)
+            self.compare(when, NAN)
 
     def adopt_bypassed(self, call):
         """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
@@ -230,22 +236,31 @@ cdef class CallQueue(TimerWheel):
             release(handle.entry.lock)
         if has_listener:
             try:
-                self.compare(when)
+                self.compare(when, now)
             except BaseException:
                 if withdraw(handle):    # unless the hook or the clock have cancelled it
                     note_cancelled(self)
                 raise
         return True
 
-    cdef int compare(self, double when) except -1:
+    cdef double now(self, object reactor) except? -1.0:
+        """What the clock of the reactor, or of the event loop, says."""
+        if self.serves_loop:
+            return time_of(reactor)
+        return read_clock(seconds_of(self, reactor))
+
+    cdef int compare(self, double when, double now) except -1:
         """Tell the hook if a call at this time may be before what its owner is armed for.
+
+        now: the time; NaN if it is not known.
 
         It may be so, too, when by the clock the alarm should have gone off: the
         clock has been stepped, or replaced, since it was set.
         """
-        cdef double now = read_clock(seconds_of(self, self.reactor))
         cdef double alarm
         cdef bint is_before
+        if isnan(now):
+            now = self.now(self.reactor)
         acquire(self.lock)
         alarm = self.alarm
         is_before = when < alarm or now >= alarm > -HUGE_VAL
@@ -380,7 +395,7 @@ cdef class CallQueue(TimerWheel):
         cdef double now = HUGE_VAL      # for a call that another thread makes meanwhile: at once
         cdef bint is_empty
         if count_of(self):
-            now = read_clock(seconds_of(self, reactor))
+            now = self.now(reactor)
         acquire(self.lock)
         self.inserted = self.wheel.sequence
         is_empty = self.wheel.count == 0
@@ -398,8 +413,11 @@ cdef class CallQueue(TimerWheel):
 
     cdef list pending(self):
         """All calls but stock ones that are cancelled and have told another canceller."""
+        cdef list calls = listed(self, without_time)
+        if self.serves_loop:
+            return calls
         return [
-            call for call in listed(self, without_time)
+            call for call in calls
             if Py_TYPE(call) == <PyTypeObject *>DelayedCall or not call.cancelled]
 
 
@@ -516,7 +534,7 @@ if FREE_THREADED:
 
 
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
-    PyObject_GC_UnTrack(handle_of(entry))
+    untrack(handle_of(entry))
     return 0
 
 

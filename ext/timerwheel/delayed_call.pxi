@@ -65,6 +65,7 @@ cdef enum Mark:
     CANCELLED = 2
     DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
     CALLED_DELETED = 8  # the program has deleted the attribute `called`
+    OWN_CONTEXT = 16    # of a TimerHandle: its context was copied for it
 
 
 @cython.final
@@ -271,7 +272,7 @@ cdef class DelayedCall(Handle):
         finally:
             release(self.entry.lock)
         if queue != NULL:
-            (<CallQueue>owned(queue)).compare(when)
+            (<CallQueue>owned(queue)).compare(when, NAN)
         elif is_alone and sooner:
             tell(self, "resetter")
 
@@ -299,7 +300,7 @@ cdef class DelayedCall(Handle):
         finally:
             release(self.entry.lock)
         if queue != NULL:
-            (<CallQueue>owned(queue)).compare(when)
+            (<CallQueue>owned(queue)).compare(when, NAN)
         elif is_alone and delayed < 0.0:
             tell(self, "resetter")
 

@@ -41,12 +41,19 @@ cdef void note_failed(CallQueue queue) noexcept:
     release(queue.lock)
 
 
-cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
-    """A pass ends that has made calls. began: when, monotonic ns. Takes the lock."""
-    cdef double seconds = <double>(monotonic_ns() - began) / 1e9
+cdef void note_busy_pass(CallQueue queue, uint64_t made) noexcept:
+    """A pass ends that has made calls, or has had an event loop make them. Takes the lock."""
     acquire(queue.lock)
     queue.figures.busy_passes += 1
     record(&queue.figures.calls_per_pass, <double>made, CALLS_LOWEST)
+    release(queue.lock)
+
+
+cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
+    """A pass ends that has made calls. began: when, monotonic ns. Takes the lock."""
+    cdef double seconds = <double>(monotonic_ns() - began) / 1e9
+    note_busy_pass(queue, made)
+    acquire(queue.lock)
     if queue.passes == 1:       # else the pass around this one counts its time too
         queue.figures.seconds_in_passes += seconds
         queue.figures.longest_pass = max(queue.figures.longest_pass, seconds)

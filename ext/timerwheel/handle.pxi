@@ -236,6 +236,15 @@ cdef inline void track(PyObject *handle) noexcept:
     """Have the collector know a handle. It does not yet know a new one, or one of an immortal wheel."""
     if not PyObject_GC_IsTracked(handle):
         PyObject_GC_Track(handle)
+        if handle.ob_type == <PyTypeObject *>TimerHandle:
+            track_context(handle)
+
+
+cdef inline void untrack(PyObject *handle) noexcept:
+    """Have the collector not know a handle that an immortal wheel holds."""
+    PyObject_GC_UnTrack(handle)
+    if handle.ob_type == <PyTypeObject *>TimerHandle:
+        untrack_context(handle)
 
 
 # Memory.
@@ -244,15 +253,20 @@ cdef inline void track(PyObject *handle) noexcept:
 cdef enum:
     SPARES = 64
 
-cdef PyObject *spares[SPARES]       # the memory of DelayedCalls that are gone
+cdef PyObject *spares[SPARES]       # the memory of DelayedCalls and TimerHandles that are gone
 cdef int spare_count = 0
+
+
+cdef inline bint has_spare_size(PyTypeObject *type) noexcept:
+    """Whether the memory of this type's handles is kept. It is of one size."""
+    return type == <PyTypeObject *>DelayedCall or type == <PyTypeObject *>TimerHandle
 
 
 cdef inline object new_handle(PyTypeObject *type, uint8_t lock):
     """A new handle of this type, all zero but for its lock, that the collector does not walk yet."""
     global spare_count
     cdef object handle
-    if not FREE_THREADED and spare_count and type == <PyTypeObject *>DelayedCall:
+    if not FREE_THREADED and spare_count and has_spare_size(type):
         spare_count -= 1
         allow(spares[spare_count], type.tp_basicsize)
         handle = PyObject_Init(spares[spare_count], type)
@@ -280,7 +294,7 @@ cdef void free_handle(PyObject *handle) noexcept:
     if type.tp_weaklistoffset and (<PyObject **>(<char *>handle + type.tp_weaklistoffset))[0] != NULL:
         PyObject_ClearWeakRefs(handle)
     type.tp_clear(handle)
-    if not FREE_THREADED and type == <PyTypeObject *>DelayedCall and spare_count < SPARES:
+    if not FREE_THREADED and has_spare_size(type) and spare_count < SPARES:
         spares[spare_count] = handle
         spare_count += 1
         forbid(handle, type.tp_basicsize)

@@ -28,6 +28,13 @@ cdef class Method:
             self.vectorcall = <vectorcallfunc>run_until_current
         elif name == "getDelayedCalls":
             self.vectorcall = <vectorcallfunc>get_delayed_calls
+        elif name == "call_later":
+            self.is_later = True
+            self.vectorcall = <vectorcallfunc>loop_call_later
+        elif name == "call_at":
+            self.vectorcall = <vectorcallfunc>loop_call_at
+        elif name == "_process_events":
+            self.vectorcall = <vectorcallfunc>loop_process_events
         else:
             self.vectorcall = <vectorcallfunc>call_replacement
 
@@ -103,6 +110,7 @@ cdef object call_later(object method, PyObject **args, size_t nargsf, PyObject *
         return schedule_call(
             queue, <object>args[0], <object>args[1], <object>args[2], arguments_from(args, 3, given), None)
     delay, func, rest, keywords = bind_arguments(
+        "callLater", ("delay", "callable"),
         arguments_from(args, 1, given), keywords_from(args, given, names))
     return schedule_call(queue, <object>args[0], delay, func, rest, keywords)
 
@@ -187,17 +195,17 @@ cdef dict keywords_from(PyObject **args, Py_ssize_t nargs, PyObject *names):
     return result
 
 
-cdef tuple bind_arguments(tuple given, dict keywords):
-    """(delay, callable, args, kw) as ReactorBase.callLater(delay, callable, *args, **kw) binds them."""
+cdef tuple bind_arguments(str function, tuple names, tuple given, dict keywords):
+    """(first, second, args, kw) as Python binds them for function(first, second, *args, **kw)."""
     cdef list bound = list(given[:2])
-    for name in ("delay", "callable"):
+    for name in names:
         if name not in keywords:
             continue
-        if len(bound) == 2 or (name == "delay" and bound):
-            raise TypeError(f"callLater() got multiple values for argument '{name}'")
-    for name in ("delay", "callable")[len(bound):]:
+        if len(bound) == 2 or (name == names[0] and bound):
+            raise TypeError(f"{function}() got multiple values for argument '{name}'")
+    for name in names[len(bound):]:
         if name not in keywords:
-            raise TypeError(f"callLater() missing required argument: '{name}'")
+            raise TypeError(f"{function}() missing required argument: '{name}'")
         bound.append(keywords.pop(name))
     return bound[0], bound[1], given[2:], keywords
 

@@ -37,9 +37,6 @@ KEY = "_timerwheel"
 # What a stock reactor keeps its calls in.
 _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
-# What is done in C. The wakers add their own.
-METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
-
 # Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
 # memory to release it.)
 _changing = RLock()
@@ -108,7 +105,7 @@ def _accelerate(reactor: Any) -> None:
 
     queue = find_queue(reactor)
     if queue is not None:
-        put_in(reactor.__class__, [*METHODS, *queue.waker.methods()])
+        put_in(reactor.__class__, [*queue.waker.standing, *queue.waker.methods()])
     elif missing := missing_in(reactor):
         _warn(reactor, missing)
     else:
@@ -181,7 +178,7 @@ def _enter(reactor: Any, queue: CallQueue, waker: Any, calls: list[Any]) -> None
     replacements = waker.methods()
     for name, replacement in replacements.items():
         queue.replace(name, replacement)
-    put_in(reactor.__class__, [*METHODS, *replacements])
+    put_in(reactor.__class__, [*waker.standing, *replacements])
     _queues.add(queue)
     if review_immortality not in gc.callbacks:
         gc.callbacks.append(review_immortality)

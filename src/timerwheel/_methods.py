@@ -15,9 +15,41 @@ from typing import Any, TypeGuard
 from timerwheel._core import Method
 from timerwheel._reactor_modules import REACTOR_MODULES
 
-# By class and name. They are kept for good: of a class that is garbage, CPython's cache may still
-# lead to one when its bases have changed already.
-_methods: dict[tuple[type, str], Method] = {}
+
+class Methods:
+    """Our methods in some classes, by class and name.
+
+    They are kept for good: of a class that is garbage, CPython's cache may still lead to one when
+    its bases have changed already.
+    """
+
+    def __init__(self) -> None:
+        self._methods: dict[tuple[type, str], Method] = {}
+        self._inherited: set[tuple[type, str]] = set()
+
+    def stand(
+        self, base: type, name: str, function: Callable[..., Any], below: type | None
+    ) -> None:
+        """Have a method of ours stand in a class, for a function there or in a base of it."""
+        key = base, name
+        if key not in self._methods:
+            self._methods[key] = Method(name, function, below)
+            if name not in vars(base):
+                self._inherited.add(key)
+        setattr(base, name, self._methods[key])
+
+    def take_out(self) -> None:
+        """Have the classes have their functions again. What a program put over ours stays."""
+        for (base, name), method in self._methods.items():
+            if vars(base).get(name) is not method:
+                continue
+            if (base, name) in self._inherited:
+                delattr(base, name)
+            else:
+                setattr(base, name, method.__wrapped__)
+
+
+_twisteds = Methods()
 
 
 def put_in(reactor_class: type, names: Collection[str]) -> None:
@@ -26,26 +58,18 @@ def put_in(reactor_class: type, names: Collection[str]) -> None:
         if base.__module__ in REACTOR_MODULES:
             for name in names:
                 function = vars(base).get(name)
-                if _is_twisteds(function, base):
-                    setattr(base, name, _method(base, name, function))
+                if is_of_its_module(function, base):
+                    # Where a base has a callLater() of its own, Twisted's calls that by name.
+                    below = base.__base__ if hasattr(base.__base__, name) else None
+                    _twisteds.stand(base, name, function, below)
 
 
 def take_out() -> None:
     """Have Twisted's classes have their functions again. What a program put over ours stays."""
-    for (base, name), method in _methods.items():
-        if vars(base).get(name) is method:
-            setattr(base, name, method.__wrapped__)
+    _twisteds.take_out()
 
 
-def _method(base: type, name: str, function: Callable[..., Any]) -> Method:
-    if (base, name) not in _methods:
-        # Where a base has a callLater() of its own, Twisted's calls that by name.
-        below = base.__base__ if hasattr(base.__base__, name) else None
-        _methods[base, name] = Method(name, function, below)
-    return _methods[base, name]
-
-
-def _is_twisteds(function: Any, base: type) -> TypeGuard[FunctionType]:
+def is_of_its_module(function: Any, base: type) -> TypeGuard[FunctionType]:
     """Whether a function was compiled in the module of its class, and so is no wrapper's."""
     module = sys.modules.get(base.__module__)
     return type(function) is FunctionType and function.__globals__ is getattr(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 from twisted.internet import base
 from twisted.python import log
 
-from timerwheel import _core
+from timerwheel._traceback import without_our_frames
 
 # Twisted 24.10 and later log with this handler; older ones with log.err().
 _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
@@ -23,24 +22,9 @@ def report(creator: Sequence[str] | None) -> None:
     frame that can be read and that leads to the main loop. Those of the extension do neither.
     """
     try:
-        raise _without_our_frames(*sys.exc_info())
+        raise without_our_frames(*sys.exc_info())
     except BaseException:
         _log(creator)
-
-
-def _without_our_frames(
-    _: object, raised: BaseException | None, traceback: TracebackType | None
-) -> BaseException:
-    """The exception, with a traceback that begins with the function that was called.
-
-    (Nothing but their globals tells the frames of the extension: functions of it that
-    stand at the same line of different files may share a name in tracebacks.)
-    """
-    assert raised is not None
-    while traceback is not None and traceback.tb_frame.f_globals is vars(_core):
-        traceback = traceback.tb_next
-    # (Not raised.with_traceback(): a program's exceptions may have a method of that name.)
-    return BaseException.with_traceback(raised, traceback)
 
 
 def _log(creator: Sequence[str] | None) -> None:

@@ -48,17 +48,17 @@ class DrivenWaker(Waker, ABC):
         return {"_reschedule": self.reschedule}
 
     def hook(self) -> None:
-        self.reactor._reschedule()
+        self._reschedule()
 
     def attach(self, queue: CallQueue) -> None:
         self._queue = queue
         if len(queue):  # else the reactor may be half made, and a subclass's timeout() not ready
-            self.reactor._reschedule()
+            self._reschedule()
 
     def reschedule(self) -> None:
         """In place of `_reschedule`: have the loop call when timeout() says."""
-        timeout = self.reactor.timeout()
-        if timeout and self._keeps_time() and self._alarm.set(timeout):
+        timeout = self._timeout()
+        if timeout and self._wants_alarm() and self._alarm.set(timeout):
             self._guard(timeout)
             return
         self._guard_due = -inf
@@ -84,21 +84,32 @@ class DrivenWaker(Waker, ABC):
         """Called by the loop's timer: an alarm that was not heard is lost."""
         self._guard_due = -inf
         self._queue.disarmed()
-        if self.reactor.timeout() == 0:
+        if self._timeout() == 0:
             self._alarm.drop()
             self._fire()
         else:
-            self.reactor._reschedule()
+            self._reschedule()
 
     def _fire_by_timer(self) -> None:
-        if monotonic() < self._timer_due and self._keeps_time():
+        if monotonic() < self._timer_due and self._wants_alarm():
             self._rounds_up = True
         self._fire()
 
+    # What an asyncio loop does in its own way: it is no reactor.
+
+    def _timeout(self) -> float | None:
+        """Seconds until the earliest deadline, or None."""
+        timeout: float | None = self.reactor.timeout()
+        return timeout
+
+    def _reschedule(self) -> None:
+        """Have the reactor, whose method a program may have replaced, set the loop anew."""
+        self.reactor._reschedule()
+
     # What the loops do each in their own way.
 
-    def _keeps_time(self) -> bool:
-        """Whether the loop's clock is the machine's, and no test's."""
+    def _wants_alarm(self) -> bool:
+        """Whether an alarm is better than the loop's own timer."""
         return True
 
     @abstractmethod

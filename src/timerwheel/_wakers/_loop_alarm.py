@@ -129,6 +129,8 @@ class LoopAlarm:
         """What the loop calls. Returns whether it is to go on watching."""
         if alarm is not self._alarm:
             return False  # a parent's, or one that was lost
+        if not alarm.is_over() and alarm.is_ours():
+            return True  # it was set anew, or cleared, since it woke the loop
         self.clear()
         kept = alarm is self._alarm
         self._fire()

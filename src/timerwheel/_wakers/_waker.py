@@ -22,6 +22,9 @@ class Waker:
     # made in there: then the hook hears of these, too, while the pass goes on.
     nested_loops = False
 
+    # What is done in C of the methods of whom it wakes.
+    standing: tuple[str, ...] = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
+
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
 

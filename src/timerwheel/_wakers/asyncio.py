@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
-from time import monotonic
 from typing import Any
 
-from timerwheel._wakers._driven import GRACE, DrivenWaker
+from timerwheel._wakers._event_loop import EventLoopWaker
 from timerwheel._wakers._waker import Waker
 
 # Private attributes of the reactor that are used here.
 NEEDS = ("_asyncioEventloop", "_onTimer", "_reschedule", "_scheduledAt", "_timerHandle")
 
 
-class AsyncioWaker(DrivenWaker):
+class AsyncioWaker(EventLoopWaker):
     """Has the event loop watch an alarm, and keeps `_timerHandle` of the reactor."""
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._loop = reactor._asyncioEventloop
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        """How finely the end of a wait can be set, in words."""
+        return "microseconds, by the event loop's wheel" if self._has_wheel() else super().precision
 
     def reschedule(self) -> None:
         """In place of `_reschedule`: have the loop call when timeout() says."""
@@ -38,24 +41,12 @@ class AsyncioWaker(DrivenWaker):
         if not self.reactor._asyncioEventloop.is_closed():
             self.reactor._reschedule()
 
-    def _keeps_time(self) -> bool:
-        time: float = self._loop.time()
-        return abs(time - monotonic()) < GRACE
+    def _wants_alarm(self) -> bool:
+        # A loop that has a wheel has an alarm for it, and wakes its own timers as precisely.
+        return not self._has_wheel() and super()._wants_alarm()
 
-    def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
-        loop = self._loop
-
-        def readable() -> None:
-            if not callback():
-                loop.remove_reader(number)
-
-        loop.add_reader(number, readable)
-        return loop, number
-
-    def _unwatch(self, watching: Any) -> None:
-        loop, number = watching
-        if not loop.is_closed():
-            loop.remove_reader(number)
+    def _has_wheel(self) -> bool:
+        return getattr(self._loop, "__dict__", {}).get("_timerwheel") is not None
 
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
         reactor, loop = self.reactor, self._loop
@@ -71,19 +62,6 @@ class AsyncioWaker(DrivenWaker):
         if reactor._timerHandle is not None:
             reactor._timerHandle.cancel()
         reactor._scheduledAt = reactor._timerHandle = None
-
-    def _time_after(self, timeout: float) -> float:
-        """The loop's time in timeout seconds.
-
-        A loop whose timers count whole milliseconds may count them from a time that it read at its
-        last turn, and rounded down: early, and more so the longer ago that was.
-        """
-        now: float = self._loop.time()
-        if not self._rounds_up:
-            return now + timeout
-        if self._keeps_time():
-            now = max(now, monotonic())
-        return ceil((now + timeout) * 1000) / 1000
 
     def _fire(self) -> None:
         self._queue.disarmed()

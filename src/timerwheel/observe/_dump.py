@@ -16,7 +16,7 @@ from timerwheel.observe._pending import pending
 from timerwheel.observe._stats import Stats, stats
 from timerwheel.observe._status import status
 from timerwheel.observe._watch import FunctionTimes
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_queue, time_of
 
 # So many lines of each table.
 _MOST = 20
@@ -71,7 +71,7 @@ def _text(reactor: Any) -> str:
     lines = [f"{status(reactor)!r}"]
     queue = find_queue(reactor)
     if queue is not None:
-        lines += _figures(stats(reactor), reactor.seconds())
+        lines += _figures(stats(reactor), time_of(reactor))
         for by in ("function", "origin", "time"):
             lines += _pending(reactor, by)
         watch = None if queue.watch is None else queue.watch.owner

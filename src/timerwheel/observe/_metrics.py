@@ -11,6 +11,7 @@ from typing import Any
 from timerwheel.observe._histogram import Histogram
 from timerwheel.observe._stats import Stats, stats
 from timerwheel.observe._status import status
+from timerwheel.observe._wheel import time_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def read(reactor: Any) -> dict[str, Any]:
         return {}
     values = {name: getattr(figures, name) for name in Stats.__dataclass_fields__}
     if figures.next_deadline is not None:
-        values["until_deadline"] = figures.next_deadline - reactor.seconds()
+        values["until_deadline"] = figures.next_deadline - time_of(reactor)
     watch = status(reactor).watch
     if watch is not None:
         values["slow"] = watch.slow_calls

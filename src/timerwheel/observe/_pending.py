@@ -9,7 +9,7 @@ from typing import Any
 
 from timerwheel._core import ORIGIN, key_of, target_of
 from timerwheel.observe._functions import describe_call, printable
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_queue, time_of
 
 # The spans of by="time", and where each ends: seconds until a call is due.
 _ENDS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
@@ -121,7 +121,7 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     wheel, or if by is none of these.
     """
     queue = require_queue(reactor)
-    grouping = Grouping(by, reactor.seconds())
+    grouping = Grouping(by, time_of(reactor))
     for call in queue.pending_calls():
         grouping.add(call)
     return grouping.groups()

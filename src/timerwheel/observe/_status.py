@@ -12,9 +12,9 @@ from typing import Any
 from twisted.python.runtime import seconds as wall_clock
 
 import twisted
-from timerwheel._accelerate import METHODS
 from timerwheel._core import (
     VERSION,
+    LoopClock,
     Method,
     SteadyClock,
     find_attribute,
@@ -24,6 +24,7 @@ from timerwheel._core import (
 from timerwheel._wakers._waker import Waker
 from timerwheel.observe._functions import FunctionName, describe
 from timerwheel.observe._watch import Watch
+from timerwheel.observe._wheel import is_event_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Status:
     precision: str | None
     """How finely that can set the end of a wait, in words; None as well."""
     clock: str
-    """"wall", "steady", or what the program has put in their place; "none" if there is none."""
+    """"wall", "steady", an event loop's "monotonic", or what the program has put in their place;
+    "none" if there is none.
+    """
     watch: Watch | None
     """The Watch that is on, or None."""
     versions: dict[str, str]
@@ -102,7 +105,7 @@ def status(reactor: Any) -> Status:
 
 
 def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
-    for name in (*METHODS, *waker.methods()):
+    for name in (*waker.standing, *waker.methods()):
         found = _found(reactor, name)
         ours = type(found) is Method
         yield MethodStatus(name, ours, None if ours else describe(found))
@@ -124,9 +127,11 @@ def _found(reactor: Any, name: str) -> Any:
 
 
 def _clock(reactor: Any) -> str:
-    found = _found(reactor, "seconds")
+    found = _found(reactor, "time" if is_event_loop(reactor) else "seconds")
     if found is None:
         return "none"
     if found is wall_clock:
         return "wall"
+    if type(found) in (LoopClock, Method):
+        return "monotonic"
     return "steady" if type(found) is SteadyClock else str(describe(found))

@@ -11,7 +11,7 @@ from typing import Any
 from timerwheel._core import CallWalk
 from timerwheel.observe._pending import Grouping, PendingGroup
 from timerwheel.observe._watch import FunctionTimes
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_reactors_queue
 
 # Of this many pending calls and more, so many at least are put into groups.
 _ENOUGH = 10_000
@@ -49,7 +49,7 @@ def survey(reactor: Any, most: int) -> Generator[None, None, Survey]:
     ValueError, at the first step, if the reactor has no wheel.
     """
     began = monotonic()
-    queue = require_queue(reactor)
+    queue = require_reactors_queue(reactor)
     pending = len(queue)
     every = pending // _ENOUGH or 1
     groupings = [Grouping(by, reactor.seconds()) for by in ("function", "origin", "time")]

@@ -17,7 +17,7 @@ from timerwheel.observe._functions import FunctionName, describe, describe_call
 from timerwheel.observe._histogram import Histogram
 from timerwheel.observe._slow_call import SlowCall, slow_call_of
 from timerwheel.observe._stalls import StallThread
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_reactors_queue
 
 _log = Logger(namespace="timerwheel")
 
@@ -174,9 +174,9 @@ def watch(
     child that is forked has no such thread.
 
     Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
-    on_slow that cannot be called; RuntimeError if a watch is on already.
+    on_slow that cannot be called, or an event loop; RuntimeError if a watch is on already.
     """
-    queue = require_queue(reactor)
+    queue = require_reactors_queue(reactor)
     if on_slow is not None and not callable(on_slow):
         raise TypeError(f"on_slow must be callable, not {on_slow!r}")
     if not 0 <= slow < math.inf:

@@ -13,7 +13,7 @@ from twisted.web.pages import forbidden, notFound
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from timerwheel.observe._wheel import require_queue
+from timerwheel.observe._wheel import require_reactors_queue
 from timerwheel.web.hosts import Hosts
 from timerwheel.web.snapshot import snapshot
 from timerwheel.web.surveyor import Surveyor
@@ -58,7 +58,7 @@ class TimersPage(Resource):
     """
 
     def __init__(self, reactor: Any, *, hosts: Iterable[str] = ()) -> None:
-        require_queue(reactor)
+        require_reactors_queue(reactor)
         super().__init__()
         self._hosts = Hosts(hosts)
         resources: dict[str, Any] = {path: _File(*file) for path, file in _FILES.items()}

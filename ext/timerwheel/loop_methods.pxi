@@ -1,0 +1,245 @@
+# The methods of an asyncio event loop that are done here, and the passes of its queue.
+#
+# asyncio's own _run_once() stays: it waits for I/O, has _process_events() move what is ready to
+# loop._ready, moves what is due from its heap there, and calls all that was there by then. The wheel's
+# handles join at the end of _process_events(): so order, debug mode, stop() and KeyboardInterrupt are
+# asyncio's. A loop that is not asyncio's, as uvloop's, has them called by the alarm that it watches.
+
+cdef extern from "<math.h>" nogil:
+    double nextafter(double, double)
+
+cdef extern from "Python.h":
+    object PyObject_CallMethodNoArgs(object, object name)
+    object PyObject_CallMethodOneArg(object, object name, object argument)
+    bint PyMethod_Check(object)
+
+import time as time_module
+
+
+@cython.final
+cdef class LoopClock:
+    """time.monotonic(), whatever that is when it is asked: tests put clocks of their own there.
+
+    In a class it is no method: what is called is given no loop.
+    """
+
+    def __cinit__(self):
+        self.vectorcall = <vectorcallfunc>read_monotonic
+
+    def __call__(self, *args, **kw):
+        return call_vector(self, args, kw)
+
+
+cdef object read_monotonic(object clock, PyObject **args, size_t nargsf, PyObject *names):
+    if names != NULL or PyVectorcall_NARGS(nargsf):
+        raise TypeError("time() takes no arguments")
+    return PyObject_CallNoArgs(time_module.monotonic)
+
+
+cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
+(<PyTypeObject *>LoopClock).tp_vectorcall_offset = (
+    <char *>&probe_clock.vectorcall - <char *><PyObject *>probe_clock)
+(<PyTypeObject *>LoopClock).tp_call = vector_call
+(<PyTypeObject *>LoopClock).tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL
+probe_clock = None
+
+
+def loop_queue(loop):
+    """A CallQueue for an asyncio event loop, which has none yet."""
+    cdef CallQueue queue = CallQueue.__new__(CallQueue)
+    import_asyncio()
+    queue.reactor = loop
+    queue.serves_loop = True
+    queue.has_debug_attribute = hasattr(loop, "_debug")
+    queue.replacements = {}
+    return queue
+
+
+cdef inline double time_of(object loop) except? -1.0:
+    """What a loop's clock says. It is looked up each time."""
+    return as_seconds(PyObject_CallMethodNoArgs(loop, "time"))
+
+
+cdef object loop_call_later(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    cdef CallQueue queue
+    if found == NULL:
+        return call_function(method, args, nargsf, names)
+    queue = <CallQueue>owned(found)
+    if (<Method>method).base is not None and not leads_to_wheel(<object>args[0]):
+        return call_function(method, args, nargsf, names)   # which calls the program's call_at()
+    return loop_call(queue, <Method>method, "delay", args, nargsf, names)
+
+
+cdef object loop_call_at(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *found = queue_of(args, nargsf)
+    if found == NULL:
+        return call_function(method, args, nargsf, names)
+    return loop_call(<CallQueue>owned(found), <Method>method, "when", args, nargsf, names)
+
+
+cdef inline bint leads_to_wheel(object loop) except -1:
+    """Whether a loop's call_at() is ours: asyncio's call_later() calls it."""
+    cdef object call_at = PyObject_GetAttr(loop, "call_at")
+    return PyMethod_Check(call_at) and (
+        PyMethod_GET_FUNCTION(<PyObject *>call_at).ob_type == <PyTypeObject *>Method)
+
+
+cdef object loop_call(
+        CallQueue queue, Method method, str first, PyObject **args, size_t nargsf, PyObject *names):
+    """call_later() and call_at(): first is the name of their first argument."""
+    cdef Py_ssize_t given = PyVectorcall_NARGS(nargsf)
+    cdef object context = None
+    cdef dict keywords
+    if given >= 3 and (names == NULL or len(<tuple>names) == 1 and (<tuple>names)[0] == "context"):
+        if names != NULL:
+            context = <object>args[given]
+        return schedule_timer(
+            queue, method, <object>args[1], <object>args[2], arguments_from(args, 3, given), context)
+    time, callback, rest, keywords = bind_arguments(
+        method.name, (first, "callback"),
+        arguments_from(args, 1, given), keywords_from(args, given, names))
+    context = keywords.pop("context", None)
+    if keywords:
+        raise TypeError(f"{method.name}() got an unexpected keyword argument {next(iter(keywords))!r}")
+    return schedule_timer(queue, method, time, callback, rest, context)
+
+
+cdef inline object schedule_timer(
+        CallQueue queue, Method method, object time, object callback, tuple args, object context):
+    cdef double when = as_seconds(time), now = NAN
+    cdef TimerHandle handle
+    cdef object loop = queue.reactor
+    cdef bint debug = loop_debugs(queue, loop)
+    if debug or not callable(callback):
+        from timerwheel.aio._debug import check_call
+        check_call(loop, callback, method.name)
+    if method.is_later or queue.is_idle():
+        now = time_of(loop)
+    if method.is_later:
+        when += now
+    if isnan(when):
+        raise ValueError(f"{method.name}() cannot take NaN")
+    handle = <TimerHandle>new_handle(<PyTypeObject *>TimerHandle, queue.lock)
+    set_callback(handle, callback, args, None)
+    if context is None:
+        context = copy_context()
+        handle.entry.mark = OWN_CONTEXT
+    Py_INCREF(context)
+    handle._call_context = <PyObject *>context
+    Py_INCREF(loop)
+    handle._event_loop = <PyObject *>loop
+    if debug:
+        from timerwheel.aio._debug import stack
+        set_pointer(handle, &handle._stack, stack())
+    if not queue.add(handle, when, now):
+        return method.function(loop, time, callback, *args, context=context)     # which says why
+    return handle
+
+
+cdef inline bint loop_debugs(CallQueue queue, object loop) except -1:
+    """Whether a loop is in debug mode. asyncio's loops have an attribute for that; uvloop's have not."""
+    return PyObject_GetAttr(loop, "_debug") if queue.has_debug_attribute else loop.get_debug()
+
+
+cdef object loop_process_events(object method, PyObject **args, size_t nargsf, PyObject *names):
+    cdef PyObject *found
+    cdef object result = call_function(method, args, nargsf, names)
+    found = queue_of(args, nargsf)
+    if found != NULL:
+        move_due(<CallQueue>owned(found))
+    return result
+
+
+def move_due_timers(CallQueue queue not None):
+    """Have asyncio's loop call what is due: move it to loop._ready, in order."""
+    move_due(queue)
+
+
+def run_due_timers(CallQueue queue not None):
+    """Call what is due, in order: for a loop that is not asyncio's.
+
+    SystemExit and KeyboardInterrupt end it and are raised; the rest stays pending.
+    """
+    cdef double now
+    cdef PyObject *handle
+    cdef int64_t began
+    cdef uint64_t made = 0
+    count_pass(queue)
+    if not count_of(queue):
+        return
+    now = time_of(queue.reactor)
+    began = monotonic_ns()
+    queue.begin_pass(now)
+    try:
+        while True:
+            handle = take_due_timer(queue, now)
+            if handle == NULL:
+                return
+            made += 1
+            run_handle(<TimerHandle>owned(handle))
+    finally:
+        if made:
+            note_pass(queue, made, began)
+        queue.end_pass()
+
+
+cdef int move_due(CallQueue queue) except -1:
+    """Takes one step a handle that is due. Tells the hook if the time has come for which it is armed."""
+    cdef double now, latest
+    cdef PyObject *handle
+    cdef uint64_t made = 0
+    cdef object ready
+    cdef object loop = queue.reactor
+    count_pass(queue)
+    if not count_of(queue) or loop is None:
+        return 0
+    now = time_of(loop)
+    # asyncio calls what is before the end of the clock's tick: this is the last time before that.
+    latest = nextafter(now + as_seconds(loop._clock_resolution), -HUGE_VAL)
+    ready = loop._ready
+    queue.begin_pass(latest)
+    try:
+        while True:
+            handle = take_due_timer(queue, latest)
+            if handle == NULL:
+                break
+            made += 1
+            PyObject_CallMethodOneArg(ready, "append", owned(handle))
+    finally:
+        if made:
+            note_busy_pass(queue, made)
+        queue.end_pass()
+    return rearm_after(queue, latest)
+
+
+cdef inline int rearm_after(CallQueue queue, double now) except -1:
+    """Have the hook set the next alarm, if the last one's time has come."""
+    cdef bint is_over
+    acquire(queue.lock)
+    is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
+    release(queue.lock)
+    if is_over:
+        queue.hook()
+    return 0
+
+
+cdef void count_pass(CallQueue queue) noexcept:
+    acquire(queue.lock)
+    queue.figures.passes += 1
+    queue.inserted = queue.wheel.sequence
+    release(queue.lock)
+
+
+cdef inline PyObject *take_due_timer(CallQueue queue, double now) noexcept:
+    """The first handle that is due, with a reference, after it has left; or NULL."""
+    cdef PyObject *handle = NULL
+    cdef Entry *entry
+    acquire(queue.lock)
+    entry = wheel_due(&queue.wheel, now)
+    if entry != NULL:
+        handle = handle_of(entry)
+        leave(entry)
+        note_fired(queue, now - entry.when)
+    release(queue.lock)
+    return handle

@@ -1,0 +1,109 @@
+"""Put the wheel into an event loop, and take it out.
+
+The loop's timers go to a `CallQueue`, which it keeps as an attribute. That is what our methods in
+its classes look for (`timerwheel._methods`). Timers that are pending when the wheel is put in stay
+where they are: the loop goes on to serve them.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from threading import RLock
+from typing import Any
+from weakref import WeakSet
+
+from timerwheel._core import (
+    CallQueue,
+    find_queue,
+    loop_queue,
+    remove_attribute,
+    set_attributes,
+)
+from timerwheel.aio._garbage import spare
+from timerwheel.aio._methods import find_place, put_in, take_out
+from timerwheel.aio._waker import KEY, LoopWaker
+
+# Held while a wheel is put in or taken out: threads may do so at once.
+_changing = RLock()
+
+# All that are in use. When the last is taken out, the loops' classes get their functions back.
+_queues: WeakSet[CallQueue] = WeakSet()
+
+
+def accelerate(loop: Any) -> None:
+    """Put the wheel into an event loop, asyncio's or uvloop's, which may be running.
+
+    Timers made from now on are on the wheel; those that are pending stay the loop's own. If the
+    wheel is in already, this only has its methods stand where the program has put back the loop's.
+    Call it in the loop's thread.
+
+    Raises TypeError if loop is no event loop with call_at() and call_later(), or if nothing can be
+    kept with it; RuntimeError if it is closed.
+    """
+    if not _is_fit(loop):
+        raise TypeError(
+            "accelerate() needs an event loop that has call_at(), call_later() and a __dict__, "
+            f"not {loop!r}"
+        )
+    if loop.is_closed():
+        raise RuntimeError("Event loop is closed")
+    with _changing:
+        queue = find_queue(loop)
+        if queue is None:
+            queue = loop_queue(loop)
+            waker = LoopWaker(loop, leave)
+            # (Classes above have a close() too, and call on: so it is none of the waker's.)
+            replacements = {"close": waker.close, **waker.methods()}
+            for name, replacement in replacements.items():
+                queue.replace(name, replacement)
+            put_in(type(loop), [*waker.standing, *replacements])
+            queue.attach(waker)
+            _queues.add(queue)
+            spare(queue)
+            set_attributes(loop, {KEY: queue})
+        else:
+            put_in(type(loop), [*queue.waker.standing, "close", *queue.waker.methods()])
+
+
+def restore(loop: Any) -> None:
+    """Take the wheel out of an event loop, which may be running.
+
+    Pending timers move back, and the handles that the program holds stay valid. Does nothing if
+    there is no wheel in. Takes O(n log n) steps for n timers.
+    """
+    with _changing:
+        queue = find_queue(loop)
+        if queue is not None:
+            _give_back(loop, queue)
+        if not _queues:
+            take_out()
+
+
+def _is_fit(loop: Any) -> bool:
+    return (
+        isinstance(loop, AbstractEventLoop)
+        and type(loop).__dictoffset__ != 0  # (To ask for the dict itself would slow the loop down.)
+        and all(find_place(type(loop), name) is not None for name in ("call_later", "call_at"))
+    )
+
+
+def _give_back(loop: Any, queue: CallQueue) -> None:
+    made: list[Any] = []
+    waker: Any = queue.waker
+    try:
+        for handle in queue.calls_in_order():
+            # (One that is cancelled later does nothing when its time comes.)
+            made.append(waker.stock_call_at(handle.when(), handle._run))
+    except BaseException:
+        for timer in made:
+            timer.cancel()
+        raise
+    leave(loop, queue)
+
+
+def leave(loop: Any, queue: CallQueue) -> None:
+    """Have a loop and its queue part. The pending timers are released."""
+    remove_attribute(loop, KEY)
+    _queues.discard(queue)
+    queue.waker.detach()
+    queue.release_all()

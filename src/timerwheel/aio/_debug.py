@@ -1,0 +1,37 @@
+"""What asyncio's debug mode adds to call_later() and call_at()."""
+
+from __future__ import annotations
+
+import sys
+from asyncio import _get_running_loop
+from asyncio.coroutines import iscoroutine, iscoroutinefunction
+from asyncio.format_helpers import extract_stack
+from traceback import StackSummary
+from typing import Any
+
+
+def check_call(loop: Any, callback: Any, name: str) -> None:
+    """Raise what a loop in debug mode raises for a call; for no callable always.
+
+    RuntimeError from a thread that is not the loop's, TypeError for what cannot be called.
+    """
+    if loop.get_debug():
+        _check_thread(loop)
+        if iscoroutine(callback) or iscoroutinefunction(callback):
+            raise TypeError(f"coroutines cannot be used with {name}()")
+    if not callable(callback):
+        raise TypeError(f"a callable object was expected by {name}(), got {callback!r}")
+
+
+def _check_thread(loop: Any) -> None:
+    if hasattr(loop, "_check_thread"):
+        loop._check_thread()
+    elif loop.is_running() and _get_running_loop() is not loop:
+        raise RuntimeError(
+            "Non-thread-safe operation invoked on an event loop other than the current one"
+        )
+
+
+def stack() -> StackSummary:
+    """The stack of who calls call_later() or call_at()."""
+    return extract_stack(sys._getframe(1))

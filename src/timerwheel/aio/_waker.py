@@ -1,0 +1,111 @@
+"""What wakes an event loop whose timers are on the wheel, and calls what is due."""
+
+from __future__ import annotations
+
+from asyncio import BaseEventLoop
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from timerwheel._core import CallQueue, LoopClock, move_due_timers, run_due_timers, set_attributes
+from timerwheel._wakers._event_loop import EventLoopWaker
+from timerwheel.aio._methods import find_place
+
+# Where a loop keeps its queue, in its instance dict.
+KEY = "_timerwheel"
+
+# What is done in C of a loop's methods. Only asyncio's have the last.
+STANDING = ("call_later", "call_at", "_process_events")
+
+
+class LoopWaker(EventLoopWaker):
+    """Has a loop watch an alarm. leave(loop, queue) is called when the loop has been closed.
+
+    Where there is none, or the loop's time is a test's, a timer of its own.
+
+    asyncio's loops find what is due in _process_events(), at each turn: then the alarm has only to
+    wake them. Others have it called when the alarm is heard.
+    """
+
+    def __init__(self, loop: Any, leave: Callable[[Any, CallQueue], None]) -> None:
+        super().__init__(loop)
+        self._leave = leave
+        self._loop = loop
+        self._is_asyncios = isinstance(loop, BaseEventLoop)
+        self.standing = STANDING if self._is_asyncios else STANDING[:2]
+        self._timer: Any = None  # the handle of the loop's own timer, if it is set
+        self._stock_call_at = self._stock("call_at")
+        self._stock_close = self._stock("close")
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        """How finely the end of a wait can be set, in words."""
+        if self._alarm.watching is not None or not self._timer:
+            return "microseconds, by a timerfd that the event loop watches"
+        return super().precision
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        if self._is_asyncios or not self._keeps_time():
+            return {}
+        # uvloop's own clock is that of its last turn, in whole milliseconds: early.
+        return {"time": LoopClock()}
+
+    def attach(self, queue: CallQueue) -> None:
+        self._queue = queue
+
+    def detach(self) -> None:
+        self._alarm.drop()
+        self._cancel_timer()
+
+    def close(self) -> None:
+        """In place of close(): release the pending timers, too."""
+        loop = self._loop
+        if not loop.is_running() and not loop.is_closed():
+            self._alarm.drop()  # while the loop can still be told
+        self._stock_close(loop)
+        if loop.is_closed():
+            self._leave(loop, self._queue)
+
+    def stock_call_at(self, when: float, callback: Callable[[], None]) -> Any:
+        """Have the loop's own call_at() set a timer. It may call other methods of the loop."""
+        set_attributes(self._loop, {KEY: None})
+        try:
+            # (In a context of its own: else it would keep what the caller's holds.)
+            return self._stock_call_at(self._loop, when, callback, context=Context())
+        finally:
+            set_attributes(self._loop, {KEY: self._queue})
+
+    def _stock(self, name: str) -> Callable[..., Any]:
+        """A loop's own function."""
+        place = find_place(type(self._loop), name)
+        assert place is not None
+        return place.function
+
+    def _timeout(self) -> float | None:
+        return self._queue.timeout()
+
+    def _reschedule(self) -> None:
+        self.reschedule()
+
+    def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
+        self._cancel_timer()
+        loop = self._loop
+        if timeout:
+            self._timer = self.stock_call_at(self._time_after(timeout), callback)
+        else:
+            self._timer = loop.call_soon(callback, context=Context())
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        try:
+            if self._is_asyncios:
+                move_due_timers(self._queue)
+            else:
+                run_due_timers(self._queue)
+        finally:
+            if not self._loop.is_closed():
+                self.reschedule()
