@@ -71,6 +71,7 @@ cdef class DispatcherBase:
     cdef int leave(self, TaskBase task) except -1
     cdef int end(self, TaskBase task, object state, object outcome) except -1
     cdef int end_turn(self, TaskBase task, double now) except -1
+    cdef bint cancel(self, TaskBase task) except -1
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1

@@ -44,7 +44,7 @@ not done for each turn.
 cimport cython
 from libc.math cimport HUGE_VAL, floor, isnan
 
-from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
+from timerwheel._core cimport PriorityEntry, PriorityQueue, Timer, TimerWheel
 
 import enum
 from types import GeneratorType
@@ -141,8 +141,10 @@ cdef class TaskBase:
     @property
     def when(self):
         """When a SCHEDULED task becomes ready, in seconds of the reactor's clock; else None."""
+        cdef Timer timer
         with cython.critical_section(self._scheduler):
-            return self.timer.when if self.state is SCHEDULED else None
+            timer = self.timer if self.state is SCHEDULED else None
+        return None if timer is None else timer.when
 
     @property
     def interval(self):
@@ -424,6 +426,9 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
+        return self.cancel(task)
+
+    cdef bint cancel(self, TaskBase task) except -1:
         if task.is_done():
             return False
         try:
