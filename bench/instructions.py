@@ -1,12 +1,14 @@
 """Count the instructions of the core workloads: a yardstick without noise.
 
-    python bench/instructions.py [--keep] [--check]
+    python bench/instructions.py [--keep] [--check] [--stock]
 
 Runs them under valgrind's callgrind and prints the instructions of one operation:
 all of them, the interpreter's and the loop's too, and those in the extension
 alone. `--keep` writes them to instructions.json. `--check` exits with 1 where one
 has grown by more than a tenth over what is kept there; all of them are compared
 only with the same Python, since another interpreter takes other instructions.
+`--stock` counts the stock reactor beside ours, and prints how many times as many it
+takes: the gain on this Python, without noise.
 """
 
 from __future__ import annotations
@@ -40,13 +42,13 @@ MAY_GROW = 1.1
 Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> instructions
 
 
-def count_here() -> None:
+def count_here(name: str) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
-    from parties import Ours, build
+    from parties import Ours, Stock, build
     from workloads import WORKLOADS
 
     count = build("callgrind").count
-    party = Ours()
+    party = Ours() if name == Ours.name else Stock()
     for workload in WORKLOADS:
         if workload.name in COUNTED:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
@@ -56,11 +58,11 @@ def count_here() -> None:
             run.check()
 
 
-def count() -> Counts:
-    """Count in a process under callgrind."""
+def count(party: str = "ours") -> Counts:
+    """Count a party's instructions in a process under callgrind."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet"]
-        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here"]
+        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here", party]
         # The same layout of dicts each time.
         subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
         return dict(map(read_dump, sorted(Path(folder).glob("out.*"))))
@@ -117,16 +119,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="write the counts to instructions.json")
     parser.add_argument("--check", action="store_true", help="compare them with those kept")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--stock", action="store_true", help="count the stock reactor's, too")
+    parser.add_argument("--here", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        count_here()
+        count_here(options.here)
         return 0
     counts = count()
     print(f"Instructions an operation, {PENDING:,} pending, Python {platform.python_version()}")
-    print(f"{'':<18}{'all':>8}{'extension':>12}")
+    print(
+        f"{'':<18}{'all':>8}{'extension':>12}" + f"{'stock':>10}{'stock / all':>13}" * options.stock
+    )
+    stock = count("stock") if options.stock else {}
     for name in COUNTED:
-        print(f"{name:<18}{counts[name]['all']:>8,.0f}{counts[name]['extension']:>12,.0f}")
+        ours = counts[name]
+        row = f"{name:<18}{ours['all']:>8,.0f}{ours['extension']:>12,.0f}"
+        if options.stock:
+            row += f"{stock[name]['all']:>10,.0f}{stock[name]['all'] / ours['all']:>13.2f}"
+        print(row)
     if options.keep:
         KEPT.write_text(json.dumps(as_kept(counts), indent=1) + "\n")
     faults = grown(counts, json.loads(KEPT.read_text())) if options.check else []

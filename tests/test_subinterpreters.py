@@ -15,12 +15,14 @@ PROGRAM = """
         import _xxsubinterpreters as interpreters
         run = interpreters.run_string
     error = None
+    interpreter = interpreters.create()
     try:
-        result = run(interpreters.create(), "import timerwheel")
+        result = run(interpreter, "import timerwheel")
     except interpreters.RunFailedError as raised:
         error = str(raised)
     else:
         error = result and result.formatted
+    interpreters.destroy(interpreter)
     print(json.dumps(error))
 """
 

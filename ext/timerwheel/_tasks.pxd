@@ -88,9 +88,11 @@ cdef class DispatcherBase:
     cdef int free(self, TaskBase task) except -1
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1
     cdef int arm(self, TaskBase task, double when) except -1
+    cdef int enter(self, TaskBase task, object when) except -1
     cdef int leave(self, TaskBase task) except -1
     cdef int end(self, TaskBase task, object state, object outcome) except -1
     cdef int end_turn(self, TaskBase task, double now) except -1
+    cdef bint cancel(self, TaskBase task) except -1
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1

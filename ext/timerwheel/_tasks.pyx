@@ -226,6 +226,9 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _enter(self, TaskBase task not None, when=None):
         """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
+        self.enter(task, when)
+
+    cdef int enter(self, TaskBase task, object when) except -1:
         try:
             if task._deadline < HUGE_VAL:
                 # (At the deadline itself it is not late yet.)
@@ -248,6 +251,7 @@ cdef class DispatcherBase:
                 if task.alarm is not None:
                     task.alarm.cancel()
             raise
+        return 0
 
     # What waits for what.
 
@@ -395,6 +399,9 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
+        return self.cancel(task)
+
+    cdef bint cancel(self, TaskBase task) except -1:
         if task.is_done():
             return False
         try:

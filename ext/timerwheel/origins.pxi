@@ -74,9 +74,14 @@ cdef tuple frame_name(object code, int offset):
 
 cdef inline int remember_origin(CallWatch watch, object call) except -1:
     """Remember who schedules a call, if it is the turn of this one."""
+    cdef bint is_turn
+    acquire(watch.lock)
     watch.until_origin -= 1
-    if watch.until_origin == 0:
+    is_turn = watch.until_origin == 0
+    if is_turn:
         watch.until_origin = watch.origins
+    release(watch.lock)
+    if is_turn:
         (<dict>PyObject_GenericGetDict(call, NULL))[origin_attribute] = find_origin()
     return 0
 

@@ -94,8 +94,10 @@ cdef class TaskBase:
     @property
     def when(self):
         """The time that a SCHEDULED or WAITING task has yet to reach, by the reactor's clock; else None."""
+        cdef Timer timer
         with cython.critical_section(self._scheduler):
-            return self.timer.when if has_time_to_come(self) else None
+            timer = self.timer if has_time_to_come(self) else None
+        return None if timer is None else timer.when
 
     @property
     def after(self):

@@ -1,4 +1,4 @@
-# cython: language_level=3, cdivision=True
+# cython: language_level=3, cdivision=True, freethreading_compatible=True
 """The fuzz target: runs an input as a program, on the wheel or the heap and on an oracle beside it.
 
 The first byte chooses between wheel and heap; the rest is read byte by byte as
