@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 import timerwheel
-from timerwheel.tasks import DependencyError, Scheduler, Task, TaskState
+from timerwheel.tasks import DependencyError, Scheduler, SchedulerClosedError, Task, TaskState
 
 LARGE = 100_000
 
@@ -442,6 +444,37 @@ def test_a_result_that_cancels_others_when_it_is_released(
     assert {task.done for task in others} == {True}
     assert scheduler.tasks == []
     root.deferred.addErrback(lambda _: None)
+
+
+@pytest.mark.parametrize("what", ["first", "second", "waiting", "all"])
+def test_the_collector_may_end_tasks_while_one_is_made(what: str) -> None:
+    """Whatever takes memory may run it, and with it what cancels tasks."""
+    thresholds = gc.get_threshold()
+    for countdown in range(1, 40):
+        scheduler = Scheduler(timerwheel.Clock())
+        first, second = scheduler.call(Deferred), scheduler.call(Deferred)
+        waiting = scheduler.call(print, after=[first])
+        tasks = {"first": first, "second": second, "waiting": waiting}
+
+        end = partial(scheduler.close, 0) if what == "all" else tasks[what].cancel
+
+        def collected(phase: str, info: Any, end: Any = end) -> None:
+            gc.set_threshold(100_000)
+            end()
+
+        gc.callbacks.append(collected)
+        gc.set_threshold(gc.get_count()[0] + countdown)
+        try:
+            with suppress(SchedulerClosedError):
+                tasks["new"] = scheduler.call_later(0, int, after=[first, second], deadline=5)
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(collected)
+        first.cancel()
+        assert "new" not in tasks or tasks["new"].done
+        scheduler.close(0)
+        scheduler._reactor.advance(0)
+        assert (scheduler.tasks, scheduler._reactor.getDelayedCalls()) == ([], [])
 
 
 # The end.

@@ -103,7 +103,21 @@ def start_with_retry(scheduler: Scheduler) -> list[Task]:
     ]
 
 
-STARTS = [start_plain, start_periodic, start_with_deferred, start_with_coroutine, start_with_retry]
+def start_graph(scheduler: Scheduler) -> list[Task]:
+    first = scheduler.call(lambda: "first", deadline=0.5)
+    second = scheduler.call_later(1, lambda: "second", after=[first])
+    anyway = scheduler.call(lambda: "anyway", after=[first, second], require_success=False)
+    return [first, second, anyway]
+
+
+STARTS = [
+    start_plain,
+    start_periodic,
+    start_with_deferred,
+    start_with_coroutine,
+    start_with_retry,
+    start_graph,
+]
 
 
 @pytest.mark.parametrize("of_calls", [False, True], ids=["seconds", "callLater"])

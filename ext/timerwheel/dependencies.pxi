@@ -46,7 +46,5 @@ cdef int unlink(TaskBase task) except -1:
     cdef TaskBase dependency
     for dependency in task.dependencies:
         if dependency.dependents is not None:
-            dependency.dependents.pop(task, None)
-            if not dependency.dependents:
-                dependency.dependents = None
+            dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
     return 0

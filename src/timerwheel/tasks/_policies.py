@@ -60,7 +60,7 @@ class StrictPriority(Policy):
 class EarliestDeadlineFirst(Policy):
     """Named "deadline": the earliest deadline of all groups first; tasks without one come last.
 
-    If any order finishes all ready tasks in time, one after the other, this one does (Jackson 1955).
+    If any order finishes all ready tasks in time, one by one, this one does (Jackson 1955).
     If none does, this one may be late for each of them: `on_missed_deadline` may cancel those.
     """
 
