@@ -38,7 +38,6 @@ TRIED = {
     "bash .ci/matrix": "-n",
     "bash .ci/platforms": "-n",
     "bash .ci/wheels": "-n",
-    'python -c "import twisted.plugin as p; print(len(list(p.getPlugins(p.IPlugin))))"': "",
     "python -m timerwheel bench": "--help",
     "python -m timerwheel demo": "--rounds 1 --seconds 1 --timers 1000 --connections 5 --churn 100",
     "python -m timerwheel info": "",
