@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from charts import draw
-from suite import BENCH, by_side, cells_of, machine, ratio, run, run_suite
+from suite import BENCH, Cells, by_side, cells_of, machine, ratio, run, run_suite
 from workloads import WORKLOADS, Workload
 
 ROOT = BENCH.parent

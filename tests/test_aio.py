@@ -217,7 +217,7 @@ def test_a_handle_passes_for_asyncios(ours: Any) -> None:
     assert isinstance(handle, asyncio.TimerHandle)
     assert isinstance(handle, asyncio.Handle)
     assert "TimerHandle when=" in repr(handle)
-    assert "max(1, 2)" in repr(handle)
+    assert "max(" in repr(handle)
     assert handle._callback is max
     assert handle._args == (1, 2)
     assert handle._loop is ours

@@ -15,6 +15,8 @@ cdef extern from "Python.h":
 
 import time as time_module
 
+cdef dict time_names = time_module.__dict__
+
 
 @cython.final
 cdef class LoopClock:
@@ -33,7 +35,10 @@ cdef class LoopClock:
 cdef object read_monotonic(object clock, PyObject **args, size_t nargsf, PyObject *names):
     if names != NULL or PyVectorcall_NARGS(nargsf):
         raise TypeError("time() takes no arguments")
-    return PyObject_CallNoArgs(time_module.monotonic)
+    cdef PyObject *monotonic = PyDict_GetItemWithError(time_names, "monotonic")
+    if monotonic == NULL:
+        raise AttributeError("module 'time' has no attribute 'monotonic'")
+    return PyObject_CallNoArgs(<object>monotonic)
 
 
 cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
