@@ -28,6 +28,7 @@ LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
 # How each begins, and what follows here to make it short. Of those that take minutes at their
 # smallest it is tried only that they start.
 TRIED = {
+    "bash .ci/benchmark-pythons": "-n",
     "bash .ci/compile": "-n",
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
