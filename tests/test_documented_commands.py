@@ -33,6 +33,7 @@ LINE = re.compile(rf"^{COMMAND}$", re.MULTILINE)
 # smallest it is tried only that they start.
 TRIED = {
     "bash .ci/applications": "-n",
+    "bash .ci/benchmark-pythons": "-n",
     "bash .ci/compile": "-n",
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
