@@ -1,12 +1,14 @@
 """Count the instructions of the core workloads: a yardstick without noise.
 
-    python bench/instructions.py [--keep] [--check]
+    python bench/instructions.py [--keep] [--check] [--twisted]
 
 Runs them under valgrind's callgrind and prints the instructions of one operation:
 all of them, the interpreter's and the loop's too, and those in the extension
 alone. `--keep` writes them to instructions.json. `--check` exits with 1 where one
 has grown by more than a tenth over what is kept there; all of them are compared
 only with the same Python, since another interpreter takes other instructions.
+`--twisted` counts what Twisted builds upon delayed calls instead, on the stock
+reactor and on ours: what is not the extension's there is Twisted's and Python's.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +37,22 @@ COUNTED = (
     "fire-burst",
     "idle-pass",
 )
+TWISTEDS = ("looping-call", "defer-later", "add-timeout")
 PENDING = 1000
 MAY_GROW = 1.1
 
 Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> instructions
 
 
-def count_here() -> None:
+def count_here(side: str, names: Collection[str]) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
-    from parties import Ours, build
+    from parties import Ours, Stock, build
     from workloads import WORKLOADS
 
     count = build("callgrind").count
-    party = Ours()
+    party = Ours() if side == "ours" else Stock()
     for workload in WORKLOADS:
-        if workload.name in COUNTED:
+        if workload.name in names:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
             run = workload.prepare(party, PENDING)
             gc.collect()  # so that collections fall where they fell last time
@@ -56,11 +60,12 @@ def count_here() -> None:
             run.check()
 
 
-def count() -> Counts:
+def count(side: str, names: Collection[str]) -> Counts:
     """Count in a process under callgrind."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet"]
-        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here"]
+        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here", side]
+        command += names
         # The same layout of dicts each time.
         subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
         return dict(map(read_dump, sorted(Path(folder).glob("out.*"))))
@@ -113,16 +118,30 @@ def as_kept(counts: Counts) -> dict[str, Any]:
     return {"python": platform.python_version(), **kinds}
 
 
+def print_twisteds() -> None:
+    """Count what Twisted builds upon delayed calls, on both sides."""
+    stock, ours = count("stock", TWISTEDS), count("ours", TWISTEDS)
+    print(f"Instructions an operation, Python {platform.python_version()}")
+    print(f"{'':<18}{'stock':>8}{'ours':>8}{'of these, the extension':>26}")
+    for name in TWISTEDS:
+        figures = stock[name]["all"], ours[name]["all"], ours[name]["extension"]
+        print(f"{name:<18}{figures[0]:>8,.0f}{figures[1]:>8,.0f}{figures[2]:>26,.0f}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="write the counts to instructions.json")
     parser.add_argument("--check", action="store_true", help="compare them with those kept")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--twisted", action="store_true", help="count what Twisted builds upon")
+    parser.add_argument("--here", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        count_here()
+        count_here(options.here[0], options.here[1:])
         return 0
-    counts = count()
+    if options.twisted:
+        print_twisteds()
+        return 0
+    counts = count("ours", COUNTED)
     print(f"Instructions an operation, {PENDING:,} pending, Python {platform.python_version()}")
     print(f"{'':<18}{'all':>8}{'extension':>12}")
     for name in COUNTED:
