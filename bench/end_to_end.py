@@ -1,7 +1,8 @@
 """
 What the timers are worth to a whole server: the stock reactor and ours under load, end to end.
 
-    python bench/end_to_end.py [--seconds 1] [--connections 50] [--reactor epoll] [--json]
+    python bench/end_to_end.py [--seconds 1] [--connections 50] [--reactor epoll] [--pairs 5]
+        [--json]
 
 Two servers over loopback, each run in a fresh process: an echo server that resets an idle timeout
 at each message (`TimeoutMixin`), and `twisted.web`, which cancels and arms one at each request. The
@@ -48,8 +49,8 @@ SIDES = ("stock", "ours")
 REACTORS = ("default", "epoll", "poll", "select")
 """Those that run Twisted's own loop, of which the stopwatch sees all."""
 
-REPEATS = 5
-"""Runs of each side."""
+PAIRS = 5
+"""Runs of each side, if the command line does not say."""
 
 WATCHED = 3
 """Runs of each side with the stopwatch."""
@@ -71,6 +72,7 @@ class Plan:
     seconds: float
     connections: int
     reactor: str
+    pairs: int
 
 
 @dataclass
@@ -313,6 +315,7 @@ def side_figures(runs: list[Run], watched: list[Run]) -> dict[str, Any]:
     return {
         "reactor": found[0]["reactor"],
         "messages_a_second": spread([run["rate"] for run in found]),
+        "messages_a_cpu_second": spread([1000 / run["cpu"] for run in found]),
         "cpu_seconds_a_1000": cpu,
         "core_busy": spread([run["rate"] * run["cpu"] / 1000 for run in found]),
         "timers_us_a_message": timers,
@@ -345,7 +348,7 @@ def measure_workload(
     """
     runs: dict[str, list[Run]] = {side: [] for side in SIDES}
     watched: dict[str, list[Run]] = {side: [] for side in SIDES}
-    for into, count, instrument in ((runs, REPEATS, False), (watched, WATCHED, True)):
+    for into, count, instrument in ((runs, plan.pairs, False), (watched, WATCHED, True)):
         for number in range(count):
             for side in SIDES:
                 what = "with the stopwatch " if instrument else ""
@@ -357,6 +360,7 @@ def measure_workload(
         "load": "own clients" if wrk is None else wrk_version(wrk),
         **{side: side_figures(runs[side], watched[side]) for side in SIDES},
         "ratio_messages": ratios(runs, "rate"),
+        "ratio_messages_a_cpu": spread([1 / ratio for ratio in ratios(runs, "cpu")["all"]]),
         "ratio_cpu": ratios(runs, "cpu"),
         "faults": [fault for run in every for fault in run.faults],
     }
@@ -366,19 +370,21 @@ def measure(
     seconds: float = 1.0,
     connections: int = 50,
     reactor: str = "default",
+    pairs: int = PAIRS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """
     Measure all servers.
 
     @param seconds: how long each run measures.
+    @param pairs: runs of each side.
     @param progress: is told of each run before it starts.
 
     @return: for each server its figures, with `stock` and `ours` in them, and `faults`.
 
     @raise RunError: a run gave no figures.
     """
-    plan = Plan(seconds, connections, reactor)
+    plan = Plan(seconds, connections, reactor, pairs)
     wrk = {"echo": None, "web": shutil.which("wrk")}
     return [measure_workload(workload, plan, wrk[workload], progress) for workload in WORKLOADS]
 
@@ -406,11 +412,15 @@ def print_workload(found: dict[str, Any]) -> None:
     print_line("", *SIDES, "ours / stock")
     lines = (
         ("messages a second", "messages_a_second", "ratio_messages", ",.0f"),
+        ("messages a CPU second", "messages_a_cpu_second", "ratio_messages_a_cpu", ",.0f"),
         ("CPU s a 1,000 messages", "cpu_seconds_a_1000", "ratio_cpu", ".4f"),
     )
     for label, key, ratio, pattern in lines:
         cells = (with_spread(side[key], pattern) for side in sides)
         print_line(label, *cells, with_spread(found[ratio], ".3f"))
+    pairs = found["ratio_messages_a_cpu"]["all"]
+    no_worse = sum(ratio >= 1.0 for ratio in pairs)
+    print_line("ours is no worse there in", "", "", f"{no_worse} of {len(pairs)} pairs")
     print_line("server's use of one core", *(with_spread(s["core_busy"], ".0%") for s in sides))
     timers = (with_spread(side["timers_us_a_message"], ".2f") for side in sides)
     print_line("us in timers a message", *timers)
@@ -423,7 +433,7 @@ def print_workload(found: dict[str, Any]) -> None:
 def print_report(found: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Print all figures."""
     print(
-        f"{REPEATS} runs of {options.seconds:g} s a side, in turns, {options.connections}"
+        f"{options.pairs} runs of {options.seconds:g} s a side, in turns, {options.connections}"
         " connections over loopback: median (least-most)"
     )
     for workload in found:
@@ -450,10 +460,15 @@ def parse() -> argparse.Namespace:
     add("--seconds", type=float, default=1.0, metavar="S", help="of each run; default: 1")
     add("--connections", type=int, default=50, metavar="N", help="default: 50")
     add("--reactor", choices=REACTORS, default="default", help="default: Twisted's choice here")
+    add(
+        "--pairs", type=int, default=PAIRS, metavar="N", help=f"runs of each side; default: {PAIRS}"
+    )
     add("--json", action="store_true", help="print JSON in place of the table")
     options = parser.parse_args()
     if not 0.1 <= options.seconds <= 3600:
         parser.error("--seconds must be from 0.1 to 3600")
+    if not 1 <= options.pairs <= 1000:
+        parser.error("--pairs must be from 1 to 1000")
     if not 1 <= options.connections <= 1000:
         parser.error("--connections must be from 1 to 1000")
     return options
@@ -473,7 +488,9 @@ def main() -> int:
     """
     options = parse()
     try:
-        found = measure(options.seconds, options.connections, options.reactor, show_progress)
+        found = measure(
+            options.seconds, options.connections, options.reactor, options.pairs, show_progress
+        )
     except RunError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
@@ -481,7 +498,7 @@ def main() -> int:
         settings = {
             "seconds": options.seconds,
             "connections": options.connections,
-            "repeats": REPEATS,
+            "pairs": options.pairs,
             "python": platform.python_version(),
             "twisted": version.public(),
         }

@@ -1,6 +1,6 @@
 """Count the instructions of the core workloads: a yardstick without noise.
 
-    python bench/instructions.py [--keep] [--check] [--stock]
+    python bench/instructions.py [--keep] [--check] [--stock] [--twisted]
 
 Runs them under valgrind's callgrind and prints the instructions of one operation:
 all of them, the interpreter's and the loop's too, and those in the extension
@@ -9,6 +9,8 @@ has grown by more than a tenth over what is kept there; all of them are compared
 only with the same Python, since another interpreter takes other instructions.
 `--stock` counts the stock reactor beside ours, and prints how many times as many it
 takes: the gain on this Python, without noise.
+`--twisted` counts what Twisted builds upon delayed calls instead, on the stock
+reactor and on ours: what is not the extension's there is Twisted's and Python's.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +39,22 @@ COUNTED = (
     "fire-burst",
     "idle-pass",
 )
+TWISTEDS = ("looping-call", "defer-later", "add-timeout")
 PENDING = 1000
 MAY_GROW = 1.1
 
 Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> instructions
 
 
-def count_here(name: str) -> None:
+def count_here(side: str, names: Collection[str]) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
     from parties import Ours, Stock, build
     from workloads import WORKLOADS
 
     count = build("callgrind").count
-    party = Ours() if name == Ours.name else Stock()
+    party = Ours() if side == "ours" else Stock()
     for workload in WORKLOADS:
-        if workload.name in COUNTED:
+        if workload.name in names:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
             run = workload.prepare(party, PENDING)
             gc.collect()  # so that collections fall where they fell last time
@@ -58,11 +62,12 @@ def count_here(name: str) -> None:
             run.check()
 
 
-def count(party: str = "ours") -> Counts:
-    """Count a party's instructions in a process under callgrind."""
+def count(side: str, names: Collection[str]) -> Counts:
+    """Count in a process under callgrind."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet"]
-        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here", party]
+        command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--here", side]
+        command += names
         # The same layout of dicts each time.
         subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
         return dict(map(read_dump, sorted(Path(folder).glob("out.*"))))
@@ -115,22 +120,36 @@ def as_kept(counts: Counts) -> dict[str, Any]:
     return {"python": platform.python_version(), **kinds}
 
 
+def print_twisteds() -> None:
+    """Count what Twisted builds upon delayed calls, on both sides."""
+    stock, ours = count("stock", TWISTEDS), count("ours", TWISTEDS)
+    print(f"Instructions an operation, Python {platform.python_version()}")
+    print(f"{'':<18}{'stock':>8}{'ours':>8}{'of these, the extension':>26}")
+    for name in TWISTEDS:
+        figures = stock[name]["all"], ours[name]["all"], ours[name]["extension"]
+        print(f"{name:<18}{figures[0]:>8,.0f}{figures[1]:>8,.0f}{figures[2]:>26,.0f}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="write the counts to instructions.json")
     parser.add_argument("--check", action="store_true", help="compare them with those kept")
     parser.add_argument("--stock", action="store_true", help="count the stock reactor's, too")
-    parser.add_argument("--here", help=argparse.SUPPRESS)
+    parser.add_argument("--twisted", action="store_true", help="count what Twisted builds upon")
+    parser.add_argument("--here", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        count_here(options.here)
+        count_here(options.here[0], options.here[1:])
         return 0
-    counts = count()
+    if options.twisted:
+        print_twisteds()
+        return 0
+    counts = count("ours", COUNTED)
     print(f"Instructions an operation, {PENDING:,} pending, Python {platform.python_version()}")
     print(
         f"{'':<18}{'all':>8}{'extension':>12}" + f"{'stock':>10}{'stock / all':>13}" * options.stock
     )
-    stock = count("stock") if options.stock else {}
+    stock = count("stock", COUNTED) if options.stock else {}
     for name in COUNTED:
         ours = counts[name]
         row = f"{name:<18}{ours['all']:>8,.0f}{ours['extension']:>12,.0f}"
