@@ -52,6 +52,7 @@ class Scheduler(DispatcherBase):
         self._group = self.group("default")
         self._cancels = 0  # that are being carried out, one on the stack of the other
         self._to_cancel: list[Task] = []  # those that were too many
+        self._limit_listeners: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"<Scheduler of {self._reactor!r} tasks={len(self._tasks)} running={self.running}>"
@@ -141,11 +142,16 @@ class Scheduler(DispatcherBase):
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
         self._limit = as_limit(max_running)
-        self._review()
+        self._limits_changed()
 
     def _group_changed(self, group: Group) -> None:
         self._review_group(group)
+        self._limits_changed()
+
+    def _limits_changed(self) -> None:
         self._review()
+        for listener in list(self._limit_listeners):
+            listener()
 
     # What becomes of a task that does not succeed at once.
 
