@@ -12,6 +12,7 @@ from helpers import PATIENCE, WARNINGS, require
 
 import timerwheel
 import timerwheel.tasks
+import timerwheel.tasks.amqp
 from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS
 from timerwheel.tasks._task import OnceOptions
 
@@ -71,7 +72,8 @@ def test_the_changelog_names_what_is_public(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [f"timerwheel.{name}" for name in timerwheel.__all__]
-    + [f"timerwheel.tasks.{name}" for name in timerwheel.tasks.__all__],
+    + [f"timerwheel.tasks.{name}" for name in timerwheel.tasks.__all__]
+    + [f"timerwheel.tasks.amqp.{name}" for name in timerwheel.tasks.amqp.__all__],
 )
 def test_the_reference_has_each_public_name(name: str) -> None:
     reference = (ROOT / "docs/reference.md").read_text()

@@ -63,6 +63,7 @@ class Scheduler(Attempts):
         self._budget = budget
         self._limit = as_limit(max_running)
         self._group = self.group("default")
+        self._limit_listeners: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"<Scheduler of {self._reactor!r} tasks={len(self._tasks)} running={self.running}>"
@@ -163,6 +164,16 @@ class Scheduler(Attempts):
     def max_running(self, max_running: int | None) -> None:
         self._limit = as_limit(max_running)
         self._review()
+        self._tell_limits()
+
+    def _review_group(self, group: GroupBase) -> None:
+        """See what may run now that the limit of a group has changed."""
+        super()._review_group(group)
+        self._tell_limits()
+
+    def _tell_limits(self) -> None:
+        for listener in list(self._limit_listeners):
+            listener()
 
     def _deadline_missed(self, task: Task) -> None:
         """A task is not done, or was not, by its deadline."""

@@ -1,0 +1,107 @@
+"""A channel of pika's on which the broker confirms what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from pika import BasicProperties
+from pika.adapters.twisted_connection import ReceivedMessage, TwistedChannel
+from pika.exceptions import UnroutableError
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from timerwheel.tasks.amqp._shared import Shared
+
+_log = Logger()
+
+
+class Channel:
+    """A channel that is open. Made by `Connection.channel()`."""
+
+    def __init__(self, channel: TwistedChannel) -> None:
+        self._channel = channel
+        self._declared: dict[str, Shared] = {}
+        self._gone: set[str] = set()  # queues that a message was returned from
+        channel.add_on_return_callback(lambda returned: self._gone.add(returned.method.routing_key))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be sent."""
+        return bool(self._channel.is_open)
+
+    async def close(self) -> None:
+        """Close it, if it is open. When that returns, the broker has what was sent before."""
+        if self.is_open:
+            self._channel.close()
+            await self._channel.on_closed
+
+    async def declare(self, queue: dict[str, Any], again: bool = False) -> None:
+        """Have the broker make a queue that is not there; once, unless `again` says so."""
+        name = queue["queue"]
+        if again or name not in self._declared:
+            self._gone.discard(name)
+            self._declared[name] = Shared(self._channel.queue_declare(**queue))
+        await self._declared[name].wait()
+
+    async def publish(
+        self, queue: str, body: bytes, properties: BasicProperties | None = None
+    ) -> None:
+        """Publish to a queue. Returns when the broker has the message safe.
+
+        Raises UnroutableError if the queue is gone, NackError if the broker cannot
+        take the message, and what the channel was closed for if it was.
+        """
+        # Of several messages pika blames the one that is confirmed next.
+        with suppress(UnroutableError):
+            await self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        if queue in self._gone:
+            self._declared.pop(queue, None)
+            raise UnroutableError([])
+
+    def send(self, queue: str, body: bytes, properties: BasicProperties) -> None:
+        """Publish to a queue that may be gone, and do not care."""
+        sent = self._channel.basic_publish("", queue, body, properties)
+        sent.addErrback(lambda failure: None)
+
+    async def consume(
+        self,
+        queue: str,
+        received: Callable[[ReceivedMessage], None],
+        *,
+        prefetch: int = 0,
+        auto_ack: bool = False,
+    ) -> tuple[str, Deferred[Exception]]:
+        """Call received() with each message, of which `prefetch` at most are not acknowledged.
+
+        0 is no limit. Returns a tag for `stop_consuming()`, and a Deferred of why it ended.
+        """
+        await self._channel.basic_qos(prefetch_count=prefetch)
+        deliveries, tag = await self._channel.basic_consume(queue, auto_ack=auto_ack)
+        return tag, Deferred.fromCoroutine(_take_all(deliveries, received))
+
+    async def stop_consuming(self, tag: str) -> None:
+        """Take no more messages. Those that are on their way come before this returns."""
+        await self._channel.basic_cancel(tag)
+
+    def acknowledge(self, delivery: ReceivedMessage) -> None:
+        """Have the broker forget a message; it has delivered it anew if the channel is closed."""
+        if self.is_open:
+            self._channel.basic_ack(delivery.method.delivery_tag)
+
+
+async def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Exception:
+    """Call received() with each message until there are no more. Returns why there are none.
+
+    It waits for the next as soon as it has one: pika drops what nobody waits for at the end.
+    """
+    while True:
+        try:
+            delivery = await deliveries.get()
+        except Exception as reason:
+            return reason
+        try:
+            received(delivery)
+        except Exception:
+            _log.failure("while receiving a message")

@@ -1,0 +1,145 @@
+"""A connection to a broker that comes back when it is lost."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from pika.adapters.twisted_connection import TwistedProtocolConnection
+from pika.connection import Parameters
+from pika.exceptions import ConnectionWrongStateError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from timerwheel.tasks.amqp._backoff import exponential
+from timerwheel.tasks.amqp._channel import Channel
+from timerwheel.tasks.amqp._publisher import Publisher
+
+_log = Logger()
+
+HANDSHAKE = 15  # seconds, if the parameters have no stack_timeout
+LAST_WORDS = 5  # seconds that a broker has to answer when a connection is closed
+LONGEST_WAIT = 60  # seconds between two attempts
+
+
+class Connection:
+    """Connection(reactor, pika.URLParameters(url)): a connection to RabbitMQ.
+
+    It connects at once, and when the connection is lost it connects again: after about
+    a second, then two, four and so on, a minute at most. pika sends the heartbeats and
+    closes the connection when the broker sends none, all on the reactor's timers.
+
+    The parameters' host and port are used, unless `endpoint` says otherwise: a client
+    endpoint of Twisted's, which is how to have TLS (`wrapClientTLS`) and several hosts.
+    Raises ValueError for parameters with ssl_options and no endpoint, since Twisted
+    has no use for the `ssl.SSLContext` in these.
+    """
+
+    def __init__(self, reactor: Any, parameters: Parameters, endpoint: Any = None) -> None:
+        if endpoint is None:
+            if parameters.ssl_options is not None:
+                raise ValueError(
+                    "TLS needs an endpoint of Twisted's: Connection(reactor, parameters,"
+                    " wrapClientTLS(...))"
+                )
+            endpoint = HostnameEndpoint(reactor, parameters.host, parameters.port)
+        self.reactor = reactor
+        self._parameters = parameters
+        self._endpoint = endpoint
+        self._protocol: TwistedProtocolConnection | None = None
+        self._waiting: set[Deferred[TwistedProtocolConnection]] = set()
+        self._closed = False
+        self.publisher = Publisher(self.channel)
+        self._running = Deferred.fromCoroutine(self._run())
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "connected" if self.is_connected else "connecting"
+        return f"<Connection to {self._parameters.host}:{self._parameters.port} {state}>"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker has accepted it, and it has not been lost since."""
+        return self._protocol is not None
+
+    async def channel(self) -> Channel:
+        """A new channel, when there is a connection. Raises CancelledError once it is closed."""
+        protocol = await self._when_connected()
+        channel = await protocol.channel()
+        await channel.confirm_delivery()
+        return Channel(channel)
+
+    async def close(self) -> None:
+        """Close it for good, within some seconds. What waits for it gets CancelledError."""
+        self._closed = True
+        waiting, self._waiting = self._waiting, set()
+        for each in waiting:
+            each.errback(CancelledError())
+        if self._protocol is None:
+            self._running.cancel()
+            return
+        protocol = self._protocol
+        abort = self.reactor.callLater(LAST_WORDS, protocol.transport.abortConnection)
+        with suppress(ConnectionWrongStateError):  # the broker closes it just now
+            protocol.close()
+        await self._running
+        if abort.active():
+            abort.cancel()
+
+    async def _when_connected(self) -> TwistedProtocolConnection:
+        if self._closed:
+            raise CancelledError
+        if self._protocol is not None:
+            return self._protocol
+        connected: Deferred[TwistedProtocolConnection] = Deferred(self._waiting.discard)
+        self._waiting.add(connected)
+        return await connected
+
+    async def _run(self) -> None:
+        """Connect, again and again, until this is closed."""
+        failures = 0
+        while not self._closed:
+            try:
+                protocol = await self._connect()
+            except Exception as error:
+                if self._closed:
+                    return
+                failures += 1
+                _log.warn("{connection!r} failed: {error!r}", connection=self, error=error)
+            else:
+                failures = 0
+                reason = await self._serve(protocol)
+                _log.info("{connection!r} has ended: {reason!r}", connection=self, reason=reason)
+            if not self._closed:
+                await self._pause(exponential(max(failures, 1), LONGEST_WAIT))
+
+    async def _connect(self) -> TwistedProtocolConnection:
+        """Connect, and wait until the broker has let us in."""
+        protocol = TwistedProtocolConnection(self._parameters, self.reactor)
+        await connectProtocol(self._endpoint, protocol)  # type: ignore[no-untyped-call]
+        set_no_delay = getattr(protocol.transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            set_no_delay(True)  # acknowledgements are small, and not to wait for each other
+        ready: Deferred[Any] = protocol.ready
+        try:
+            await ready.addTimeout(self._parameters.stack_timeout or HANDSHAKE, self.reactor)
+        except BaseException:
+            protocol.transport.abortConnection()
+            raise
+        return protocol
+
+    async def _serve(self, protocol: TwistedProtocolConnection) -> object:
+        """Have a connection used until it is lost. Returns the reason."""
+        lost: Deferred[Any] = protocol.closed
+        self._protocol = protocol
+        waiting, self._waiting = self._waiting, set()
+        for each in waiting:
+            each.callback(protocol)
+        reason = await lost
+        self._protocol = None
+        return reason
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(CancelledError):
+            await deferLater(self.reactor, seconds)

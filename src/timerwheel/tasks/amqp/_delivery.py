@@ -1,0 +1,65 @@
+"""A message that a worker has, until the broker has it again or forgets it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pika import BasicProperties
+from pika.adapters.twisted_connection import ReceivedMessage
+from twisted.logger import Logger
+
+from timerwheel.tasks import Task
+from timerwheel.tasks.amqp._channel import Channel
+from timerwheel.tasks.amqp._envelope import Message, moved
+
+_log = Logger()
+
+
+class Delivery:
+    """A message as it came on a channel, and the task that it has become."""
+
+    __slots__ = ("channel", "message", "received", "task")
+
+    def __init__(self, channel: Channel, received: ReceivedMessage) -> None:
+        self.channel = channel
+        self.received = received
+        self.message: Message | None = None
+        self.task: Task | None = None
+
+    @property
+    def is_again(self) -> bool:
+        """Whether a worker had it before, and ended or lost its connection."""
+        return bool(self.received.method.redelivered)
+
+    def acknowledge(self) -> None:
+        """Have the broker forget it. If the channel is closed the broker delivers it again."""
+        self.channel.acknowledge(self.received)
+
+    def answer(self, **content: Any) -> None:
+        """Answer one who asked for the result. Nobody is told if that one is gone."""
+        properties = self.received.properties
+        if properties.reply_to is None or not self.channel.is_open:
+            return
+        try:
+            body = json.dumps(content, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            body = json.dumps({"error": f"the result is not JSON: {error}"})
+        about = BasicProperties(correlation_id=properties.correlation_id)
+        self.channel.send(properties.reply_to, body.encode(), about)
+
+    async def move(self, queue: dict[str, Any], **headers: Any) -> None:
+        """Put it into another queue, with more headers, then acknowledge it.
+
+        If that fails the channel is closed: the broker delivers it again.
+        """
+        properties = moved(self.received.properties, **headers)
+        try:
+            await self.channel.declare(queue)
+            await self.channel.publish(queue["queue"], self.received.body, properties)
+        except Exception as error:
+            if self.channel.is_open:
+                _log.error("{queue} takes no message: {error!r}", queue=queue["queue"], error=error)
+                await self.channel.close()
+        else:
+            self.acknowledge()

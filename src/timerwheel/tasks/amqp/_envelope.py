@@ -1,0 +1,142 @@
+"""What a message says: a JSON body, and properties and headers of AMQP.
+
+    body            {"function": "resize", "args": ["cat.png", 640]}
+    message_id      the same each time that the task is tried, or submitted again
+    priority        0 to 9, 9 first: 4 minus the priority that a Scheduler knows
+    delivery_mode   2: survives a restart of the broker
+    reply_to, correlation_id    where a result goes; none if nobody asks
+    headers:
+        timerwheel-due          when it is to run, in milliseconds since 1970
+        timerwheel-failures     how many tries have failed
+        timerwheel-reason       of a message in the poison queue: why it is there
+
+All but the body's `function` may be missing. What else a message has is left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from pika import BasicProperties
+from pika.data import encode_table
+from pika.exceptions import UnsupportedAMQPFieldException
+
+from timerwheel.tasks.amqp._queues import MAX_PRIORITY
+
+DUE = "timerwheel-due"
+FAILURES = "timerwheel-failures"
+REASON = "timerwheel-reason"
+
+NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
+PERSISTENT = 2
+
+# Of a published message these would send it elsewhere, too.
+ROUTES = ("CC", "BCC")
+
+
+class BadMessageError(ValueError):
+    """A message that cannot be run, whoever tries."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a function of a worker is told about its task, before its arguments."""
+
+    function: str
+    """The name by which the worker knows the function."""
+    args: tuple[Any, ...]
+    """Its arguments, of what JSON has."""
+    id: str | None
+    """The same each time that the task is tried: for effects that must happen once."""
+    priority: int = 0
+    """-5 to 4; the lowest runs first."""
+    failures: int = 0
+    """How many tries have failed before this one."""
+    due: float = 0
+    """When it was to run, in seconds since 1970; 0 for at once."""
+
+
+def encode_body(function: str, args: Iterable[Any]) -> bytes:
+    """The body for a function and its arguments. Raises TypeError or ValueError if not JSON."""
+    body = {"function": function, "args": list(args)}
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def encode_priority(priority: int) -> int:
+    """AMQP's for a scheduler's. Raises ValueError if it is not from -5 to 4."""
+    encoded = NORMAL - priority
+    if encoded not in range(MAX_PRIORITY + 1):
+        raise ValueError(f"the priority of a message must be from -5 to 4, not {priority!r}")
+    return int(encoded)
+
+
+def decode(body: bytes, properties: BasicProperties) -> Message:
+    """The message. Raises BadMessageError if it is none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadMessageError(f"not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise BadMessageError("the body is not a JSON object")
+    function, args = content.get("function"), content.get("args", [])
+    if not isinstance(function, str):
+        raise BadMessageError("the body has no function that is a string")
+    if not isinstance(args, list):
+        raise BadMessageError("the body's args are not a list")
+    headers = properties.headers or {}
+    return Message(
+        function,
+        tuple(args),
+        properties.message_id,
+        NORMAL - min(properties.priority or 0, MAX_PRIORITY),
+        int(number(headers, FAILURES)),
+        number(headers, DUE) / 1000,
+    )
+
+
+def number(headers: dict[str, Any], name: str) -> float:
+    """A header that is a number, 0 if there is none."""
+    value = headers.get(name, 0)
+    if not isinstance(value, int | float) or not isfinite(value):
+        raise BadMessageError(f"the header {name} is not a number")
+    return value
+
+
+def as_due(when: float) -> int:
+    """The header for a time in seconds since 1970."""
+    return round(when * 1000)
+
+
+def is_encodable(value: Any) -> bool:
+    """Whether pika can send a header that it has received: not if there is a float in it."""
+    try:
+        encode_table([], {"": value})
+    except UnsupportedAMQPFieldException:
+        return False
+    return True
+
+
+def moved(properties: BasicProperties, **headers: Any) -> BasicProperties:
+    """The properties of a message that goes to another queue, with more headers."""
+    kept = {
+        name: value
+        for name, value in (properties.headers or {}).items()
+        if name not in ROUTES and is_encodable(value)
+    }
+    return BasicProperties(
+        content_type=properties.content_type,
+        content_encoding=properties.content_encoding,
+        correlation_id=properties.correlation_id,
+        delivery_mode=PERSISTENT,
+        headers={**kept, **headers},
+        message_id=properties.message_id,
+        priority=properties.priority,
+        reply_to=properties.reply_to,
+        timestamp=properties.timestamp,
+        type=properties.type,
+        app_id=properties.app_id,
+    )
