@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from timerwheel._tasks import GroupBase
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
