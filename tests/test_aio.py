@@ -721,18 +721,19 @@ def test_the_collector_does_not_walk_the_timers_of_a_running_loop(ours: Any) -> 
 
         def look() -> None:
             gc.collect()
-            seen.extend((gc.is_tracked(handle), gc.is_tracked(handle._context)))
+            seen.append(gc.is_tracked(handle))
             fresh = ours.call_later(1000, print)
-            seen.extend((gc.is_tracked(fresh), gc.is_tracked(fresh._context)))
+            seen.append(gc.is_tracked(fresh))
             fresh.cancel()
-            seen.extend((gc.is_tracked(fresh), gc.is_tracked(fresh._context)))
+            seen.append(gc.is_tracked(fresh))
+            # (The context is not ours: CPython frees only one that its collector knows.)
+            seen.append(gc.is_tracked(handle._context))
 
         ours.call_soon(look)
         run_for(ours, 0.001)
-        assert seen == [False, False, False, False, True, True]
+        assert seen == [False, False, True, True]
         gc.collect()
         assert gc.is_tracked(handle)
-        assert gc.is_tracked(handle._context)
 
 
 # Figures.

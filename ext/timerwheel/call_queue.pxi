@@ -534,7 +534,7 @@ if FREE_THREADED:
 
 
 cdef int untrack_handle(Entry *entry, void *argument) noexcept:
-    untrack(handle_of(entry))
+    PyObject_GC_UnTrack(handle_of(entry))
     return 0
 
 

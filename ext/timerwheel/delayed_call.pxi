@@ -65,7 +65,6 @@ cdef enum Mark:
     CANCELLED = 2
     DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
     CALLED_DELETED = 8  # the program has deleted the attribute `called`
-    OWN_CONTEXT = 16    # of a TimerHandle: its context was copied for it
 
 
 @cython.final

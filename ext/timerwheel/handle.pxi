@@ -236,15 +236,6 @@ cdef inline void track(PyObject *handle) noexcept:
     """Have the collector know a handle. It does not yet know a new one, or one of an immortal wheel."""
     if not PyObject_GC_IsTracked(handle):
         PyObject_GC_Track(handle)
-        if handle.ob_type == <PyTypeObject *>TimerHandle:
-            track_context(handle)
-
-
-cdef inline void untrack(PyObject *handle) noexcept:
-    """Have the collector not know a handle that an immortal wheel holds."""
-    PyObject_GC_UnTrack(handle)
-    if handle.ob_type == <PyTypeObject *>TimerHandle:
-        untrack_context(handle)
 
 
 # Memory.

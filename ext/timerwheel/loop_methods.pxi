@@ -129,7 +129,6 @@ cdef inline object schedule_timer(
     set_callback(handle, callback, args, None)
     if context is None:
         context = copy_context()
-        handle.entry.mark = OWN_CONTEXT
     Py_INCREF(context)
     handle._call_context = <PyObject *>context
     Py_INCREF(loop)

@@ -197,22 +197,6 @@ cdef int note_failed_timer(TimerHandle handle) except -1:
     return 0
 
 
-# While a handle is not known to the collector, the copy of a context that was made for it need not be:
-# there is one for each. Whoever made it known to others by the handle's `_context` holds it no longer than
-# that is tracked again: when the handle leaves its wheel. (CPython's own deallocation asks for that, too.)
-
-cdef inline void track_context(PyObject *handle) noexcept:
-    cdef PyObject *context = (<TimerHandle>handle)._call_context
-    if context != NULL and (<TimerHandle>handle).entry.mark & OWN_CONTEXT:
-        if not PyObject_GC_IsTracked(context):
-            PyObject_GC_Track(context)
-
-
-cdef inline void untrack_context(PyObject *handle) noexcept:
-    if (<TimerHandle>handle).entry.mark & OWN_CONTEXT:
-        PyObject_GC_UnTrack((<TimerHandle>handle)._call_context)
-
-
 cdef int traverse_timer(PyObject *handle, visitproc visit, void *argument) noexcept:
     cdef int result = traverse_handle(handle, visit, argument)
     if result == 0 and (<TimerHandle>handle)._event_loop != NULL:

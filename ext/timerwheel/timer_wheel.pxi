@@ -302,8 +302,6 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
     Py_INCREF(handle)
     if not wheel.immortal:
         track(<PyObject *>handle)
-    elif Py_TYPE(handle) == <PyTypeObject *>TimerHandle:
-        untrack_context(<PyObject *>handle)
     return 0
 
 
