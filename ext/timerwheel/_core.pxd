@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from timerwheel.entry cimport Entry
 from timerwheel.heap cimport Heap
 from timerwheel.histogram cimport Histogram
+from timerwheel.listener cimport Listener
 from timerwheel.wheel cimport Wheel
 
 cdef extern from "Python.h":
@@ -125,7 +126,7 @@ cdef class CallQueue(TimerWheel):
     cdef dict replacements      # methods of the reactor that are done in Python, by name
     cdef object timeout_replacement     # of its timeout(), or None
     cdef object _hook
-    cdef double alarm           # the deadline for which the hook's owner is armed; -inf: it need not hear
+    cdef Listener listener      # the hook's owner
     cdef object self_ref        # a weak reference to itself, without a GIL
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
@@ -142,7 +143,7 @@ cdef class CallQueue(TimerWheel):
     cdef bint add(self, Handle handle, double when, double now) except -1
     cdef double now(self, object reactor) except? -1.0
     cdef int compare(self, double when, double now) except -1
-    cdef int announce(self, double now, double last) except -1
+    cdef int announce(self, double now, Listener last) except -1
     cdef int fire(self, DelayedCall call, double now) except -1
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1
     cdef int run_pass(self, object reactor) except -1

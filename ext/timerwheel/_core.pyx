@@ -9,8 +9,11 @@ that know no Python:
     bits    lowest and highest set bit        heap    indexed 4-ary heap
     entry   an entry and the lists            run     sorted run of what is due
     level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
-    ticks   time <-> tick                     clock   wall and monotonic clock
+    ticks   time <-> tick                     visits  to all entries of a wheel
+    clock   wall and monotonic clock          faults  of a wheel, for tests
+    earliest   what is known of the earliest entry ahead
     histogram  a log-linear histogram
+    listener   who has to hear of an earlier deadline, and when
 
 Upstairs, in the .pxi files that are included below, are the Python objects:
 
@@ -86,17 +89,22 @@ from libc.string cimport memcpy, memset
 
 from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
 from timerwheel.entry cimport HELD, NOWHERE, OVERFLOW, SLOT, Entry, Links
+from timerwheel.faults cimport wheel_fault
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
 )
 from timerwheel.histogram cimport Histogram, record
 from timerwheel.level cimport LANES, SLOTS
+from timerwheel.listener cimport (
+    Listener, listener_arm, listener_enter_pass, listener_hears, listener_is_due, listener_is_late,
+    listener_join, listener_leave, listener_restore, listener_told, listener_woke,
+)
 from timerwheel.run cimport are_sorted, merge_sort
+from timerwheel.visits cimport Visitor, wheel_any, wheel_each
 from timerwheel.wheel cimport (
-    LEVELS, Visitor, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault,
-    wheel_first_due, wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release,
-    wheel_remove, wheel_start,
+    LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_free, wheel_hold_new,
+    wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef extern from *:

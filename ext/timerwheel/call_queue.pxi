@@ -14,7 +14,7 @@ cdef class CallQueue(TimerWheel):
     """
 
     def __cinit__(self):
-        self.alarm = self.latest_pass = -HUGE_VAL
+        self.latest_pass = -HUGE_VAL
         self.figures.since = monotonic_seconds()
         if FREE_THREADED:
             self.self_ref = PyWeakref_NewRef(self, NULL)
@@ -64,8 +64,11 @@ cdef class CallQueue(TimerWheel):
         acquire(self.lock)
         old = self._hook        # which is released after the lock
         self._hook = hook
+        if hook is None:
+            listener_leave(&self.listener)
+        else:
+            listener_join(&self.listener)
         release(self.lock)
-        self.disarmed()
 
     @property
     def watch(self):
@@ -82,9 +85,8 @@ cdef class CallQueue(TimerWheel):
 
     def disarmed(self):
         """Note that nothing is armed: what was has gone off, and may fail before timeout() is asked."""
-        # Without a hook no deadline is before the alarm.
         acquire(self.lock)
-        self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
+        listener_arm(&self.listener, HUGE_VAL)
         release(self.lock)
 
     def is_needed(self):
@@ -127,7 +129,7 @@ cdef class CallQueue(TimerWheel):
         when = as_time(call.time)
         acquire_entry(&handle.entry)
         try:
-            has_listener = handle.owner == <PyObject *>self and self.alarm > -HUGE_VAL
+            has_listener = handle.owner == <PyObject *>self and listener_hears(&self.listener)
             if handle.owner == <PyObject *>self:
                 wheel_move(&self.wheel, &handle.entry, when)
                 note_moved(self, False)
@@ -231,7 +233,7 @@ cdef class CallQueue(TimerWheel):
             if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
                 wheel_start(&self.wheel, now)
             link(self, handle, when)
-            has_listener = self.alarm > -HUGE_VAL
+            has_listener = listener_hears(&self.listener)
         finally:
             release(handle.entry.lock)
         if has_listener:
@@ -253,37 +255,32 @@ cdef class CallQueue(TimerWheel):
         """Tell the hook if a call at this time may be before what its owner is armed for.
 
         now: the time; NaN if it is not known.
-
-        It may be so, too, when by the clock the alarm should have gone off: the
-        clock has been stepped, or replaced, since it was set.
         """
-        cdef double alarm
-        cdef bint is_before
+        cdef Listener last
+        cdef bint is_late
         if isnan(now):
             now = self.now(self.reactor)
         acquire(self.lock)
-        alarm = self.alarm
-        is_before = when < alarm or now >= alarm > -HUGE_VAL
-        if is_before:
-            self.alarm = when
+        last = self.listener
+        is_late = listener_is_late(&self.listener, when, now)
+        if is_late:
+            listener_arm(&self.listener, when)
         release(self.lock)
-        if is_before:
-            self.announce(now, alarm)
+        if is_late:
+            self.announce(now, last)
         return 0
 
-    cdef int announce(self, double now, double last) except -1:
-        """Tell the hook, whose owner will ask timeout() what to be armed for. last: the alarm before."""
+    cdef int announce(self, double now, Listener last) except -1:
+        """Tell the hook, whose owner will ask timeout() what to be armed for. last: as it was before."""
         try:
             self.hook()
         except BaseException:
             acquire(self.lock)
-            self.alarm = last
+            listener_restore(&self.listener, last)
             release(self.lock)
             raise
         acquire(self.lock)
-        if self.alarm <= now:
-            # Armed for at once: it need not hear until it asks timeout() again.
-            self.alarm = -HUGE_VAL
+        listener_told(&self.listener, now)
         release(self.lock)
         return 0
 
@@ -339,12 +336,11 @@ cdef class CallQueue(TimerWheel):
 
     cdef int run_pass(self, object reactor) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
-        cdef double now, alarm
+        cdef double now
+        cdef Listener before
         acquire(self.lock)
         self.figures.passes += 1
-        if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
-            # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
-            self.alarm = HUGE_VAL
+        listener_woke(&self.listener)
         release(self.lock)
         now = read_clock(seconds_of(self, reactor))
         if isnan(now):
@@ -352,10 +348,9 @@ cdef class CallQueue(TimerWheel):
         acquire(self.lock)
         self.latest_pass = now
         self.inserted = self.wheel.sequence
-        alarm = self.alarm
+        before = self.listener
         if not self.nested_loops:
-            # Who runs a pass asks timeout() after it: the hook need not hear before.
-            self.alarm = -HUGE_VAL
+            listener_enter_pass(&self.listener)
         release(self.lock)
         if self.nested_loops:
             return self.fire_due(now)
@@ -363,7 +358,7 @@ cdef class CallQueue(TimerWheel):
             self.fire_due(now)
         finally:
             acquire(self.lock)
-            self.alarm = alarm if self._hook is not None else -HUGE_VAL
+            listener_restore(&self.listener, before)
             release(self.lock)
         return 0
 
@@ -401,7 +396,7 @@ cdef class CallQueue(TimerWheel):
         is_empty = self.wheel.count == 0
         if not is_empty:
             when = wheel_next(&self.wheel, SEARCH_BUDGET)
-        self.alarm = when if self._hook is not None else -HUGE_VAL
+        listener_arm(&self.listener, when)
         release(self.lock)
         if is_empty:
             return None
@@ -497,7 +492,7 @@ cdef int clear_queue(PyObject *self) noexcept:
 cdef void quiet_queue(PyObject *self) noexcept:
     """Have a queue that is about to go ask neither hook nor reactor any more."""
     acquire((<CallQueue>self).lock)
-    (<CallQueue>self).alarm = -HUGE_VAL
+    listener_leave(&(<CallQueue>self).listener)
     release((<CallQueue>self).lock)
 
 
@@ -506,7 +501,7 @@ cdef inline PyObject *queue_to_tell(Handle handle) except? NULL:
 
     Without a GIL the queue may be about to go: then nobody can make a reference of its weak one.
     """
-    if handle.owner == NULL or (<CallQueue>handle.owner).alarm == -HUGE_VAL:
+    if handle.owner == NULL or not listener_hears(&(<CallQueue>handle.owner).listener):
         return NULL
     if FREE_THREADED:
         return referent(<PyObject *>(<CallQueue>handle.owner).self_ref)

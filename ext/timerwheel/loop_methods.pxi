@@ -219,11 +219,11 @@ cdef int move_due(CallQueue queue) except -1:
 
 cdef inline int rearm_after(CallQueue queue, double now) except -1:
     """Have the hook set the next alarm, if the last one's time has come."""
-    cdef bint is_over
+    cdef bint is_due
     acquire(queue.lock)
-    is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
+    is_due = listener_is_due(&queue.listener, now)
     release(queue.lock)
-    if is_over:
+    if is_due:
         queue.hook()
     return 0
 
