@@ -18,7 +18,7 @@ from helpers import PATIENCE, StockReactor, run_python
 import timerwheel
 import twisted
 from timerwheel.__main__ import main
-from timerwheel._install import MODULES
+from timerwheel._reactors import NAMES
 from timerwheel.commands.bench import command as bench
 from timerwheel.commands.bench.runner import MODULE, compare
 from timerwheel.commands.bench.runner import measure as ask
@@ -214,7 +214,7 @@ def test_info_as_json() -> None:
     assert all(1e-7 < clock["resolution"] < 0.1 for clock in facts["clocks"].values())
     assert facts["without_install"]["reactor"].startswith("twisted.internet.")
     assert facts["without_install"]["wheel"] is False
-    assert list(facts["reactors"]) == ["default", *MODULES]
+    assert list(facts["reactors"]) == list(NAMES)
     for finding in facts["reactors"].values():
         available = finding["reactor"] is not None
         assert finding["wheel"] is available

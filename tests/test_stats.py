@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.internet.base import ReactorBase
 
 import timerwheel
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 from timerwheel.observe import Histogram
 
 

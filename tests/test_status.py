@@ -19,7 +19,7 @@ from twisted.internet.base import ReactorBase
 import timerwheel
 import twisted
 from timerwheel._core import SteadyClock
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 
 
 class Overrides(StockReactor):

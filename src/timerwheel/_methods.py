@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, TypeGuard
 
 from timerwheel._core import Method
-from timerwheel._reactor_modules import REACTOR_MODULES
+from timerwheel._reactors import METHODS_MODULES
 
 
 class Methods:
@@ -55,7 +55,7 @@ _twisteds = Methods()
 def put_in(reactor_class: type, names: Collection[str]) -> None:
     """Have Twisted's classes among a reactor's have our methods. What a program put there stays."""
     for base in reactor_class.__mro__:
-        if base.__module__ in REACTOR_MODULES:
+        if base.__module__ in METHODS_MODULES:
             for name in names:
                 function = vars(base).get(name)
                 if is_of_its_module(function, base):
@@ -67,6 +67,15 @@ def put_in(reactor_class: type, names: Collection[str]) -> None:
 def take_out() -> None:
     """Have Twisted's classes have their functions again. What a program put over ours stays."""
     _twisteds.take_out()
+
+
+def twisteds(reactor_class: type, name: str) -> Any:
+    """Twisted's function in whose place a method of ours stands; else what the class has."""
+    for base in reactor_class.__mro__:
+        if base.__module__ in METHODS_MODULES and name in vars(base):
+            function = vars(base)[name]
+            return function.__wrapped__ if isinstance(function, Method) else function
+    return getattr(reactor_class, name)
 
 
 def is_of_its_module(function: Any, base: type) -> TypeGuard[FunctionType]:

@@ -7,10 +7,11 @@ moves sooner.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timerwheel._reactor_modules import WAKERS
-from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, reader, threaded
+from timerwheel._reactors import WAKERS
+from timerwheel._wakers import reader
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 # All are imported before a reactor is made, which may take the last descriptors.
 _MODULES = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (alarm, asyncio, corefoundation, glib, milliseconds, threaded)
+    methods_module: import_module(f"{__name__}.{waker}") for methods_module, waker in WAKERS.items()
 }
 
 
@@ -39,6 +39,6 @@ def needs_of(reactor: ReactorBase) -> tuple[str, ...]:
 
 def _module_for(reactor: ReactorBase) -> Any:
     for base in type(reactor).__mro__:
-        if base.__module__ in WAKERS:
-            return _MODULES[WAKERS[base.__module__]]
+        if base.__module__ in _MODULES:
+            return _MODULES[base.__module__]
     return reader if reader.suits(reactor) else None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 from timerwheel._wakers._waker import Waker
 
 # No private attribute of the reactors is used here.

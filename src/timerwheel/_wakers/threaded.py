@@ -6,7 +6,7 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 from timerwheel._wakers._loop_alarm import LoopAlarm, nothing
 from timerwheel._wakers._waker import Waker
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from timerwheel._install import MODULES, unknown
+from timerwheel._install import unknown
+from timerwheel._reactors import NAMES
 from timerwheel.commands.help import HelpFormatter
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def reactor_name(text: str) -> str:
     @raise argparse.ArgumentTypeError: there is no such reactor. The message has the names.
     """
     name = "default" if text == "timerwheel" else text.removeprefix("timerwheel-")
-    if name not in ("default", *MODULES):
+    if name not in NAMES:
         raise argparse.ArgumentTypeError(unknown(text))
     return name
 

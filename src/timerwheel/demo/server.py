@@ -25,7 +25,7 @@ from timerwheel.demo.stopwatch import Stopwatch, section_cost
 from timerwheel.demo.timers import Timers
 
 if TYPE_CHECKING:
-    from timerwheel._install import ReactorName
+    from timerwheel._reactors import ReactorName
 
 CHURN_INTERVAL = 0.01
 """Seconds between two bursts of the background churn."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from timerwheel._install import MODULES
+from timerwheel._reactors import NAMES
 from timerwheel.commands.common import add_command, add_json, reactor_name
 from timerwheel.commands.help import fold
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
@@ -60,7 +60,7 @@ there is no such process, or you may not look at it""",
         "--reactor",
         type=reactor_name,
         metavar="NAME",
-        help=f"tell of this reactor alone: default, {', '.join(MODULES)}; timerwheel-epoll and so "
+        help=f"tell of this reactor alone: {', '.join(NAMES)}; timerwheel-epoll and so "
         "on are understood, too",
     )
     parser.add_argument(
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.pid is not None:
         return _look_at_processes(options.pid, options.json)
-    names = [options.reactor] if options.reactor else ["default", *MODULES]
+    names = [options.reactor] if options.reactor else NAMES
     findings = _probe_all([TWISTEDS_OWN, *names])
     facts = {
         "versions": versions(),

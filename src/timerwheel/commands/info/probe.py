@@ -14,7 +14,7 @@ import timerwheel
 from timerwheel._internals import missing_in
 
 if TYPE_CHECKING:
-    from timerwheel._install import ReactorName
+    from timerwheel._reactors import ReactorName
 
 PATIENCE = 60.0
 """Seconds after which a reactor that cannot be had takes too long to say so."""
