@@ -54,6 +54,7 @@ from libc.math cimport HUGE_VAL, floor, isnan, nextafter
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 
 import enum
+from functools import partial
 from types import GeneratorType
 
 from twisted.python.failure import Failure
@@ -68,19 +69,20 @@ cdef double ROUNDING = 2.0**-20
 
 include "task.pxi"
 include "dependencies.pxi"
+include "turns.pxi"
 
 
-cdef class DispatcherBase:
+cdef class DispatcherBase(Turns):
     """What is due, what is ready and what runs."""
 
     def __cinit__(self):
         self._tasks = {}
-        self.groups = PriorityQueue()
         self.wake_time = HUGE_VAL
-        self._limit = -1
 
-    def __init__(self, reactor, key_function=None, bint takes_turns=True):
+    def __init__(self, reactor, double budget, Py_ssize_t limit, key_function=None, bint takes_turns=True):
         self._reactor = reactor
+        self._budget = budget
+        self._limit = limit
         self.key_function = key_function
         self.takes_turns = takes_turns
         self.wheel = TimerWheel(reactor.seconds())
@@ -88,103 +90,21 @@ cdef class DispatcherBase:
     cdef double now(self) except? -1.0:
         return self._reactor.seconds()
 
-    # Whose turn it is.
-
     cdef bint may_run(self) noexcept:
         """Whether a task may be started now."""
-        return (
-            self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
-            and (self._limit < 0 or self.running < self._limit) and not self._ending
-        )
+        return self.has_turn() and not self._ending
 
     @cython.critical_section
-    def _review_group(self, GroupBase group not None):
-        """Give a group whose limit has changed its place, and have the reactor call if that matters."""
-        self.review_group(group)
+    def _set_limit(self, Py_ssize_t limit, GroupBase group=None):
+        """Have at most so many tasks run at once, of a group or of all; -1: as many as there are."""
+        if group is None:
+            self._limit = limit
+        else:
+            group._limit = limit
+            self.review_group(group)
         self.review()
 
-    cdef int review_group(self, GroupBase group) except -1:
-        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
-        cdef double turn
-        cdef bint has_place = group.place.owner != NULL
-        if group.ready_tasks.heap.size == 0:
-            if has_place:
-                self.groups.take(group.place).item = None
-            return 0
-        if group._limit >= 0 and group.running >= group._limit:
-            turn = HUGE_VAL
-        elif self.takes_turns:
-            turn = group.next_turn = max(group.next_turn, self.present_turn)
-        else:
-            turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
-            # Of equal ones the group comes first whose task was ready first.
-            group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
-            self.groups.sequence = group.place.entry.sequence
-        if has_place:
-            self.groups.reprioritize(group.place, turn)
-        else:
-            self.groups.insert(group.place, turn)
-            group.place.item = group
-        return 0
-
-    cdef double key_of(self, TaskBase task) except? -1.0:
-        """What the policy orders a task by."""
-        if self.key_function is None:
-            return task._priority
-        return as_number(self.key_function(task), "the key of a task")
-
-    cdef int change_priority(self, TaskBase task, double priority) except -1:
-        cdef double former = task._priority
-        task._priority = priority
-        try:
-            task.key = self.key_of(task)
-        except BaseException:
-            task._priority = former
-            raise
-        if task.state is READY:
-            task.group.ready_tasks.reprioritize(task.entry, task.key)
-            if not self.takes_turns:
-                self.review_group(task.group)
-        return 0
-
-    @cython.critical_section
-    def _set_stride(self, GroupBase group not None, double stride):
-        """Give a group another weight. By that it waits, too, for the turns that it has had."""
-        cdef double ahead = group.next_turn - self.present_turn
-        if ahead > 0.0:
-            group.next_turn = self.present_turn + ahead * stride / group.stride
-        group.stride = stride
-        self.review_group(group)
-
-    cdef TaskBase take(self):
-        """Take out the task whose turn it is. It is RUNNING."""
-        cdef GroupBase group = self.groups.first().item
-        cdef TaskBase task = group.ready_tasks.take(group.ready_tasks.first()).item
-        self.ready_count -= 1
-        self.present_turn = group.next_turn
-        group.next_turn += group.stride
-        group.running += 1
-        self.running += 1
-        task.state = RUNNING
-        self.review_group(group)
-        return task
-
     # Where a task is.
-
-    cdef int make_ready(self, TaskBase task) except -1:
-        cdef GroupBase group = task.group
-        group.ready_tasks.sequence = self.ready_sequence
-        group.ready_tasks.insert(task.entry, task.key)
-        self.ready_sequence += 1
-        if group.place.owner == NULL or not self.takes_turns:
-            try:
-                self.review_group(group)
-            except BaseException:
-                group.ready_tasks.take(task.entry)
-                raise
-        task.state = READY
-        self.ready_count += 1
-        return 0
 
     @cython.critical_section
     def _come_due(self, TaskBase task not None):
@@ -196,12 +116,8 @@ cdef class DispatcherBase:
         except MemoryError as error:
             self.end(task, FAILED, error)
 
-    @cython.critical_section
-    def _arm(self, TaskBase task not None, double when):
-        """Have a task become ready at a time."""
-        self.arm(task, when)
-
     cdef int arm(self, TaskBase task, double when) except -1:
+        """Have a task become ready at a time."""
         if task.timer is None:
             task.timer = self.wheel.schedule(when, self._come_due, task)
         else:
@@ -210,6 +126,19 @@ cdef class DispatcherBase:
             self.leave(task)
         task.state = SCHEDULED
         return 0
+
+    cdef int arm_again(self, TaskBase task, double when) except -1:
+        """Have a task that has run become ready again at a time."""
+        if not task._cancelled:
+            self.arm(task, when)
+        if task._cancelled:     # by the collector, say, which may have run meanwhile
+            self.end(task, CANCELLED, None)
+        return 0
+
+    @cython.critical_section
+    def _try_again(self, TaskBase task not None, double when):
+        """Make another attempt of a task that has run, at a time."""
+        self.arm_again(task, when)
 
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
@@ -226,9 +155,6 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _enter(self, TaskBase task not None, when=None):
         """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
-        self.enter(task, when)
-
-    cdef int enter(self, TaskBase task, object when) except -1:
         try:
             if task._deadline < HUGE_VAL:
                 # (At the deadline itself it is not late yet.)
@@ -251,7 +177,6 @@ cdef class DispatcherBase:
                 if task.alarm is not None:
                     task.alarm.cancel()
             raise
-        return 0
 
     # What waits for what.
 
@@ -316,9 +241,7 @@ cdef class DispatcherBase:
             if group._limit >= 0:
                 self.review_group(group)
         elif task.state is READY:
-            group.ready_tasks.take(task.entry)
-            self.ready_count -= 1
-            self.review_group(group)
+            self.take_back(task)
         elif task.timer is not None:
             task.timer.cancel()
         if task.state is WAITING:
@@ -329,11 +252,17 @@ cdef class DispatcherBase:
     # The end of a task.
 
     @cython.critical_section
-    def _end(self, TaskBase task not None, state, outcome):
-        """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
-        self.end(task, state, outcome)
+    def _finish(self, TaskBase task not None, outcome, bint is_cancelled):
+        """A task has run, with this result or Failure: its turn is over, or it is done."""
+        if isinstance(outcome, Failure):
+            self.end(task, CANCELLED if is_cancelled else FAILED, outcome)
+        elif task._interval > 0.0:
+            self.end_turn(task, self.now())
+        else:
+            self.end(task, SUCCEEDED, outcome)
 
     cdef int end(self, TaskBase task, object state, object outcome) except -1:
+        """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
         cdef tuple _released
         self.leave(task)
         task.state = state
@@ -355,12 +284,8 @@ cdef class DispatcherBase:
         _released, task.dependencies = task.dependencies, None
         return 0
 
-    @cython.critical_section
-    def _end_turn(self, TaskBase task not None):
-        """A turn of a periodic task has ended."""
-        self.end_turn(task, self.now())
-
     cdef int end_turn(self, TaskBase task, double now) except -1:
+        """A turn of a periodic task has ended."""
         cdef double passed, turn
         if task._cancelled or self._closing is not None:
             return self.end(task, CANCELLED, None)
@@ -368,10 +293,7 @@ cdef class DispatcherBase:
         turn = max(task.turn, passed) + 1.0
         task._missed += turn - task.turn - 1.0
         task.turn = turn
-        self.arm(task, task.first + (turn - GRACE) * task._interval)
-        if task._cancelled:     # by the collector, say, which may have run meanwhile
-            self.end(task, CANCELLED, None)
-        return 0
+        return self.arm_again(task, task.first + (turn - GRACE) * task._interval)
 
     cdef int break_off(self, TaskBase task, object error) except -1:
         """Something done for a task has raised this: it is the task's failure, if that still runs."""
@@ -399,13 +321,11 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
-        return self.cancel(task)
-
-    cdef bint cancel(self, TaskBase task) except -1:
         if task.is_done():
             return False
         try:
             if task.state is RUNNING:
+                task._cancelled = True
                 self._cancel_running(task)
             else:
                 self.end(task, CANCELLED, None)
@@ -415,11 +335,6 @@ cdef class DispatcherBase:
         return True
 
     # Who waits for the end of a task.
-
-    @cython.critical_section
-    def _settle(self):
-        """Tell who waits of what has ended, unless somebody is at it."""
-        self.settle()
 
     cdef int settle(self) except -1:
         if (self.untold is not None or self._ending) and not self.telling:
@@ -463,6 +378,40 @@ cdef class DispatcherBase:
         alarm, task.alarm = task.alarm, None
         if alarm.cancel() and self.now() > task._deadline:
             self._deadline_missed(task)
+        return 0
+
+    # The end of all tasks.
+
+    @cython.critical_section
+    def _begin_closing(self, closing not None):
+        """Take no more tasks. closing: a `timerwheel.tasks._closing.Closing`."""
+        self._closing = closing
+
+    @cython.critical_section
+    def _cancel_some(self):
+        """Cancel, for as long as the budget lasts, what is to be cancelled."""
+        self._ending = True
+        self.review()
+        try:
+            self._go_on_closing()
+            if self.running:
+                self._ending = True     # who waits for it shows only when this has returned
+        finally:
+            self.review()
+
+    cdef int _go_on_closing(self) except -1:
+        cdef bint is_through = self._closing.go_on(partial(self._budget_lasts, self.now()))
+        self._ending = not is_through or not self._tasks
+        return self.settle()
+
+    def _budget_lasts(self, double start):
+        """Whether there is budget left for what began then."""
+        return 0.0 <= self.now() - start < self._budget
+
+    cdef int _closed(self) except -1:
+        """All tasks of a scheduler that takes no more are done."""
+        self._closing.tell()
+        self._ending = False
         return 0
 
     # A pass.
@@ -549,12 +498,8 @@ cdef class DispatcherBase:
             return -HUGE_VAL
         return self.wheel.next_wake() if self.wheel.wheel.count else HUGE_VAL
 
-    @cython.critical_section
-    def _review(self):
-        """Have the reactor call when there is something to do, and only then."""
-        self.review()
-
     cdef int review(self, Py_ssize_t spare=0) except -1:
+        """Have the reactor call when there is something to do, and only then."""
         if self.asking != SETTLED:
             # Asking the reactor may run the collector, and with it what makes or cancels tasks.
             self.asking = CHANGED

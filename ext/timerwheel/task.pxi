@@ -120,6 +120,12 @@ cdef class TaskBase:
         """Whether the task has succeeded, failed or been cancelled."""
         return self.is_done()
 
+    def _told(self):
+        """What those are told who wait: the result, or a Failure, which is made when first asked for."""
+        if self.state is not SUCCEEDED and not isinstance(self._outcome, Failure):
+            self._outcome = Failure(self._dependency_error() if self._outcome is None else self._outcome)
+        return self._outcome
+
     cdef bint is_done(self):
         return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
 
@@ -161,6 +167,10 @@ cdef class GroupBase:
         self.place = PriorityEntry.__new__(PriorityEntry)
         self.stride = 1.0
         self._limit = -1
+
+    def __init__(self, DispatcherBase scheduler not None, Py_ssize_t limit):
+        self._scheduler = scheduler
+        self._limit = limit
 
     @property
     def ready(self):

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.python.failure import Failure
 
-from timerwheel._tasks import DispatcherBase, TaskState, is_result
+from timerwheel._tasks import DispatcherBase, is_result
 from timerwheel.tasks._awaiting import for_twisted
 from timerwheel.tasks._task import Task, ignore
 
@@ -22,8 +22,8 @@ NESTED_CANCELS = 10
 class Attempts(DispatcherBase):
     """What a scheduler does with what the functions of its tasks return and raise."""
 
-    def __init__(self, reactor: Any, *queue: Any) -> None:
-        super().__init__(reactor, *queue)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self._cancels = 0  # that are being carried out, one on the stack of the other
         self._to_cancel: list[Task] = []  # those that were too many
 
@@ -96,12 +96,8 @@ class Attempts(DispatcherBase):
         if delay is None:
             # (What the policy gives when it gives up may be a Deferred, too.)
             self._go_on_with(outcome, self._settle_for, task)
-        elif task._cancelled:  # by one of the policy's hooks
-            self._end(task, TaskState.CANCELLED, None)
         else:
-            self._arm(task, now + delay)
-            if task._cancelled:  # by the collector, say, which may have run meanwhile
-                self._cancel(task)
+            self._try_again(task, now + delay)
 
     def _settle_for(self, outcome: Any, task: Task) -> None:
         """There is no other attempt: have the fallback see to a failure."""
@@ -118,13 +114,7 @@ class Attempts(DispatcherBase):
     def _ended(self, outcome: Any, task: Task) -> None:
         """A task has run: its turn is over, or it is done."""
         task._attempt = task._coroutine = task._retries = None
-        if isinstance(outcome, Failure):
-            is_cancelled = task._cancelled and is_cancellation(outcome)
-            self._end(task, TaskState.CANCELLED if is_cancelled else TaskState.FAILED, outcome)
-        elif task.interval is not None:
-            self._end_turn(task)
-        else:
-            self._end(task, TaskState.SUCCEEDED, outcome)
+        self._finish(task, outcome, task._cancelled and is_cancellation(outcome))
 
     def _abandon(self, task: Task) -> None:
         """Cancel what a task that was broken off waits for, and care no more what becomes of it."""
@@ -137,7 +127,6 @@ class Attempts(DispatcherBase):
     # Cancelling.
 
     def _cancel_running(self, task: Task) -> None:
-        task._cancelled = True
         self._end_time_limit(task)
         self._cancel_attempt(task)
 

@@ -16,9 +16,8 @@ class Group(GroupBase):
     def __init__(
         self, scheduler: DispatcherBase, name: str, weight: float, max_running: int | None
     ) -> None:
+        super().__init__(scheduler, as_limit(max_running))
         self.name = name
-        self._scheduler = scheduler
-        self._limit = as_limit(max_running)
         self.weight = weight
 
     def __repr__(self) -> str:
@@ -46,8 +45,7 @@ class Group(GroupBase):
 
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
-        self._limit = as_limit(max_running)
-        self._scheduler._review_group(self)
+        self._scheduler._set_limit(as_limit(max_running), self)
 
 
 def as_limit(max_running: int | None) -> int:

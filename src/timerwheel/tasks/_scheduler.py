@@ -57,12 +57,10 @@ class Scheduler(Attempts):
         policy = as_policy(policy)
         # (The extension takes priorities without a call.)
         key = None if type(policy).key is Policy.key else policy.key
-        super().__init__(reactor, key, policy.groups_take_turns)
+        super().__init__(reactor, budget, as_limit(max_running), key, policy.groups_take_turns)
         self.policy: Policy = policy
         self.missed_deadlines = 0
         self._on_missed_deadline = on_missed_deadline
-        self._budget = budget
-        self._limit = as_limit(max_running)
         self._group = self.group("default")
         self._limit_listeners: list[Callable[[], None]] = []
 
@@ -163,16 +161,11 @@ class Scheduler(Attempts):
 
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
-        self._limit = as_limit(max_running)
-        self._review()
-        self._tell_limits()
+        self._set_limit(as_limit(max_running))
 
-    def _review_group(self, group: GroupBase) -> None:
-        """See what may run now that the limit of a group has changed."""
-        super()._review_group(group)
-        self._tell_limits()
-
-    def _tell_limits(self) -> None:
+    def _set_limit(self, limit: int, group: GroupBase | None = None) -> None:
+        """See what may run now that a limit has changed."""
+        super()._set_limit(limit, group)
         for listener in list(self._limit_listeners):
             listener()
 
@@ -208,15 +201,17 @@ class Scheduler(Attempts):
         deadline = None
         if timeout and self._tasks:
             deadline = self._reactor.callLater(timeout, self._cancel_all)
-        if self._closing is None:
-            self._closing = Closing(self)
+        closing = self._closing
+        if closing is None:
+            closing = Closing(self)
+            self._begin_closing(closing)
             if timeout is None or deadline is not None:
-                self._closing.cancel(has_begun)
+                closing.cancel(has_begun)
         if timeout is not None:
-            self._closing.set_deadline(deadline)
+            closing.set_deadline(deadline)
             if deadline is None:
-                self._closing.cancel()
-        closed: Deferred[None] = self._closing.add()
+                closing.cancel()
+        closed: Deferred[None] = closing.add()
         self._cancel_some()
         return closed
 
@@ -224,30 +219,6 @@ class Scheduler(Attempts):
         """The time that close() was given is over."""
         self._closing.cancel()
         self._cancel_some()
-
-    def _cancel_some(self) -> None:
-        """Cancel, for as long as the budget lasts, what close() is to cancel."""
-        self._ending = True
-        self._review()
-        try:
-            self._go_on_closing()
-            if self.running:
-                self._ending = True  # who waits for it shows only when this has returned
-        finally:
-            self._review()
-
-    def _go_on_closing(self) -> None:
-        start = self._reactor.seconds()
-        is_through = self._closing.go_on(
-            lambda: 0 <= self._reactor.seconds() - start < self._budget
-        )
-        self._ending = not is_through or not self._tasks
-        self._settle()
-
-    def _closed(self) -> None:
-        """All tasks of a scheduler that takes no more are done."""
-        self._closing.tell()
-        self._ending = False
 
 
 def results_of(tasks: Iterable[Task]) -> list[Any]:

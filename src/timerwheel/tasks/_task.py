@@ -136,13 +136,6 @@ class Task(TaskBase):
         if self._deferred is listener:
             self._deferred = None
 
-    def _told(self) -> Any:
-        """What listeners are told: the result, or a Failure, which is made when first asked for."""
-        if self.state is not TaskState.SUCCEEDED and not isinstance(self._outcome, Failure):
-            error = self._dependency_error() if self._outcome is None else self._outcome
-            self._outcome = Failure(error)  # type: ignore[no-untyped-call]
-        return self._outcome
-
     def _dependency_error(self) -> BaseException:
         """Why a task has ended that has not come to anything itself."""
         if self._cause is None:
