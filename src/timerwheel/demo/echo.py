@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from typing import Protocol as Interface
 
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.policies import TimeoutMixin
 
-if TYPE_CHECKING:
-    from timerwheel.demo.server import Server
+from timerwheel.demo.stopwatch import Stopwatch
+
+
+class Host(Interface):
+    """Who has the service; `timerwheel.demo.server.Server`, which says what these are."""
+
+    stopwatch: Stopwatch
+    idle_timeout: int
+    idle_count: int
+    received: int
+
+    def connected(self, echo: Echo) -> None: ...
+
+    def disconnected(self, echo: Echo) -> None: ...
 
 
 class Echo(Protocol, TimeoutMixin):
@@ -16,7 +29,7 @@ class Echo(Protocol, TimeoutMixin):
 
     transport: Any
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._switch = server.stopwatch.switch
 
@@ -50,7 +63,7 @@ class EchoFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
 
     def buildProtocol(self, addr: object) -> Echo:

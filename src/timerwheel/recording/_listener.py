@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from timerwheel._core import set_stand_in
 from timerwheel.recording._format import Operation, microseconds
 
-if TYPE_CHECKING:
-    from timerwheel.recording._recorder import Recorder
-
 _METHODS = ("cancel", "reset", "delay")
+
+
+class Hearer(Protocol):
+    """Who hears what becomes of calls: a `Recorder`."""
+
+    def ended(self, listener: Listener) -> bool:
+        """Leave a call alone that is pending no more. Returns False if that was done before."""
+
+    def began(self, timer: int) -> None:
+        """A timer has expired, and its call begins."""
+
+    def write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
+        """Write an event; nothing if the recording has ended."""
 
 
 class Listener:
@@ -26,7 +36,7 @@ class Listener:
 
     __slots__ = ("_recorder", "call", "number")
 
-    def __init__(self, recorder: Recorder, number: int, call: Any) -> None:
+    def __init__(self, recorder: Hearer, number: int, call: Any) -> None:
         self._recorder = recorder
         self.number = number
         self.call = call
