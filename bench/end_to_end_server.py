@@ -24,8 +24,8 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import LogEvent, globalLogBeginner
 from twisted.protocols.policies import TimeoutMixin
 
-from timerwheel.demo.server import install_reactor, tell
-from timerwheel.demo.stopwatch import Stopwatch, section_cost
+from timerwheel.commands.demo.server import install_reactor, tell
+from timerwheel.commands.demo.stopwatch import Stopwatch, section_cost
 
 IDLE_TIMEOUT = 60.0
 """Seconds after which the echo server hangs up on a silent client; the web server's own default."""

@@ -153,7 +153,7 @@ def count_here(side: str, name: str) -> None:
     """Count one workload on one side, in this process, which runs under callgrind."""
     from parties import build
 
-    from timerwheel.demo.server import install_reactor
+    from timerwheel.commands.demo.server import install_reactor
 
     callgrind = build("callgrind")
     bench = Bench(install_reactor(side, "epoll"), WORKLOADS[name])

@@ -429,14 +429,15 @@ def test_all_checks_are_made_though_one_fails(capsys: pytest.CaptureFixture[str]
 
 
 def test_both_sides_are_measured_in_turn() -> None:
-    told: list[str] = []
-    comparison = compare((100, 200), 2, told.append)
+    told: list[tuple[str, int]] = []
+    comparison = compare((100, 200), 2, lambda work, done: told.append((work, done)))
     assert comparison.stock.startswith("twisted.internet.")
     assert comparison.ours == comparison.stock.replace("twisted.internet", "timerwheel.reactors")
     assert [(result.work, result.pending) for result in comparison.results] == [
         (work, pending) for work in WORKLOADS for pending in (100, 200)
     ]
-    assert told == [work for work in WORKLOADS for _ in range(4)]
+    works = [work for work in WORKLOADS for _ in range(4)]
+    assert told == list(zip(works, range(len(works)), strict=True))
     for result in comparison.results:
         assert len(result.stock) == len(result.ours) == 2
         assert min(result.stock + result.ours) > 0
@@ -497,7 +498,7 @@ def test_a_side_that_does_not_start(
     pytest.importorskip("rich")
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(NotStartedError, match="the stock side did not start"):
-        compare((1,), 1, lambda work: None)
+        compare((1,), 1, lambda work, done: None)
     assert main(["bench"]) == 2
     assert "FAILED: the stock side did not start" in capsys.readouterr().err
 
@@ -507,7 +508,7 @@ def test_a_table_cuts_no_word_in_a_narrow_terminal(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("rich")
-    from timerwheel.commands.sheet import print_sheet
+    from timerwheel.commands.report.sheet import print_sheet
 
     monkeypatch.setenv("COLUMNS", str(columns))
     rows = [["schedule, timers kept", "12,345 [ns]", "123", "100.4", "98.2 - 101"]]

@@ -15,13 +15,14 @@ import pytest
 from helpers import PATIENCE, FakeClock
 
 from timerwheel.__main__ import main
-from timerwheel.demo import load
-from timerwheel.demo.figures import figures, heading, notes, verdict
-from timerwheel.demo.html_report import html_report
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.report import bar, chart
-from timerwheel.demo.result import LoadResult, ServerResult, SideResult
-from timerwheel.demo.rounds import Round
+from timerwheel.commands.demo import load
+from timerwheel.commands.demo.figures import figures, heading, notes, verdict
+from timerwheel.commands.demo.html_report import html_report
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.report import chart
+from timerwheel.commands.demo.result import LoadResult, ServerResult, SideResult
+from timerwheel.commands.demo.rounds import Round
+from timerwheel.commands.report.bars import bar
 
 PLAN = Plan(seconds=2, connections=10, timers=1000, churn=300, messages=100)
 

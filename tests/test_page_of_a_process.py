@@ -16,8 +16,8 @@ from helpers import WARNINGS
 
 from timerwheel.__main__ import main
 from timerwheel.commands.address import ask
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.runner import Page, run_side
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.runner import Page, run_side
 
 SERVER = """
     import sys

@@ -19,10 +19,11 @@ from test_recording import write_events
 
 from timerwheel import accelerate, record
 from timerwheel.__main__ import main
-from timerwheel.commands.replay import chart, runner
+from timerwheel.commands.replay import runner
 from timerwheel.commands.replay.plan import MOST_EVENTS, Plan, make_plan
 from timerwheel.commands.replay.player import SLICES, Player, ReplayError, _quantile
 from timerwheel.commands.replay.runner import Measured, compare
+from timerwheel.commands.report import bars
 from timerwheel.commands.sides import SideError
 from timerwheel.recording import Event, Header, Operation, RecordingError, read
 from timerwheel.recording._recorder import LIMIT
@@ -264,7 +265,7 @@ def test_a_play_leaves_the_reactor_as_it_was(tmp_path: Path) -> None:
 def test_unlike_work_is_not_compared(tmp_path: Path) -> None:
     plan = plan_of(SMALL, tmp_path)
     with pytest.raises(SideError, match="stock: the recording is another than when this began"):
-        compare(str(RECORDINGS / "wamp.twr"), plan, 1, lambda stage: None)
+        compare(str(RECORDINGS / "wamp.twr"), plan, 1, lambda stage, done: None)
 
 
 def test_a_side_that_does_other_work(
@@ -396,10 +397,10 @@ def test_a_command_without_rich(
 
 
 def test_bars() -> None:
-    assert chart.bars([0, 0.001, 4, 8], 8, chart.BLOCKS) == " ▁▄█"
-    assert chart.bars([0, 0], 0, chart.BLOCKS) == "  "
-    assert chart.ramp_for("utf-8") == chart.BLOCKS
-    assert chart.ramp_for("latin-1") == chart.ramp_for("unheard-of") == chart.ASCII
+    assert bars.bars([0, 0.001, 4, 8], 8, bars.BLOCKS) == " ▁▄█"
+    assert bars.bars([0, 0], 0, bars.BLOCKS) == "  "
+    assert bars.ramp_for("utf-8") == bars.BLOCKS
+    assert bars.ramp_for("latin-1") == bars.ramp_for("unheard-of") == bars.ASCII
 
 
 def test_quantiles() -> None:

@@ -22,7 +22,8 @@ from timerwheel.__main__ import main
 from timerwheel.commands.address import FORMAT, NoAnswerError, ask
 from timerwheel.commands.buckets import difference, percentile
 from timerwheel.commands.info.page import Page, find_page
-from timerwheel.commands.text import amount, clean, seconds, sparkline
+from timerwheel.commands.report.bars import sparkline
+from timerwheel.commands.report.text import amount, clean, seconds
 from timerwheel.commands.top.history import History
 from timerwheel.commands.top.screen import fitted, frame
 from timerwheel.observe._survey import survey

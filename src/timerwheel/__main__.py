@@ -19,12 +19,12 @@ from typing import cast
 
 from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
+from timerwheel.commands.demo import command as demo
 from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.info import command as info
 from timerwheel.commands.replay import command as replay
 from timerwheel.commands.selftest import command as selftest
 from timerwheel.commands.top import command as top
-from timerwheel.demo import command as demo
 
 COMMANDS = (info, bench, replay, selftest, demo, top)
 

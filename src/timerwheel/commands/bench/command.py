@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     if lacks_rich("bench"):
         return 2
     from timerwheel.commands.bench.report import print_report
-    from timerwheel.commands.progress import progress_bar
+    from timerwheel.commands.report.progress import progress
 
     try:
-        with progress_bar(len(WORKLOADS) * len(SIZES) * ROUNDS) as progress:
-            comparison = compare(SIZES, ROUNDS, progress)
+        with progress(len(WORKLOADS) * len(SIZES) * ROUNDS) as shown:
+            comparison = compare(SIZES, ROUNDS, shown.begin)
     except SideError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 2 if isinstance(error, NotStartedError) else 1

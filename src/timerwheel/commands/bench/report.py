@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from timerwheel.commands.bench.runner import Comparison, Result
-from timerwheel.commands.sheet import print_sheet
+from timerwheel.commands.report.sheet import print_sheet
 from timerwheel.commands.versions import versions_in_a_line
 
 

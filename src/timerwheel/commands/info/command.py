@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from timerwheel._reactors import NAMES
 from timerwheel.commands.common import add_command, add_json, reactor_name
-from timerwheel.commands.help import fold
 from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.text import clean, fold
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:

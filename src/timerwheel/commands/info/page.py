@@ -13,7 +13,7 @@ from typing import Any
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.buckets import bound, difference, percentile
-from timerwheel.commands.text import amount, clean, seconds
+from timerwheel.commands.report.text import amount, clean, seconds
 
 NAME = "timerwheel"
 """A socket is asked only if this is in its file's name: it is in no other's way."""

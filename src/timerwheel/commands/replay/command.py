@@ -87,11 +87,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compare(path: str, plan: Plan, rounds: int) -> Comparison:
-    from timerwheel.commands.progress import progress_bar
     from timerwheel.commands.replay.runner import STAGES, compare
+    from timerwheel.commands.report.progress import progress
 
-    with progress_bar(rounds * len(STAGES)) as progress:
-        return compare(path, plan, rounds, progress)
+    with progress(rounds * len(STAGES)) as shown:
+        return compare(path, plan, rounds, shown.begin)
 
 
 def _figures(plan: Plan, comparison: Comparison) -> dict[str, object]:

@@ -8,12 +8,12 @@ from statistics import median
 
 from rich.console import Console
 
-from timerwheel.commands.replay.chart import bars, ramp_for
 from timerwheel.commands.replay.plan import Plan
 from timerwheel.commands.replay.player import SLICES
 from timerwheel.commands.replay.runner import Comparison, Measured
-from timerwheel.commands.sheet import print_sheet
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.bars import bars, ramp_for
+from timerwheel.commands.report.sheet import print_sheet
+from timerwheel.commands.report.text import clean
 from timerwheel.commands.versions import versions_in_a_line
 
 

@@ -69,11 +69,12 @@ class Comparison:
     plays: int
 
 
-def compare(path: str, plan: Plan, rounds: int, progress: Callable[[str], None]) -> Comparison:
+def compare(path: str, plan: Plan, rounds: int, begins: Callable[[str, int], None]) -> Comparison:
     """Play a recording on both sides, which take turns.
 
     @param plan: that of the recording; both sides make it anew.
-    @param progress: is told what comes, before each of `rounds * len(STAGES)` stages.
+    @param begins: is told what comes before each stage, and how many have been done, of
+        `rounds * len(STAGES)`.
 
     @raise SideError: a side did not do the work of the recording, or another than the other.
     """
@@ -83,9 +84,9 @@ def compare(path: str, plan: Plan, rounds: int, progress: Callable[[str], None])
         plays = min(max(ceil(SHORTEST * 1e9 / max(sum(spent), 1)), 1), MOST_PLAYS)
         _play(ours, "time", 1)
         sides = [(side, Measured(side.greeting["reactor"])) for side in (stock, ours)]
-        for _ in range(rounds):
-            for stage in STAGES:
-                progress(stage)
+        for number in range(rounds):
+            for done, stage in enumerate(STAGES, number * len(STAGES)):
+                begins(f"round {number + 1} of {rounds}: {stage}", done)
                 for side, measured in sides:
                     measured.add(_play(side, stage, plays if stage == "time" else 1))
         return Comparison(sides[0][1], sides[1][1], plays)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.common import add_command, count, lacks_rich, seconds_between
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.text import clean
 from timerwheel.commands.top.history import History
 
 if TYPE_CHECKING:

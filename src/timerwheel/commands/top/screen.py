@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from timerwheel.commands.text import amount, clean, seconds, sparkline
+from timerwheel.commands.report.bars import sparkline
+from timerwheel.commands.report.text import amount, clean, seconds
 from timerwheel.commands.top.history import History
 
 _ROWS = 20

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from timerwheel.commands.help import fold
-from timerwheel.demo.figures import Figure, Spread, quantity
-from timerwheel.demo.rounds import SIDES
-
-FULL = "█"
-PARTS = " ▏▎▍▌▋▊▉"
-"""Eighths of a column."""
+from timerwheel.commands.demo.figures import Figure, Spread, quantity
+from timerwheel.commands.demo.rounds import SIDES
+from timerwheel.commands.report.bars import bar
+from timerwheel.commands.report.text import fold
 
 LONGEST = 30
 """Columns of the longest bar."""
@@ -40,9 +37,3 @@ def _lines(figure: Figure, width: int) -> Iterator[str]:
 def _numbers(spread: Spread) -> str:
     least, most = quantity(spread.least), quantity(spread.most)
     return f"{quantity(spread.middle):>6} ({least} to {most})"
-
-
-def bar(share: float, columns: int) -> str:
-    """@param share: of the longest bar, from 0 to 1; what is above 0 shows."""
-    eighths = max(round(share * columns * 8), share > 0)
-    return FULL * (eighths // 8) + PARTS[eighths % 8].strip()

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twisted.logger import LogEvent, globalLogPublisher
 
-from timerwheel.demo.echo import Echo, EchoFactory
-from timerwheel.demo.passes import Passes
-from timerwheel.demo.plan import MESSAGE_BYTES, Plan
-from timerwheel.demo.result import ServerResult, percentile, resident_bytes
-from timerwheel.demo.stopwatch import Stopwatch, section_cost
-from timerwheel.demo.timers import Timers
+from timerwheel.commands.demo.echo import Echo, EchoFactory
+from timerwheel.commands.demo.passes import Passes
+from timerwheel.commands.demo.plan import MESSAGE_BYTES, Plan
+from timerwheel.commands.demo.result import ServerResult, percentile, resident_bytes
+from timerwheel.commands.demo.stopwatch import Stopwatch, section_cost
+from timerwheel.commands.demo.timers import Timers
 
 if TYPE_CHECKING:
     from timerwheel._reactors import ReactorName
@@ -96,7 +96,7 @@ class Server:
     def _open_page(self, port: int | None) -> str | None:
         if port is None:
             return None
-        from timerwheel.demo.page import open_page
+        from timerwheel.commands.demo.page import open_page
 
         return open_page(self._reactor, port)
 

@@ -12,13 +12,13 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import add_command, add_json, lacks_rich, reactor_name
+from timerwheel.commands.demo.figures import figures, heading, notes
+from timerwheel.commands.demo.html_report import html_report
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.report import chart
+from timerwheel.commands.demo.rounds import Round, run_rounds
+from timerwheel.commands.demo.runner import DemoError, NotStartedError
 from timerwheel.commands.versions import versions_in_a_line
-from timerwheel.demo.figures import figures, heading, notes
-from timerwheel.demo.html_report import html_report
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.report import chart
-from timerwheel.demo.rounds import Round, run_rounds
-from timerwheel.demo.runner import DemoError, NotStartedError
 
 if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     if lacking is not None:
         print(lacking, file=sys.stderr)
         return 2
-    from timerwheel.demo.progress import shown
+    from timerwheel.commands.demo.progress import shown
 
     plan = Plan(
         options.seconds, options.connections, options.timers, options.churn, options.messages

@@ -1,17 +1,20 @@
-"""Numbers and names, as a terminal shows them."""
+"""Numbers, names and sentences, as a terminal shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
 from math import inf
 
-SPARKS = "▁▂▃▄▅▆▇█"
 
+def fold(text: str, width: int, indent: str = "") -> str:
+    """Break a text between words.
 
-def sparkline(values: Sequence[float]) -> str:
-    """A character a value, from 0 at the lowest to the largest value at the highest."""
-    top = max((value for value in values if value < inf), default=0.0) or 1.0
-    return "".join(SPARKS[int(min(value / top, 1.0) * (len(SPARKS) - 1))] for value in values)
+    @param width: columns. A word that is longer stays whole.
+    @param indent: before each line but the first.
+    """
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def amount(value: float | None) -> str:

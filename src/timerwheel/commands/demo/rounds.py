@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.result import SideResult
-from timerwheel.demo.runner import Page, run_side
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.result import SideResult
+from timerwheel.commands.demo.runner import Page, run_side
 
 SIDES = ("stock", "ours")
 """The two sides, in the order in which they take turns."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from timerwheel.commands.help import fold
+from timerwheel.commands.report.text import fold
 
 
 def print_sheet(

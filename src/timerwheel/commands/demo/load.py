@@ -19,8 +19,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from selectors import EVENT_READ, DefaultSelector
 
-from timerwheel.demo.plan import MESSAGE_BYTES
-from timerwheel.demo.result import LoadResult
+from timerwheel.commands.demo.plan import MESSAGE_BYTES
+from timerwheel.commands.demo.result import LoadResult
 
 DEBT = 0.5
 """Seconds that the clients may be behind. What was due before is dropped, so that a server which

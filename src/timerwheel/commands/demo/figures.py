@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.result import ServerResult
-from timerwheel.demo.rounds import SIDES, Round
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.result import ServerResult
+from timerwheel.commands.demo.rounds import SIDES, Round
 
 ENOUGH = 3
 """Rounds below which they say nothing of a difference."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from timerwheel.demo.figures import Figure, quantity
-from timerwheel.demo.rounds import SIDES
+from timerwheel.commands.demo.figures import Figure, quantity
+from timerwheel.commands.demo.rounds import SIDES
 
 _PAGE = """\
 <!doctype html>

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from threading import Timer
 from typing import IO, Any
 
-from timerwheel.demo.plan import Plan
-from timerwheel.demo.result import LoadResult, ServerResult, SideResult
+from timerwheel.commands.demo.plan import Plan
+from timerwheel.commands.demo.result import LoadResult, ServerResult, SideResult
 
 PATIENCE = 60.0
 """Seconds beyond those planned after which a process is taken to hang, and killed."""
@@ -33,7 +33,7 @@ class Child:
     def __init__(self, module: str, arguments: list[str], errors: IO[str]) -> None:
         self._errors = errors
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"timerwheel.demo.{module}", *arguments],
+            [sys.executable, "-m", f"timerwheel.commands.demo.{module}", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

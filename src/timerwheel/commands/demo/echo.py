@@ -8,11 +8,11 @@ from typing import Protocol as Interface
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.policies import TimeoutMixin
 
-from timerwheel.demo.stopwatch import Stopwatch
+from timerwheel.commands.demo.stopwatch import Stopwatch
 
 
 class Host(Interface):
-    """Who has the service; `timerwheel.demo.server.Server`, which says what these are."""
+    """Who has the service; `timerwheel.commands.demo.server.Server`, which says what these are."""
 
     stopwatch: Stopwatch
     idle_timeout: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from timerwheel.demo.ledger import Ledger
-from timerwheel.demo.plan import REQUEST_TIMEOUT, Plan
-from timerwheel.demo.stopwatch import Stopwatch
+from timerwheel.commands.demo.ledger import Ledger
+from timerwheel.commands.demo.plan import REQUEST_TIMEOUT, Plan
+from timerwheel.commands.demo.stopwatch import Stopwatch
 
 
 class Timers:
