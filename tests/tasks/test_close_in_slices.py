@@ -1,13 +1,12 @@
-"""The end of a scheduler: in slices, with errors on the way; tasks that would wait for it."""
+"""The end of a scheduler with many tasks: in slices, with errors on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from helpers import FakeClock, make_reactor, run_on
-from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -42,9 +41,6 @@ def slow_to_cancel(clock: FakeClock, scheduler: Scheduler, log: list[Any], name:
     task = scheduler.call_later(60, log.append, "ran")
     task.deferred.addErrback(told)
     return task
-
-
-# In slices.
 
 
 def test_closing_is_done_in_slices_between_which_the_reactor_has_its_turns(
@@ -253,154 +249,3 @@ BESIDE_IO = """
 
 def test_a_real_reactor_goes_on_while_many_tasks_are_cancelled() -> None:
     assert run_on("epoll", BESIDE_IO) == [True, True]
-
-
-# A task that waits for the end of its own scheduler.
-
-
-def test_a_task_that_waits_for_it_by_another_schedulers_task_is_told_so() -> None:
-    clock = timerwheel.Clock()
-    scheduler, other = Scheduler(clock), Scheduler(clock)
-    task = scheduler.call(lambda: other.call(scheduler.close))
-    clock.pump([0, 0])
-    with pytest.raises(RuntimeError, match="cannot wait for close"):
-        _ = task.result
-
-
-def returns(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    return scheduler.close
-
-
-def returns_later(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    return lambda: went_on.addCallback(lambda _: scheduler.close())
-
-
-def awaits(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    async def close() -> None:
-        await scheduler.close(60)
-
-    return close
-
-
-def awaits_later(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    async def close() -> None:
-        await went_on
-        await inner()
-
-    async def inner() -> None:
-        await scheduler.close()
-
-    return close
-
-
-def awaits_a_chain(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    async def close() -> None:
-        await went_on
-        await succeed(None).addCallback(lambda _: scheduler.close())
-
-    return close
-
-
-def awaits_another_coroutine(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    async def close() -> None:
-        await ensureDeferred(inner())
-
-    async def inner() -> None:
-        await went_on
-        await scheduler.close()
-
-    return close
-
-
-def yields(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    @inlineCallbacks
-    def close() -> Iterator[Any]:
-        yield scheduler.close()
-
-    return close
-
-
-def yields_later(scheduler: Scheduler, went_on: Deferred[Any]) -> Callable[[], Any]:
-    @inlineCallbacks
-    def close() -> Iterator[Any]:
-        yield went_on
-        yield scheduler.close()
-
-    return close
-
-
-WAYS = [
-    returns,
-    returns_later,
-    awaits,
-    awaits_later,
-    awaits_a_chain,
-    awaits_another_coroutine,
-    yields,
-    yields_later,
-]
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_task_that_waits_for_the_end_of_its_scheduler_is_told_so(way: Any) -> None:
-    clock = timerwheel.Clock()
-    scheduler = Scheduler(clock)
-    went_on: Deferred[Any] = Deferred()
-    task = scheduler.call(way(scheduler, went_on))
-    clock.advance(0)
-    if not task.done:
-        went_on.callback(None)
-        clock.advance(0)
-    with pytest.raises(RuntimeError, match="cannot wait for close"):
-        _ = task.result
-    assert scheduler.close().called
-    assert clock.getDelayedCalls() == []
-
-
-def test_a_fallback_cannot_wait_for_it_either() -> None:
-    clock = timerwheel.Clock()
-    scheduler = Scheduler(clock)
-    task = scheduler.call(lambda: 1 / 0, fallback=lambda failure: scheduler.close())
-    clock.advance(0)
-    with pytest.raises(RuntimeError, match="cannot wait for close"):
-        _ = task.result
-
-
-def test_a_task_can_catch_that_error_and_end() -> None:
-    clock = timerwheel.Clock()
-    scheduler = Scheduler(clock)
-
-    async def close() -> str:
-        with pytest.raises(RuntimeError, match="cannot wait for close"):
-            await scheduler.close()
-        return "ended"
-
-    task = scheduler.call(close)
-    clock.advance(0)
-    assert task.result == "ended"
-
-
-def test_a_task_can_close_its_scheduler_without_waiting_for_it() -> None:
-    clock = timerwheel.Clock()
-    scheduler, other = Scheduler(clock), Scheduler(clock)
-    log: list[Any] = []
-
-    async def close() -> None:
-        scheduler.close().addCallback(lambda _: log.append("closed"))
-        await Deferred()
-
-    async def wait_in_another_coroutine() -> None:
-        await scheduler.close()
-        log.append("closed")
-
-    async def start() -> None:
-        ensureDeferred(wait_in_another_coroutine())
-
-    task = scheduler.call(close)
-    scheduler.call(start)
-    outside = other.call(scheduler.close)  # a task of another scheduler
-    clock.advance(0)
-    assert (task.state, log) == (TaskState.RUNNING, [])
-    task.cancel()
-    clock.advance(0)
-    assert (log, outside.state) == (["closed", "closed"], TaskState.SUCCEEDED)

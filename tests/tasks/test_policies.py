@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 
 import timerwheel
 from timerwheel.tasks import Policy, Scheduler, Task, TaskState
@@ -21,26 +20,6 @@ ORDERED = [name for name, policy in POLICIES.items() if not policy.groups_take_t
 @pytest.fixture
 def clock() -> timerwheel.Clock:
     return timerwheel.Clock()
-
-
-@pytest.fixture
-def log() -> list[Any]:
-    """What the tasks of a test write down."""
-    return []
-
-
-@pytest.fixture
-def logged() -> Iterator[list[Any]]:
-    """The errors that are logged."""
-    errors: list[Any] = []
-
-    def observe(event: dict[str, Any]) -> None:
-        if "log_failure" in event:
-            errors.append(event["log_failure"].value)
-
-    globalLogPublisher.addObserver(observe)
-    yield errors
-    globalLogPublisher.removeObserver(observe)
 
 
 # (name, group, priority, deadline), in the order in which they become ready.
@@ -258,7 +237,7 @@ def test_who_is_told_may_cancel_what_is_late(clock: timerwheel.Clock, log: list[
 
 
 def test_what_is_raised_by_who_is_told_is_logged(
-    clock: timerwheel.Clock, log: list[Any], logged: list[Any]
+    clock: timerwheel.Clock, log: list[Any], logged: list[Failure]
 ) -> None:
     def told(task: Task) -> None:
         raise KeyError("told")
@@ -267,7 +246,7 @@ def test_what_is_raised_by_who_is_told_is_logged(
     scheduler.call_later(2, log.append, "ran", deadline=1)
     clock.pump([1.5, 0.5])
     assert log == ["ran"]
-    assert [type(error) for error in logged] == [KeyError]
+    assert [type(failure.value) for failure in logged] == [KeyError]
 
 
 def test_who_is_told_may_close_the_scheduler(clock: timerwheel.Clock, log: list[Any]) -> None:
