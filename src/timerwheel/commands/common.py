@@ -51,15 +51,27 @@ def add_json(parser: argparse.ArgumentParser, instead: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"print JSON in place of the {instead}")
 
 
-def count(text: str) -> int:
-    """@raise argparse.ArgumentTypeError: `text` is not a whole number above zero."""
-    try:
-        number = int(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return number
+def whole_number(most: int | None = None) -> Callable[[str], int]:
+    """
+    @return: a function that takes a text, with commas or without, and raises
+        `argparse.ArgumentTypeError` if it is not a whole number above zero, at most `most`.
+    """
+    bounds = "above zero" if most is None else f"from 1 to {most:,}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text.replace("_", "").replace(",", ""))
+        except ValueError:
+            number = 0
+        if number < 1 or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
+        return number
+
+    return parse
+
+
+count = whole_number()
+"""Takes any number of something."""
 
 
 def reactor_name(text: str) -> str:

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import index
-from types import TracebackType
 from typing import Any
 
 from twisted.logger import Logger
 
 from timerwheel._core import CallQueue, CallWatch
+from timerwheel._stoppable import Stoppable
 from timerwheel.observe._functions import FunctionName, describe, describe_call
 from timerwheel.observe._histogram import Histogram
 from timerwheel.observe._slow_call import SlowCall, slow_call_of
@@ -45,7 +45,7 @@ class FunctionTimes:
     """Seconds that 99 % of them did not exceed; from 1 us to 4,096 s at most 1/16 too high."""
 
 
-class Watch:
+class Watch(Stoppable):
     """Times each timed call of a reactor until stop(). `timerwheel.watch()` makes it.
 
     It is a context manager, too: the end of the block stops it.
@@ -134,17 +134,6 @@ class Watch:
             seconds=seconds,
             remark="" if told else ", before its stack could be looked at",
         )
-
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<Watch {'on' if self.active else 'off'} slow_calls={self.slow_calls}>"

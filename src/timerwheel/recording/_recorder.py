@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from weakref import WeakSet
 
+from timerwheel._stoppable import Stoppable
 from timerwheel.recording._format import Operation, microseconds
 from timerwheel.recording._listener import Listener
 from timerwheel.recording._program import header_of
 from timerwheel.recording._writer import Writer
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 LIMIT = 4 * 1024 * 1024
 """The default limit, in bytes: about two million operations."""
@@ -61,7 +57,7 @@ def record(
     return Recorder(reactor, file, limit)
 
 
-class Recorder:
+class Recorder(Stoppable):
     """A recording that is being made; `record()` makes one."""
 
     def __init__(self, reactor: Any, file: str | os.PathLike[str] | IO[bytes], limit: int) -> None:
@@ -99,17 +95,6 @@ class Recorder:
                     self.write(Operation.CANCEL, number)
         if self._recording:  # else the file was full, or refused that
             self._end("stopped")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     # Beginning and end
 

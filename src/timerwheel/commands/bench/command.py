@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.bench.runner import Comparison, compare
 from timerwheel.commands.bench.workloads import WORKLOADS
 from timerwheel.commands.common import add_command, add_json, lacks_rich
-from timerwheel.commands.sides import NotStartedError, SideError
+from timerwheel.commands.sides import SideError, told
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -63,8 +62,7 @@ def run(options: argparse.Namespace) -> int:
         with progress(len(WORKLOADS) * len(SIZES) * ROUNDS) as shown:
             comparison = compare(SIZES, ROUNDS, shown.begin)
     except SideError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NotStartedError) else 1
+        return told(error)
     if options.json:
         print(json.dumps(_figures(comparison), indent=2))
     else:

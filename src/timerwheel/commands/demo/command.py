@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from timerwheel.commands.common import add_command, add_json, lacks_rich, reactor_name
+from timerwheel.commands.common import (
+    add_command,
+    add_json,
+    lacks_rich,
+    reactor_name,
+    whole_number,
+)
 from timerwheel.commands.demo.figures import figures, heading, notes
 from timerwheel.commands.demo.html_report import html_report
 from timerwheel.commands.demo.plan import Plan
 from timerwheel.commands.demo.report import chart
 from timerwheel.commands.demo.rounds import Round, run_rounds
-from timerwheel.commands.demo.runner import DemoError, NotStartedError
+from timerwheel.commands.sides import SideError, told
 from timerwheel.commands.versions import versions_in_a_line
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
     def add_number(option: str, default: int, most: int, what: str) -> None:
         parser.add_argument(
             option,
-            type=_between(1, most),
+            type=whole_number(most),
             default=default,
             metavar="N",
             help=f"{what}, at most {most:,} (default: {default:,})",
@@ -108,9 +114,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         with shown(plan, options.rounds) as audience:
             rounds = run_rounds(options.reactor, plan, options.rounds, audience, options.page)
-    except DemoError as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, NotStartedError) else 1
+    except SideError as error:
+        return told(error)
     _show(plan, rounds, options)
     problems = [problem for one in rounds for problem in one.problems]
     for problem in problems:
@@ -152,23 +157,6 @@ def _show(plan: Plan, rounds: Sequence[Round], options: argparse.Namespace) -> N
         print(json.dumps(data, indent=2))
     else:
         print(chart(*report, get_terminal_size().columns))
-
-
-def _between(least: int, most: int) -> Callable[[str], int]:
-    """@return: takes a whole number from `least` to `most`, with commas or without."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text.replace("_", "").replace(",", ""))
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {least:,} to {most:,}"
-            )
-        return value
-
-    return number
 
 
 def _port(text: str) -> int:

@@ -47,7 +47,7 @@ def run_rounds(
     @param reactor: the short name of the reactor.
     @param port: where our side has its page; 0 is any port that is free, `None` no page.
 
-    @raise DemoError: a process ended without a result.
+    @raise SideError: a process ended without a result.
     """
 
     def announce(url: str) -> None:

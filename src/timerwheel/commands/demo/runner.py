@@ -14,17 +14,10 @@ from typing import IO, Any
 
 from timerwheel.commands.demo.plan import Plan
 from timerwheel.commands.demo.result import LoadResult, ServerResult, SideResult
+from timerwheel.commands.sides import NotStartedError, SideError
 
 PATIENCE = 60.0
 """Seconds beyond those planned after which a process is taken to hang, and killed."""
-
-
-class DemoError(Exception):
-    """A process of the demonstration ended without a result. The message says why."""
-
-
-class NotStartedError(DemoError):
-    """The server could not even start: the reactor is not there, say."""
 
 
 class Child:
@@ -109,7 +102,7 @@ def run_side(
     @param page: for our side alone; `None` for no page.
 
     @raise NotStartedError: the server did not start.
-    @raise DemoError: a process ended without a result.
+    @raise SideError: a process ended without a result.
     """
     limit = PATIENCE + 2 * (plan.lead + plan.seconds)
     arguments = ["--side", side, "--reactor", reactor, "--plan", json.dumps(asdict(plan))]
@@ -127,10 +120,10 @@ def run_side(
         with started("load", arguments, limit + PATIENCE) as load:
             result = _await_result(lines, progress)
             if result is None:
-                raise DemoError(f"the {side} server gave no result: {server.reason()}")
+                raise SideError(f"the {side} server gave no result: {server.reason()}")
             seen = next(load.lines(), None)
             if seen is None:
-                raise DemoError(f"the clients gave no result: {load.reason()}")
+                raise SideError(f"the clients gave no result: {load.reason()}")
     return SideResult(ServerResult(**result), LoadResult(**seen))
 
 

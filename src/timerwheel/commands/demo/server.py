@@ -23,6 +23,7 @@ from timerwheel.commands.demo.plan import MESSAGE_BYTES, Plan
 from timerwheel.commands.demo.result import ServerResult, percentile, resident_bytes
 from timerwheel.commands.demo.stopwatch import Stopwatch, section_cost
 from timerwheel.commands.demo.timers import Timers
+from timerwheel.commands.side_process import class_name
 
 if TYPE_CHECKING:
     from timerwheel._reactors import ReactorName
@@ -207,9 +208,8 @@ class Server:
         spent, sections = self.stopwatch.spent, self.stopwatch.sections
         collecting = self.stopwatch.collecting
         stopwatch = sections * section_cost()
-        reactor_class = type(self._reactor)
         return ServerResult(
-            reactor=f"{reactor_class.__module__}.{reactor_class.__qualname__}",
+            reactor=class_name(self._reactor),
             seconds=seconds,
             messages=(self.received - self._received_before) // MESSAGE_BYTES,
             messages_in_all=0,

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import add_command, add_json, count, lacks_rich
-from timerwheel.commands.sides import NotStartedError, SideError
+from timerwheel.commands.sides import SideError, told
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         comparison = _compare(options.file, plan, options.rounds)
     except SideError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NotStartedError) else 1
+        return told(error)
     if options.json:
         print(json.dumps(_figures(plan, comparison), indent=2))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -45,7 +44,7 @@ def submit(
     pika's exceptions if the broker refuses the task. Raises ValueError or TypeError for
     what cannot be sent.
     """
-    task = _Task.make(queue, function, args, priority, delay, id)
+    task = _Task(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_submit(connection, task))
 
 
@@ -64,55 +63,50 @@ def request(
     exception if the connection was lost before the answer came: the answer is lost then,
     and the task is not. It waits for as long as the task is tried: add a timeout.
     """
-    task = _Task.make(queue, function, args, priority, delay, id)
+    task = _Task(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_request(connection, task))
 
 
-@dataclass(frozen=True)
 class _Task:
     """A task that is to be published."""
 
-    queue: str
-    body: bytes
-    priority: int
-    id: str
-    due: float | None
-
-    @classmethod
-    def make(
-        cls,
+    def __init__(
+        self,
         queue: str,
         function: str,
         args: tuple[Any, ...],
         priority: int,
         delay: float,
         id: str | None,
-    ) -> _Task:
+    ) -> None:
+        """Raises ValueError or TypeError for what cannot be sent."""
         if not 0 <= delay < float("inf"):
             raise ValueError(f"a delay must be seconds, 0 or more, not {delay!r}")
-        due = time.time() + delay if delay else None
-        id = uuid4().hex if id is None else id
-        return cls(queue, encode_body(function, args), encode_priority(priority), id, due)
+        self.id = uuid4().hex if id is None else id
+        self._queue = queue
+        self._body = encode_body(function, args)
+        self._priority = encode_priority(priority)
+        self._due = time.time() + delay if delay else None
 
     async def publish(self, channel: Channel, **properties: str) -> None:
-        queue = main_queue(self.queue)
+        queue = main_queue(self._queue)
         await channel.declare(queue)
         headers = None
-        if self.due is not None:
-            headers = {DUE: as_due(self.due)}
-            remaining = self.due - time.time()
+        if self._due is not None:
+            headers = {DUE: as_due(self._due)}
+            remaining = self._due - time.time()
             if remaining >= 1:
-                queue = delay_queue(self.queue, remaining)
+                queue = delay_queue(self._queue, remaining)
                 await channel.declare(queue)
         await channel.publish(
             queue["queue"],
-            self.body,
+            self._body,
             BasicProperties(
                 content_type="application/json",
                 delivery_mode=PERSISTENT,
                 headers=headers,
                 message_id=self.id,
-                priority=self.priority,
+                priority=self._priority,
                 **properties,
             ),
         )
