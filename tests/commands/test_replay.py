@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 from helpers import FakeClock, StockReactor, make_reactor
-from test_recording import write_events
+from recordings import write_events
 
 from timerwheel import accelerate, record
 from timerwheel.__main__ import main
@@ -29,7 +29,7 @@ from timerwheel.recording import Event, Header, Operation, RecordingError, read
 from timerwheel.recording._recorder import LIMIT
 from timerwheel.recording._writer import Writer
 
-RECORDINGS = Path(__file__).parent.parent / "bench/recordings"
+RECORDINGS = Path(__file__).parents[2] / "bench/recordings"
 
 
 class UnsteadyClock:
