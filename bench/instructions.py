@@ -48,8 +48,8 @@ Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> ins
 
 def count_here(side: str, names: Collection[str]) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
-    from parties import Ours, Stock, build
-    from workloads import WORKLOADS
+    from operations.parties import Ours, Stock, build
+    from operations.workloads import WORKLOADS
 
     count = build("callgrind").count
     party = Ours() if side == "ours" else Stock()

@@ -12,8 +12,8 @@ import gc
 from typing import Any
 
 import pytest
+from operations.workloads import WORKLOADS, Workload
 from pytest_benchmark.fixture import BenchmarkFixture
-from workloads import WORKLOADS, Workload
 
 # Only these are measured with ten million timers.
 ENDURING = ("ours", "floor")

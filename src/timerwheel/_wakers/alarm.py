@@ -2,7 +2,7 @@
 
 Measured against `epoll_pwait2`, which takes nanoseconds: the timerfd wakes
 earlier, because the thread's timer slack does not apply to it
-(`bench/lateness.py` prints both). It costs a system call when the earliest
+(`bench/lateness` prints both). It costs a system call when the earliest
 deadline has changed, and none when it has not.
 
 The alarm only shortens a wait that would end a little later by itself. So no

@@ -1,6 +1,6 @@
 """Graphs of tasks: time a node with timerwheel.tasks and with others, time by policy, memory.
 
-    python bench/task_graph.py [--nodes 100000] [--repeats 5]
+    python bench/tasks/task_graph.py [--nodes 100000] [--repeats 5]
 
 The same graphs are run by hand-written Deferreds, by asyncio tasks that await each other, and by
 Dask's synchronous scheduler where that is installed (`pip install dask`). All are in one process

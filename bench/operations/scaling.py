@@ -1,6 +1,6 @@
 """How one thread and two compare, each with a wheel and a reactor of its own.
 
-    python bench/scaling.py [--seconds S] [--rounds N]
+    python bench/operations/scaling.py [--seconds S] [--rounds N]
 
 Each thread schedules, cancels and fires timers for S seconds, as fast as it can. Prints
 the operations a second of one thread, those of two together, and their ratio: the

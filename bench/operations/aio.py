@@ -1,7 +1,7 @@
 """asyncio's timers: its own loop, uvloop, rloop, and the wheel in asyncio's and in uvloop's.
 
-    python bench/aio.py                     all rows
-    python bench/aio.py --sizes 1000 --rounds 5
+    python bench/operations/aio.py                     all rows
+    python bench/operations/aio.py --sizes 1000 --rounds 5
 
 Each round runs each party once, in a process of its own, and the rounds alternate: so that a busy
 machine is busy for all. Printed are the median of each party, in ns of processor time an operation,

@@ -1,6 +1,6 @@
 """timerwheel.tasks against what Twisted has: LoopingCall, Cooperator, DeferredSemaphore.
 
-    pytest bench/test_tasks.py
+    pytest bench/tasks/test_tasks.py
 
 prints a table for each; all of it runs on a clock that is moved by hand, with
 1,000 other timers pending.
@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from operations.workloads import far_delays, nothing
 from pytest_benchmark.fixture import BenchmarkFixture
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.task import Cooperator, LoopingCall
-from workloads import far_delays, nothing
 
 from timerwheel.tasks import Scheduler
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar
 
-from parties import START
+from operations.parties import START
 
 from timerwheel.commands.replay.plan import make_plan
 from timerwheel.commands.replay.player import Player
 
-RECORDINGS = Path(__file__).parent / "recordings"
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 # Timers that are only there to be many are due so late that they never fire.
 FAR, FARTHER = 1000.0, 2000.0

@@ -1,6 +1,6 @@
 """The longest pause that one slot makes when its timers go down a level.
 
-    python bench/cascade.py [--timers 1000000]
+    python bench/costs/cascade.py [--timers 1000000]
 
 All timers are in one slot of level 2, which is four seconds wide (ext/timerwheel/_core.pyx has the
 levels). The pause is the call of advance() with which the wheel's time reaches that slot: none of

@@ -1,7 +1,7 @@
 """
 How long an echo server's clients wait while it has a hundred thousand tasks ready to run.
 
-    python bench/round_trip.py
+    python bench/tasks/round_trip.py
 
 The server runs in a process of its own, on timerwheel's epoll reactor. A client sends it a line and
 waits for the answer, again and again: first while the server is idle, then while it runs 100,000

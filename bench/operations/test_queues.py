@@ -1,6 +1,6 @@
 """Priority queues: ours, a heapq whose removed entries are left in it, and queue.PriorityQueue.
 
-    pytest bench/test_queues.py
+    pytest bench/operations/test_queues.py
 
 prints a table for each operation and number of entries; the time is that of one
 operation. To mark an entry of a heap as removed costs next to nothing: what is

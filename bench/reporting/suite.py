@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-BENCH = Path(__file__).parent
+BENCH = Path(__file__).parents[1]
 
 
 def run(*command: str) -> str:

@@ -1,7 +1,7 @@
 """
 A million timers on one reactor: armed, cancelled, moved, fired, and counted.
 
-    python bench/million.py [--timers 1000000] [--moves 100000] [--stock]
+    python bench/operations/million.py [--timers 1000000] [--moves 100000] [--stock]
 
 The reactor's clock is replaced by one that the script sets, so nothing waits. Four sets of timers,
 none in two of them, are cancelled, reset sooner, reset later, and treated in one of the three ways

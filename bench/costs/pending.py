@@ -1,6 +1,6 @@
 """What pending timers cost apart from operations: memory, garbage collection, pauses.
 
-    python bench/costs.py [PARTY ...] [--timers 1000000] [--json]
+    python bench/costs/pending.py [PARTY ...] [--timers 1000000] [--json]
 
 Each party is measured in a process of its own. `bytes a timer` is what the
 process's resident memory grew by when the timers were armed, without arguments
@@ -20,10 +20,14 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from parties import PARTIES, START, FloorParty
-from workloads import SPREAD_PASSES, SPREAD_SECONDS, nothing
+# What the folders of bench share is found from there.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from operations.parties import PARTIES, START, FloorParty
+from operations.workloads import SPREAD_PASSES, SPREAD_SECONDS, nothing
 
 MEASURED = ("ours", "stock", "floor", "asyncio")
 COLUMNS = {

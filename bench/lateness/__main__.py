@@ -1,7 +1,7 @@
 """
 How late timers are: stock reactors and ours, and the floor that the system sets.
 
-    python bench/lateness.py [--reactor epoll ...] [--timers 200] [--json]
+    python bench/lateness [--reactor epoll ...] [--timers 200] [--json]
 
 Each measurement runs in a process of its own. It arms one timer at a time, due after an irregular
 fraction of a few milliseconds, so that the loop sleeps before each. Lateness is the reactor's clock

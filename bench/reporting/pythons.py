@@ -1,6 +1,6 @@
 """Write the page that has the suite's ratios to stock on several Pythons side by side.
 
-    python bench/pythons.py SUITE.json ...
+    python bench/reporting/pythons.py SUITE.json ...
 
 Each file is what `pytest bench/test_timers.py --benchmark-json=SUITE.json` wrote on one
 Python. `.ci/benchmark-pythons` makes them.
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from suite import BENCH, by_side, cells_of, processor, ratio, read_suite
-from workloads import WORKLOADS
+# What the folders of bench share is found from there.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from operations.workloads import WORKLOADS
+from reporting.suite import BENCH, by_side, cells_of, processor, ratio, read_suite
 
 PAGE = BENCH.parent / "docs" / "benchmarks" / "pythons.md"
 

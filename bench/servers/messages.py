@@ -1,6 +1,6 @@
 """Count the instructions that whole servers take for a message: a yardstick without noise.
 
-    python bench/servers.py [--json]
+    python bench/servers/messages.py [--json]
 
 Runs an echo server and twisted.web, those of `end_to_end.py`, on the stock epoll reactor and on
 ours under valgrind's callgrind, with clients in the same process, which are not counted. Each turn
@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+# What the folders of bench share is found from there.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from end_to_end_load import EchoTalk, WebTalk
 from instructions import read_dump
@@ -151,7 +154,7 @@ class Bench:
 
 def count_here(side: str, name: str) -> None:
     """Count one workload on one side, in this process, which runs under callgrind."""
-    from parties import build
+    from operations.parties import build
 
     from timerwheel.commands.demo.server import install_reactor
 

@@ -1,6 +1,6 @@
 """Tasks a second that a worker takes from RabbitMQ, beside a bare consumer of pika's.
 
-    python tests/broker/server.py python bench/broker.py
+    python tests/broker/server.py python bench/tasks/broker.py
 
 Both take the same messages by Twisted's reactor, with the same prefetch, and acknowledge each
 when it has ended. They take turns; the ratio is that of the medians. TIMERWHEEL_BROKER is the
