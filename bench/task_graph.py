@@ -1,4 +1,4 @@
-"""Graphs of tasks: time a node with timerwheel.tasks and with others, time by policy, memory.
+"""Graphs of tasks: time a node with timerwheel.tasks and with others, by policy; memory; pauses.
 
     python bench/task_graph.py [--nodes 100000] [--repeats 5]
 
@@ -6,6 +6,9 @@ The same graphs are run by hand-written Deferreds, by asyncio tasks that await e
 Dask's synchronous scheduler where that is installed (`pip install dask`). All are in one process
 and take turns. Each time is the processor's, from the first node made to the last one done, with
 garbage collection.
+
+A pause is the processor's time between two turns of the reactor's loop, while something becomes of
+all tasks at once. Garbage collection is off then: its pauses would hide these.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
 import statistics
 import sys
 import time
@@ -221,6 +225,76 @@ def bytes_a_task(nodes: int, edges: bool) -> float:
         scheduler.close(0)
 
 
+def released(scheduler: Scheduler, nodes: int) -> Callable[[], object]:
+    held: Deferred[None] = Deferred()
+    first = scheduler.call(lambda: held)
+    for _ in range(nodes):
+        scheduler.call(nothing, after=[first])
+    return lambda: held.callback(None)
+
+
+def failed(scheduler: Scheduler, nodes: int) -> Callable[[], object]:
+    first = scheduler.call_later(60, nothing)
+    for _ in range(nodes):
+        scheduler.call(nothing, after=[first])
+    return first.cancel
+
+
+def due(scheduler: Scheduler, nodes: int) -> Callable[[], object]:
+    when = scheduler._reactor.seconds()
+    for _ in range(nodes):
+        scheduler.call_at(when, nothing)
+    return nothing
+
+
+def given_up(scheduler: Scheduler, nodes: int) -> Callable[[], object]:
+    tasks = [scheduler.call_later(60, nothing) for _ in range(nodes)]
+    gathered = scheduler.gather(tasks)
+    return lambda: (gathered.cancel(), scheduler.close(0))
+
+
+def closed(scheduler: Scheduler, nodes: int) -> Callable[[], object]:
+    for _ in range(nodes):
+        scheduler.call_later(60, nothing)
+    return lambda: scheduler.close(0)
+
+
+EVENTS = {
+    "are released by one": released,
+    "fail for one": failed,
+    "are due": due,
+    "are not gathered any more, and closed": given_up,
+    "are closed": closed,
+}
+
+
+def longest_pause(event: Callable[[Scheduler, int], Callable[[], object]], nodes: int) -> float:
+    """Seconds."""
+    reactor: Any = SelectReactor()
+    timerwheel.accelerate(reactor)
+    scheduler = Scheduler(reactor)
+    set_off = event(scheduler, nodes)
+    turns: list[float] = []
+
+    def turn() -> None:
+        turns.append(time.thread_time())
+        if len(turns) == 10:
+            set_off()
+        if len(turns) > 10 and not scheduler._task_count:
+            reactor.stop()
+        else:
+            reactor.callLater(0, turn)
+
+    gc.collect()
+    gc.disable()
+    try:
+        turn()
+        reactor.run(installSignalHandlers=False)
+    finally:
+        gc.enable()
+    return max(after - before for before, after in itertools.pairwise(turns))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=100_000, help="of each graph")
@@ -241,6 +315,9 @@ def main() -> int:
         print(row(title, compare(runs, nodes, repeats), nodes))
     ready, waiting = bytes_a_task(nodes, edges=False), bytes_a_task(nodes, edges=True)
     print(f"\nBytes a task: {ready:.0f} that is ready, {waiting:.0f} that waits for one other")
+    print(f"\nThe longest pause of the reactor when {nodes:,} tasks at once")
+    for title, event in EVENTS.items():
+        print(f"{title:<40}{longest_pause(event, nodes) * 1e3:8.1f} ms")
     return 0
 
 

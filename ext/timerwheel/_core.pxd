@@ -40,6 +40,7 @@ cdef class TimerWheel:
     cpdef rearm(self, Timer timer, double when)
     cpdef next_wake(self)
     cdef int begin_pass(self, double now) except -1
+    cdef Py_ssize_t fire_some(self, double now, Py_ssize_t most) except -1
     cdef void end_pass(self) noexcept
     cdef void detach_all(self) noexcept
 

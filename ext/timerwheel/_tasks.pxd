@@ -12,6 +12,11 @@ cdef enum Asking:
     CHANGED     # it is, and meanwhile something has changed
 
 
+cdef struct Slice:
+    double start        # when the work began by which the budget is used up; inf: the clock was not read yet
+    Py_ssize_t steps    # that are taken before it is read again
+
+
 cdef class TaskBase:
     cdef readonly object func, timeout, retry, fallback
     cdef readonly tuple args
@@ -38,6 +43,7 @@ cdef class TaskBase:
     cdef double turn                # the number of the next turn, or of the one that runs
     cdef double _missed
     cdef TaskBase next_untold       # in the dispatcher's list
+    cdef TaskBase older, newer      # in the TaskList of those that are not done
 
     cdef bint is_done(self)
     cdef bint is_to_be_told(self)
@@ -53,9 +59,21 @@ cdef class GroupBase:
     cdef public Py_ssize_t _limit   # -1: none
 
 
+cdef class TaskList:
+    cdef TaskBase oldest, newest
+    cdef TaskBase cursor            # where a walk is, None at its end
+    cdef Py_ssize_t size
+
+    cdef list as_list(self)
+    cdef void begin_walk(self) noexcept
+    cdef TaskBase next(self)
+    cdef int append(self, TaskBase task) except -1
+    cdef int discard(self, TaskBase task) except -1
+
+
 cdef class DispatcherBase:
     cdef readonly object _reactor
-    cdef readonly dict _tasks       # that are not done, in the order in which they were made
+    cdef TaskList tasks             # that are not done
     cdef public object _group       # of tasks that are given none
     cdef public object _closing     # not None once no tasks are taken any more
     cdef public bint _ending        # close() has something to do: nothing is started before that is done
@@ -70,13 +88,19 @@ cdef class DispatcherBase:
     cdef double present_turn
     cdef Py_ssize_t ready_count, waiting_count
     cdef TaskBase untold, last_untold   # a list of tasks that are done, whose listeners are to be told
+    cdef TaskBase cut               # the one of them whose edges are being cut, or None
+    cdef object edges               # an iterator over the tasks at their other ends
+    cdef bint cuts_dependencies     # those are the tasks that it waited for; else those that wait for it
     cdef bint telling               # somebody works through that list
+    cdef bint behind                # the budget was used up before its end: the next pass goes on
     cdef object wake                # the reactor's call, or None
     cdef double wake_time           # when that is due; inf if there is none, -inf if at once
     cdef bint resting               # what is called then leaves the reactor another turn of its loop
     cdef Asking asking
 
     cdef double now(self) except? -1.0
+    cdef Slice new_slice(self) noexcept
+    cdef bint has_time(self, Slice *part, Py_ssize_t steps) except -1
     cdef bint may_run(self) noexcept
     cdef int review_group(self, GroupBase group) except -1
     cdef double key_of(self, TaskBase task) except? -1.0
@@ -84,7 +108,9 @@ cdef class DispatcherBase:
     cdef TaskBase take(self)
     cdef int make_ready(self, TaskBase task) except -1
     cdef int wait(self, TaskBase task) except -1
-    cdef int free_dependents(self, TaskBase task) except -1
+    cdef bint begin_to_cut(self, TaskBase task) except -1
+    cdef bint cut_edges(self, Slice *part) except -1
+    cdef int free_from(self, TaskBase task, TaskBase dependency) except -1
     cdef int free(self, TaskBase task) except -1
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1
     cdef int arm(self, TaskBase task, double when) except -1
@@ -98,6 +124,7 @@ cdef class DispatcherBase:
     cdef int tell(self) except -1
     cdef int look_at_deadline(self, TaskBase task) except -1
     cdef int work(self, double due) except -1
+    cdef bint take_due(self, double due, double start) except -1
     cdef double run(self, TaskBase task) except? -1.0
     cdef double next_call(self, Py_ssize_t spare) except? -1.0
     cdef int review(self, Py_ssize_t spare=*) except -1

@@ -29,7 +29,11 @@ break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
 
 Who waits for a task is told by tell(), from a list: a task that ends while others
 are told joins the list. So a chain of tasks that wait for each other takes no
-stack, however long it is. First come the tasks that are after it: free_dependents().
+stack, however long it is. First come the tasks that are after it: cut_edges().
+
+Nothing here is linear without a budget. tell(), take_due() and what close() cancels stop when it
+is used up, and go on in the next pass. No task starts before they are through: the order is that
+in which all would have become ready at once. The clock is read once in BATCH steps.
 
 The reactor is asked for one call. next_call() is the only function that decides
 when: at once, at a time, never. review() makes it so. It is called after each change,
@@ -65,8 +69,12 @@ cdef double GRACE = 2.0**-30
 # The reactor's call may come before its time by a rounding of the reactor's sum, of no more seconds.
 cdef double ROUNDING = 2.0**-20
 
+# So many steps are taken between two looks at the clock, each of which takes as long as a step or less.
+cdef Py_ssize_t BATCH = 16
+
 
 include "task.pxi"
+include "task_list.pxi"
 include "dependencies.pxi"
 
 
@@ -74,7 +82,7 @@ cdef class DispatcherBase:
     """What is due, what is ready and what runs."""
 
     def __cinit__(self):
-        self._tasks = {}
+        self.tasks = TaskList()
         self.groups = PriorityQueue()
         self.wake_time = HUGE_VAL
         self._limit = -1
@@ -88,13 +96,33 @@ cdef class DispatcherBase:
     cdef double now(self) except? -1.0:
         return self._reactor.seconds()
 
+    cdef Slice new_slice(self) noexcept:
+        """Of work that begins now, or when the clock is first read."""
+        cdef Slice part
+        part.start = HUGE_VAL
+        part.steps = BATCH
+        return part
+
+    cdef bint has_time(self, Slice *part, Py_ssize_t steps) except -1:
+        """Whether the budget lasts, after so many steps more. A clock that was set back ends it."""
+        cdef double now
+        part.steps -= steps
+        if part.steps > 0:
+            return True
+        part.steps = BATCH
+        now = self.now()
+        if part.start == HUGE_VAL:
+            part.start = now
+        return 0.0 <= now - part.start < self._budget
+
     # Whose turn it is.
 
     cdef bint may_run(self) noexcept:
         """Whether a task may be started now."""
         return (
             self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
-            and (self._limit < 0 or self.running < self._limit) and not self._ending
+            and (self._limit < 0 or self.running < self._limit)
+            and not self._ending and not self.behind
         )
 
     @cython.critical_section
@@ -169,6 +197,33 @@ cdef class DispatcherBase:
         self.review_group(group)
         return task
 
+    # All of them.
+
+    @property
+    def _task_count(self):
+        """How many tasks are not done."""
+        return self.tasks.size
+
+    @cython.critical_section
+    def _list_tasks(self):
+        """The tasks that are not done, in the order in which they were made. Takes time for each."""
+        return self.tasks.as_list()
+
+    @cython.critical_section
+    def _begin_walk(self):
+        """Have _next_task() begin with the oldest task that is not done."""
+        self.tasks.begin_walk()
+
+    @cython.critical_section
+    def _next_task(self):
+        """The next task that is not done, None after the last."""
+        return self.tasks.next()
+
+    @property
+    def _is_walked(self):
+        """Whether _next_task() has come to the end."""
+        return self.tasks.cursor is None
+
     # Where a task is.
 
     cdef int make_ready(self, TaskBase task) except -1:
@@ -240,14 +295,16 @@ cdef class DispatcherBase:
                 self.arm(task, when)
             elif task.dependencies is None:
                 self.make_ready(task)
-            self._tasks[task] = None
+            self.tasks.append(task)
             if task.dependencies is not None:
                 self.wait(task)
             self.review()
         except BaseException:
             if not task.is_done():
-                self._tasks.pop(task, None)
+                self.tasks.discard(task)
                 self.leave(task)
+                if task.dependencies is not None:
+                    unlink_all(task)
                 if task.alarm is not None:
                     task.alarm.cancel()
             raise
@@ -267,21 +324,45 @@ cdef class DispatcherBase:
                 return self.fail_for(task, dependency)
         return 0 if task.waits_for else self.free(task)
 
-    cdef int free_dependents(self, TaskBase task) except -1:
-        """A task is done: those that wait for it do so no longer."""
-        cdef TaskBase dependent
-        cdef dict dependents = task.dependents
-        task.dependents = None
-        for dependent in dependents:
-            if dependent.state is not WAITING:
-                continue        # what was released for one before it has ended it
-            if dependent.requires_success and task.state is not SUCCEEDED:
-                self.fail_for(dependent, task)
-                continue
-            dependent.waits_for -= 1
-            if dependent.waits_for == 0:
-                self.free(dependent)
-        return 0
+    cdef bint begin_to_cut(self, TaskBase task) except -1:
+        """Have cut_edges() cut edges of a task that is done. Returns whether it has any.
+
+        First those to tasks that it waited for itself, where they are many (see end()).
+        """
+        self.cuts_dependencies = task.dependencies is not None
+        if self.cuts_dependencies:
+            self.cut, self.edges = task, iter(task.dependencies)
+            task.dependencies = None
+        elif task.dependents is not None:
+            self.cut, self.edges = task, iter(task.dependents)
+            task.dependents = None
+        return self.cut is not None
+
+    cdef bint cut_edges(self, Slice *part) except -1:
+        """Have no task wait for `cut`, or that one for none. Returns whether there was time for all.
+
+        What is released for one edge may turn the reactor's loop, and so have the others cut.
+        """
+        cdef TaskBase task = self.cut, other
+        cdef bint cuts_dependencies = self.cuts_dependencies
+        edges = self.edges
+        for other in edges:
+            if cuts_dependencies:
+                unlink(task, other)
+            elif other.state is WAITING:    # else what was released for one before it has ended it
+                self.free_from(other, task)
+            if not self.has_time(part, 1):
+                return False
+        if self.edges is edges:
+            self.cut = self.edges = None
+        return True
+
+    cdef int free_from(self, TaskBase task, TaskBase dependency) except -1:
+        """A task waits for a dependency no longer, which is done."""
+        if task.requires_success and dependency.state is not SUCCEEDED:
+            return self.fail_for(task, dependency)
+        task.waits_for -= 1
+        return 0 if task.waits_for else self.free(task)
 
     cdef int free(self, TaskBase task) except -1:
         """A task waits for no other any more."""
@@ -323,7 +404,6 @@ cdef class DispatcherBase:
             task.timer.cancel()
         if task.state is WAITING:
             self.waiting_count -= 1
-            unlink(task)
         return 0
 
     # The end of a task.
@@ -337,14 +417,20 @@ cdef class DispatcherBase:
         cdef tuple _released
         self.leave(task)
         task.state = state
-        del self._tasks[task]
-        if task.dependents is not None or task.alarm is not None or task.is_to_be_told():
+        self.tasks.discard(task)
+        if task.dependencies is not None and len(task.dependencies) <= BATCH:
+            unlink_all(task)        # (else tell() does it, which has a budget)
+            _released, task.dependencies = task.dependencies, None
+        if (
+            task.dependents is not None or task.dependencies is not None or task.alarm is not None
+            or task.is_to_be_told()
+        ):
             if self.untold is None:
                 self.untold = task
             else:
                 self.last_untold.next_untold = task
             self.last_untold = task
-        if self._closing is not None and not self._tasks:
+        if self._closing is not None and not self.tasks.size:
             self._ending = True
         task._outcome = outcome
         # They refer to the task, which is to be freed without the collector's help.
@@ -352,7 +438,6 @@ cdef class DispatcherBase:
         task.entry = None
         task._deferred = None
         task._retries = None
-        _released, task.dependencies = task.dependencies, None
         return 0
 
     @cython.critical_section
@@ -422,38 +507,46 @@ cdef class DispatcherBase:
         self.settle()
 
     cdef int settle(self) except -1:
-        if (self.untold is not None or self._ending) and not self.telling:
+        if (self.untold is not None or self._ending) and not self.telling and not self.behind:
             self.tell()
         return 0
 
     cdef int tell(self) except -1:
-        """Tell who waits of what has ended, and of what ends meanwhile."""
+        """Tell who waits of what has ended, and of what ends meanwhile; if it takes long, some of it."""
         cdef TaskBase task
+        cdef Slice part = self.new_slice()
         cdef bint outer = self.telling
         cdef bint reviewed = False
         self.telling = True
         try:
-            while self.untold is not None:
+            self.behind = False
+            while self.untold is not None and not self.behind:
                 task = self.untold
+                if self.cut is not None or self.begin_to_cut(task):
+                    self.behind = not self.cut_edges(&part)
+                    continue
                 self.untold, task.next_untold = task.next_untold, None
                 try:
-                    if task.dependents is not None:
-                        self.free_dependents(task)
                     if task.alarm is not None:
                         self.look_at_deadline(task)
+                        part.steps = 0
                     if task.is_to_be_told():
                         if not reviewed:
                             self.review()       # for one who turns the reactor's loop when told
                             reviewed = True
                         task._tell()
+                        part.steps = 0          # that may have taken any time
                 except BaseException:   # who has not been told yet is told later
                     task.next_untold, self.untold = self.untold, task
                     if task.next_untold is None:
                         self.last_untold = task
                     raise
-            self.last_untold = None
-            if self._ending and not self._tasks:
-                self._closed()
+                self.behind = self.untold is not None and not self.has_time(&part, 1)
+            if self.untold is None:
+                self.last_untold = None
+                self.behind = False
+                if self._ending and not self.tasks.size:
+                    self._closed()
         finally:
             self.telling = outer
         return 0
@@ -495,11 +588,10 @@ cdef class DispatcherBase:
         cdef double spent = 0.0
         cdef Py_ssize_t left
         self.tell()
-        if self._ending:
+        if self._ending and not self.behind:
             self._go_on_closing()
             spent = self.now() - start
-        if not self._ending:
-            self.wheel.advance(due if start < due <= start + ROUNDING else start)
+        if not self._ending and not self.behind and self.take_due(due, start):
             # (What waited then may run, too: a chain of tasks is no reason to leave.)
             left = self.ready_count + self.waiting_count
             if self.ready_count:
@@ -508,8 +600,24 @@ cdef class DispatcherBase:
             while left and self.may_run() and 0.0 <= spent < self._budget:
                 spent = self.run(self.take()) - start
                 left -= 1
+        else:
+            spent = self.now() - start
         self.resting = not 0.0 <= spent < self._budget
         return 0
+
+    cdef bint take_due(self, double due, double start) except -1:
+        """Make ready what is due, in a pass that began at `start`. Returns whether there was time for all."""
+        cdef double now = due if start < due <= start + ROUNDING else start
+        cdef Slice part = self.new_slice()
+        part.start = start
+        self.wheel.begin_pass(now)
+        try:
+            while self.wheel.fire_some(now, BATCH) == BATCH:
+                if not self.has_time(&part, BATCH):
+                    return False
+        finally:
+            self.wheel.end_pass()
+        return True
 
     cdef double run(self, TaskBase task) except? -1.0:
         """Make an attempt, or one of a periodic task's turns. Returns the time after it."""

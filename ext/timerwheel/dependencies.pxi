@@ -41,10 +41,16 @@ cdef int link(TaskBase task, TaskBase dependency) except -1:
     return 0
 
 
-cdef int unlink(TaskBase task) except -1:
+cdef int unlink(TaskBase task, TaskBase dependency) except -1:
+    """Have a dependency know a task no more."""
+    if dependency.dependents is not None:
+        dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
+    return 0
+
+
+cdef int unlink_all(TaskBase task) except -1:
     """Have none of its dependencies know a task any more."""
     cdef TaskBase dependency
     for dependency in task.dependencies:
-        if dependency.dependents is not None:
-            dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
+        unlink(task, dependency)
     return 0

@@ -103,7 +103,7 @@ cdef class TaskBase:
     def after(self):
         """The tasks that a WAITING task was given to wait for, a tuple; empty in any other state."""
         with cython.critical_section(self._scheduler):
-            return self.dependencies or ()
+            return self.dependencies if self.state is WAITING else ()
 
     @property
     def interval(self):

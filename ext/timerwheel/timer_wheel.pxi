@@ -137,15 +137,12 @@ cdef class TimerWheel:
         was scheduled since for a time at or before it.
         """
         cdef double time = as_time(now)
-        cdef Py_ssize_t fired = 0
         require_timers(self)
         self.begin_pass(time)
         try:
-            while fire_next(self, time):
-                fired += 1
+            return self.fire_some(time, PY_SSIZE_T_MAX)
         finally:
             self.end_pass()
-        return fired
 
     def next_expiry(self):
         """The earliest deadline, or None if there are no timers. Exact.
@@ -188,6 +185,13 @@ cdef class TimerWheel:
                 raise
         release(self.lock)
         return 0
+
+    cdef Py_ssize_t fire_some(self, double now, Py_ssize_t most) except -1:
+        """In a pass, call what is due, `most` timers at most. Returns how many that were."""
+        cdef Py_ssize_t fired = 0
+        while fired < most and fire_next(self, now):
+            fired += 1
+        return fired
 
     cdef void end_pass(self) noexcept:
         """End a pass. What was held stays so while a pass around this one goes on."""

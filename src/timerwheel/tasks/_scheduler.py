@@ -67,7 +67,7 @@ class Scheduler(Attempts):
         self._limit_listeners: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
-        return f"<Scheduler of {self._reactor!r} tasks={len(self._tasks)} running={self.running}>"
+        return f"<Scheduler of {self._reactor!r} tasks={self._task_count} running={self.running}>"
 
     # Making tasks.
 
@@ -154,7 +154,8 @@ class Scheduler(Attempts):
     @property
     def tasks(self) -> list[Task]:
         """The tasks that are not done."""
-        return list(self._tasks)
+        tasks: list[Task] = self._list_tasks()
+        return tasks
 
     @property
     def max_running(self) -> int | None:
@@ -206,7 +207,7 @@ class Scheduler(Attempts):
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
         deadline = None
-        if timeout and self._tasks:
+        if timeout and self._task_count:
             deadline = self._reactor.callLater(timeout, self._cancel_all)
         if self._closing is None:
             self._closing = Closing(self)
@@ -241,7 +242,7 @@ class Scheduler(Attempts):
         is_through = self._closing.go_on(
             lambda: 0 <= self._reactor.seconds() - start < self._budget
         )
-        self._ending = not is_through or not self._tasks
+        self._ending = not is_through or not self._task_count
         self._settle()
 
     def _closed(self) -> None:
