@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pika
 import pytest
 from pika.adapters.twisted_connection import ClosableDeferredQueue, ReceivedMessage
-from pika.exceptions import ChannelWrongStateError, StreamLostError, UnroutableError
+from pika.exceptions import (
+    ChannelWrongStateError,
+    ConnectionWrongStateError,
+    ConsumerCancelled,
+    StreamLostError,
+    UnroutableError,
+)
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 
 from timerwheel import Clock
 from timerwheel.tasks import Scheduler
@@ -162,6 +171,20 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.fixture
+def logged() -> Iterator[list[Failure]]:
+    """The failures that are logged."""
+    failures: list[Failure] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    yield failures
+    globalLogPublisher.removeObserver(observe)
+
+
 # A task.
 
 
@@ -246,6 +269,39 @@ def test_a_function_may_reject_a_task(bench: Bench) -> None:
     assert len(headers["timerwheel-reason"]) == 1000  # headers must fit into a frame
 
 
+def test_a_reason_may_have_what_utf_8_has_not(bench: Bench) -> None:
+    """File names do. The broker would else be sent nothing, and the channel closed."""
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no picture caf\udce9.png"))
+    bench.channel.published[0][2].encode()
+    assert bench.moves() == [("jobs.poison", {"timerwheel-reason": "no picture caf\\udce9.png"})]
+
+
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), -1, "soon", None])
+def test_a_back_off_that_is_none_holds_no_message_up(wait: Any, logged: list[Failure]) -> None:
+    bench = Bench(backoff=(lambda failures: 1 / 0) if wait is None else lambda failures: wait)
+    tag = bench.deliver("a", headers={"timerwheel-failures": 1})
+    bench.running["a"].errback(ValueError("oh"))
+    ((queue, headers),) = bench.moves()
+    assert (queue, headers["timerwheel-failures"]) == ("jobs.delay.2", 2)
+    assert (bench.channel.acknowledged, bench.worker.messages) == ([tag], [])
+    assert len(logged) == 2
+
+
+def test_a_task_that_the_scheduler_refuses_is_tried_again_and_then_poison(
+    bench: Bench, logged: list[Failure]
+) -> None:
+    retry: Any = 3
+    bench.worker.register("refused", print, retry=retry)
+    for failures in (0, 4):
+        bench.channel.deliver({"function": "refused"}, headers={"timerwheel-failures": failures})
+    (first, _), (second, headers) = bench.moves()
+    assert (first, second) == ("jobs.delay.8", "jobs.poison")
+    assert "retry must be a tenacity.Retrying" in headers["timerwheel-reason"]
+    assert bench.worker.messages == []
+    assert [failure.type for failure in logged] == [TypeError] * 2
+
+
 def test_a_message_whose_worker_was_lost_counts_as_tried(bench: Bench) -> None:
     bench.deliver("a", redelivered=True)
     bench.deliver("b", redelivered=True, headers={"timerwheel-failures": 4})
@@ -301,7 +357,7 @@ def test_what_cannot_be_run_is_poison(bench: Bench, body: bytes, reason: str) ->
     assert (bench.channel.published[0][1], bench.channel.acknowledged) == (body, [tag])
 
 
-@pytest.mark.parametrize("value", ["x", float("nan"), float("inf"), None, [1]])
+@pytest.mark.parametrize("value", ["x", float("nan"), float("inf"), None, [1], 1e300, -(2**53) - 1])
 @pytest.mark.parametrize("name", ["timerwheel-due", "timerwheel-failures"])
 def test_a_header_that_is_no_number_is_poison(name: str, value: Any) -> None:
     with pytest.raises(BadMessageError, match=name):
@@ -314,10 +370,16 @@ def test_a_move_keeps_what_the_sender_said_but_not_where_else_it_goes() -> None:
         type="job",
         expiration="1000",
         user_id="another",
-        headers={"kept": [1, {"a": "b"}], "CC": ["jobs"], "BCC": ["jobs"], "float": 1.5},
+        headers={
+            "kept": [1, {"a": "b"}],
+            "CC": ["jobs"],
+            "BCC": ["jobs"],
+            "float": 1.5,
+            "large": 10**30,
+        },
     )
     after = moved(before, more=1)
-    assert after.headers == {"kept": [1, {"a": "b"}], "more": 1}  # pika can send no float
+    assert after.headers == {"kept": [1, {"a": "b"}], "more": 1}  # what pika can send
     assert (after.message_id, after.type, after.delivery_mode) == ("17", "job", 2)
     # It is not to vanish while it waits; and the broker refuses another's name.
     assert (after.expiration, after.user_id) == (None, None)
@@ -345,6 +407,11 @@ def test_prefetch_follows_max_running(bench: Bench) -> None:
     bench.scheduler.max_running = None
     assert bench.channel.prefetches == [3, 5, 1000]
     assert bench.worker.is_ready
+
+
+def test_prefetch_is_no_more_than_amqp_can_say(bench: Bench) -> None:
+    bench.scheduler.max_running = 100_000
+    assert bench.channel.prefetches == [3, 65_535]
 
 
 def test_prefetch_follows_the_limit_of_the_group() -> None:
@@ -477,7 +544,8 @@ def test_wrong_use_is_refused(bench: Bench) -> None:
 
 @pytest.mark.parametrize("give", [submit, request])
 def test_what_cannot_be_sent_is_refused_at_the_call(give: Any) -> None:
-    for options in ({"priority": 5}, {"priority": -6}, {"priority": 0.5}, {"delay": -1}):
+    wrong = ({"priority": 5}, {"priority": -6}, {"priority": 0.5}, {"delay": -1}, {"delay": 1e300})
+    for options in wrong:
         with pytest.raises(ValueError, match="must be"):
             give(None, "jobs", "run", **options)
     with pytest.raises(TypeError, match="not JSON serializable"):
@@ -568,11 +636,13 @@ class OneConnection:
     async def channel(self) -> Channel:
         self.opening.append(Deferred())
         below: Any = await self.opening[-1]
-        return Channel(below)
+        return Channel(below, None)
 
 
 class OpenChannel(PikaChannel):
-    """On which queues are declared, and replies consumed, too."""
+    """On which queues are declared, and messages consumed, too."""
+
+    channel_number = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -588,6 +658,13 @@ class OpenChannel(PikaChannel):
     def basic_consume(self, queue: str, auto_ack: bool) -> Deferred[Any]:
         self.deliveries = ClosableDeferredQueue()
         return succeed((self.deliveries, "tag"))
+
+    def callback_deferred(self, deferred: Deferred[Any], replies: list[Any]) -> None:
+        self.waiting = (deferred, replies)
+
+    def basic_cancel(self, tag: str) -> Deferred[Any]:
+        self.deliveries.close(ConsumerCancelled())
+        return succeed(None)
 
 
 def test_many_who_submit_share_a_channel_and_the_declaring_of_its_queues() -> None:
@@ -654,7 +731,7 @@ def test_a_request_has_its_answer_or_hears_that_it_is_lost() -> None:
 def test_a_message_that_no_queue_took_is_not_taken_for_safe() -> None:
     """pika blames the message that is confirmed next, which may be another one."""
     below: Any = PikaChannel()
-    channel = Channel(below)
+    channel = Channel(below, None)
     fine = Deferred.fromCoroutine(channel.publish("jobs", b""))
     lost = Deferred.fromCoroutine(channel.publish("gone", b""))
     method = pika.spec.Basic.Return(routing_key="gone")
@@ -664,3 +741,45 @@ def test_a_message_that_no_queue_took_is_not_taken_for_safe() -> None:
     assert fine.result is None
     lost.addErrback(lambda failure: failure.type)
     assert lost.result is UnroutableError
+
+
+@pytest.mark.parametrize("end", ["as it was told", "with the channel"])
+def test_what_is_on_its_way_when_a_consumer_stops_is_taken(end: str) -> None:
+    """pika would reject it, and the broker call it redelivered, as if its worker had died."""
+    below: Any = OpenChannel()
+    transport = StringTransport()
+    channel = Channel(below, transport)
+    received: list[Any] = []
+    consuming = Deferred.fromCoroutine(channel.consume("jobs", received.append, prefetch=3))
+    tag, ended = consuming.result  # type: ignore[misc]
+    stopped = Deferred.fromCoroutine(channel.stop_consuming(tag))
+    _, frame = pika.frame.decode_frame(transport.value())
+    assert isinstance(frame, pika.frame.Method)
+    assert (frame.channel_number, frame.method.consumer_tag) == (1, "tag")
+    below.deliveries.put("on its way")
+    assert (received, stopped.called, ended.called) == (["on its way"], False, False)
+    if end == "with the channel":
+        below.deliveries.close(StreamLostError())
+    else:
+        below.waiting[0].callback(None)
+    assert (stopped.result, ended.called) == (None, True)
+
+
+def test_one_who_submits_while_a_connection_ends_waits_for_the_next() -> None:
+    class Ended:
+        """Stands for pika's protocol, which tells its channels first that it is lost."""
+
+        is_open = False
+        calls = 0
+
+        def channel(self) -> Deferred[Any]:
+            self.calls += 1
+            assert self.calls < 100, "it would never end"
+            return fail(ConnectionWrongStateError())
+
+    connection = Connection(Clock(), pika.ConnectionParameters(), NoBroker())
+    connection._protocol = Ended()  # type: ignore[assignment]
+    submitted = submit(connection, "jobs", "run")
+    assert not submitted.called
+    submitted.cancel()
+    submitted.addErrback(lambda failure: failure.trap(CancelledError))

@@ -92,7 +92,8 @@ class Program:
 
     def told_to_end(self, number: int, frame: object) -> None:
         if self.is_ending:
-            print("ended at once, with", len(self.worker.messages), "messages", flush=True)
+            # (print() cannot be called from within itself, where the signal may have come.)
+            os.write(1, f"ended at once, with {len(self.worker.messages)} messages\n".encode())
             os._exit(FORCED)  # the broker gives what it had to another worker
         self.is_ending = True
         reactor.callFromThread(reactor.stop)

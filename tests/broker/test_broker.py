@@ -206,6 +206,30 @@ def test_a_rolling_restart_repeats_none(farm: Farm) -> None:
         farm.drain(worker)
     assert farm.events("begin") == farm.events("end")
     assert farm.events("begin") == Counter({str(number): 1 for number in range(count)})
+    assert not farm.events("again")  # what was given back has not been tried
+
+
+def test_a_limit_that_changes_all_the_time_repeats_none(farm: Farm) -> None:
+    """What was on its way to a consumer that is replaced has not been tried either."""
+    count = 20_000
+    worker = farm.start()
+    farm.publish(json.dumps({"function": "waver"}).encode())
+    farm.submit(count, seconds=0.001)
+    wait_until(lambda: farm.effects() == count)
+    assert farm.drain(worker) == "left 0"
+    assert farm.events("begin") == Counter({str(number): 1 for number in range(count)})
+    assert not farm.events("again")
+
+
+def test_who_submits_while_the_broker_restarts_submits_all(farm: Farm) -> None:
+    farm.publish(b"{}")  # so that the queue is there
+    with farm.submitting(COUNT, seconds=0) as submitter:
+        wait_until(lambda: farm.waiting() > 1)
+        farm.server.stop()
+        assert submitter.poll() is None
+        farm.server.start()
+        assert submitter.wait(PATIENCE) == 0
+    assert farm.waiting() >= COUNT
 
 
 def test_a_worker_waits_for_a_broker_that_is_gone(farm: Farm) -> None:

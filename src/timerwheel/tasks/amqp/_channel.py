@@ -9,7 +9,9 @@ from typing import Any
 from pika import BasicProperties
 from pika.adapters.twisted_connection import ReceivedMessage, TwistedChannel
 from pika.exceptions import UnroutableError
-from twisted.internet.defer import Deferred
+from pika.frame import Method
+from pika.spec import Basic
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from timerwheel.tasks.amqp._shared import Shared
@@ -20,8 +22,10 @@ _log = Logger()
 class Channel:
     """A channel that is open. Made by `Connection.channel()`."""
 
-    def __init__(self, channel: TwistedChannel) -> None:
+    def __init__(self, channel: TwistedChannel, transport: Any) -> None:
         self._channel = channel
+        self._transport = transport
+        self._ended: dict[str, Deferred[Exception]] = {}  # of the consumers, by tag
         self._declared: dict[str, Shared] = {}
         self._gone: set[str] = set()  # queues that a message was returned from
         channel.add_on_return_callback(lambda returned: self._gone.add(returned.method.routing_key))
@@ -79,11 +83,23 @@ class Channel:
         """
         await self._channel.basic_qos(prefetch_count=prefetch)
         deliveries, tag = await self._channel.basic_consume(queue, auto_ack=auto_ack)
-        return tag, Deferred.fromCoroutine(_take_all(deliveries, received))
+        self._ended[tag] = Deferred.fromCoroutine(_take_all(deliveries, received))
+        return tag, self._ended[tag]
 
     async def stop_consuming(self, tag: str) -> None:
-        """Take no more messages. Those that are on their way come before this returns."""
-        await self._channel.basic_cancel(tag)
+        """Take no more messages. Those that are on their way come before this returns.
+
+        pika rejects what comes once it has been told to cancel, and then the broker says of it what
+        it says of messages whose worker has died. So the broker is told first.
+        """
+        cancelled: Deferred[Any] = Deferred()
+        self._channel.callback_deferred(cancelled, [Basic.CancelOk])
+        frame = Method(self._channel.channel_number, Basic.Cancel(consumer_tag=tag))
+        self._transport.write(frame.marshal())
+        ended = self._ended.pop(tag)
+        await DeferredList([cancelled, ended], fireOnOneCallback=True)
+        if not ended.called:
+            await self._channel.basic_cancel(tag)
 
     def acknowledge(self, delivery: ReceivedMessage) -> None:
         """Have the broker forget a message; it has delivered it anew if the channel is closed."""

@@ -68,7 +68,7 @@ class Connection:
         protocol = await self._when_connected()
         channel = await protocol.channel()
         await channel.confirm_delivery()
-        return Channel(channel)
+        return Channel(channel, protocol.transport)
 
     async def close(self) -> None:
         """Close it for good, within some seconds. What waits for it gets CancelledError."""
@@ -90,7 +90,8 @@ class Connection:
     async def _when_connected(self) -> TwistedProtocolConnection:
         if self._closed:
             raise CancelledError
-        if self._protocol is not None:
+        # (pika tells its channels of the end of a connection before it tells us.)
+        if self._protocol is not None and self._protocol.is_open:
             return self._protocol
         connected: Deferred[TwistedProtocolConnection] = Deferred(self._waiting.discard)
         self._waiting.add(connected)

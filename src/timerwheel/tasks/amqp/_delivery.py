@@ -53,8 +53,8 @@ class Delivery:
 
         If that fails the channel is closed: the broker delivers it again.
         """
-        properties = moved(self.received.properties, **headers)
         try:
+            properties = moved(self.received.properties, **headers)
             await self.channel.declare(queue)
             await self.channel.publish(queue["queue"], self.received.body, properties)
         except Exception as error:

@@ -16,9 +16,9 @@ All but the body's `function` may be missing. What else a message has is left as
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from pika import BasicProperties
@@ -30,6 +30,10 @@ from timerwheel.tasks.amqp._queues import MAX_PRIORITY
 DUE = "timerwheel-due"
 FAILURES = "timerwheel-failures"
 REASON = "timerwheel-reason"
+
+LARGEST_NUMBER = 2**53  # of a header: what a double can tell from the next one
+LONGEST_TEXT = 1000  # characters: the headers must fit into one frame
+LONGEST_DELAY = 1e12  # seconds, whose DUE is below that
 
 NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
 PERSISTENT = 2
@@ -93,7 +97,7 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
         tuple(args),
         properties.message_id,
         NORMAL - min(properties.priority or 0, MAX_PRIORITY),
-        int(number(headers, FAILURES)),
+        max(int(number(headers, FAILURES)), 0),
         number(headers, DUE) / 1000,
     )
 
@@ -101,9 +105,14 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
 def number(headers: dict[str, Any], name: str) -> float:
     """A header that is a number, 0 if there is none."""
     value = headers.get(name, 0)
-    if not isinstance(value, int | float) or not isfinite(value):
-        raise BadMessageError(f"the header {name} is not a number")
+    if not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+        raise BadMessageError(f"the header {name} is not a number from -2**53 to 2**53")
     return value
+
+
+def as_text(text: str) -> str:
+    """What a header can have of a text: so many characters, and no lone surrogates."""
+    return text[:LONGEST_TEXT].encode(errors="backslashreplace").decode()
 
 
 def as_due(when: float) -> int:
@@ -112,10 +121,10 @@ def as_due(when: float) -> int:
 
 
 def is_encodable(value: Any) -> bool:
-    """Whether pika can send a header that it has received: not if there is a float in it."""
+    """Whether pika can send a header that it has received: no float, no integer over 64 bits."""
     try:
         encode_table([], {"": value})
-    except UnsupportedAMQPFieldException:
+    except (UnsupportedAMQPFieldException, struct.error):
         return False
     return True
 

@@ -15,7 +15,14 @@ from twisted.internet.error import ConnectionClosed
 
 from timerwheel.tasks.amqp._channel import Channel
 from timerwheel.tasks.amqp._connection import Connection
-from timerwheel.tasks.amqp._envelope import DUE, PERSISTENT, as_due, encode_body, encode_priority
+from timerwheel.tasks.amqp._envelope import (
+    DUE,
+    LONGEST_DELAY,
+    PERSISTENT,
+    as_due,
+    encode_body,
+    encode_priority,
+)
 from timerwheel.tasks.amqp._publisher import REPLIES
 from timerwheel.tasks.amqp._queues import delay_queue, main_queue
 
@@ -88,8 +95,8 @@ class _Task:
         delay: float,
         id: str | None,
     ) -> _Task:
-        if not 0 <= delay < float("inf"):
-            raise ValueError(f"a delay must be seconds, 0 or more, not {delay!r}")
+        if not 0 <= delay <= LONGEST_DELAY:
+            raise ValueError(f"a delay must be seconds, from 0 to 10**12, not {delay!r}")
         due = time.time() + delay if delay else None
         id = uuid4().hex if id is None else id
         return cls(queue, encode_body(function, args), encode_priority(priority), id, due)

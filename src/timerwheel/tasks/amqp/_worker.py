@@ -22,10 +22,12 @@ from timerwheel.tasks.amqp._delivery import Delivery
 from timerwheel.tasks.amqp._envelope import (
     DUE,
     FAILURES,
+    LONGEST_DELAY,
     REASON,
     BadMessageError,
     Message,
     as_due,
+    as_text,
     decode,
 )
 from timerwheel.tasks.amqp._functions import Function, Functions, RejectError
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 UNLIMITED = 1000  # messages that a worker has at once, if nothing limits what runs
-LONGEST_REASON = 1000  # characters: headers must fit into one frame
+MOST = 65_535  # that it may have: AMQP's prefetch has 16 bits
 LOST = "the worker that had it ended, or lost its connection"
 
 
@@ -197,7 +199,8 @@ class Worker:
     def _right_prefetch(self) -> int:
         groups = [self._scheduler, self._group]
         limits = [each.max_running for each in groups if each is not None]
-        return min((limit for limit in limits if limit is not None), default=UNLIMITED)
+        limit = min((limit for limit in limits if limit is not None), default=UNLIMITED)
+        return min(limit, MOST)
 
     def _limit_changed(self) -> None:
         if self._right_prefetch() != self._prefetch:
@@ -244,6 +247,9 @@ class Worker:
             self._unstarted.append(delivery)
             self._stop_taking()
             return
+        except Exception:
+            self._failed(delivery, Failure())  # type: ignore[no-untyped-call]
+            return
         delivery.task = task
         task.deferred.addBoth(self._ended, delivery)
 
@@ -259,10 +265,14 @@ class Worker:
         elif state is TaskState.CANCELLED and self._closing:
             self._give_back(delivery)
         elif outcome.check(RejectError):
-            self._poison(delivery, str(outcome.value))
+            self._poison(delivery, outcome.getErrorMessage())
         else:
-            _log.failure("{message}", outcome, LogLevel.warn, message=delivery.message)
-            self._try_again(delivery, f"{outcome.type.__name__}: {outcome.value}")
+            self._failed(delivery, outcome)
+
+    def _failed(self, delivery: Delivery, failure: Failure) -> None:
+        _log.failure("{message}", failure, LogLevel.warn, message=delivery.message)
+        name = type(failure.value).__name__
+        self._try_again(delivery, f"{name}: {failure.getErrorMessage()}")
 
     def _try_again(self, delivery: Delivery, reason: str) -> None:
         """A try has failed."""
@@ -273,14 +283,24 @@ class Worker:
             self._poison(delivery, f"failed {failures} times; {reason}", failures)
             return
         self.failed += 1
-        wait = max(self._backoff(failures), 0)
+        wait = self._wait_after(failures)
         queue = delay_queue(self.queue, wait) if wait >= 1 else main_queue(self.queue)
         self._move(delivery, queue, **{FAILURES: failures, DUE: as_due(time.time() + wait)})
+
+    def _wait_after(self, failures: int) -> float:
+        try:
+            wait = self._backoff(failures)
+            if not 0 <= wait <= LONGEST_DELAY:
+                raise ValueError(f"backoff must give seconds, from 0 to 10**12, not {wait!r}")
+        except Exception:
+            _log.failure("backoff of {worker!r} after {failures}", worker=self, failures=failures)
+            return exponential(failures)
+        return wait
 
     def _poison(self, delivery: Delivery, reason: str, failures: int | None = None) -> None:
         """Nobody can run it."""
         self.poisoned += 1
-        reason = reason[:LONGEST_REASON]
+        reason = as_text(reason)
         _log.error("{worker!r} gives up a message: {reason}", worker=self, reason=reason)
         delivery.answer(error=reason)
         headers: dict[str, Any] = {REASON: reason}
