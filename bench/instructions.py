@@ -38,6 +38,8 @@ COUNTED = (
     "fire-spread",
     "fire-burst",
     "idle-pass",
+    "task",
+    "task-after",
 )
 TWISTEDS = ("looping-call", "defer-later", "add-timeout")
 PENDING = 1000
@@ -49,11 +51,11 @@ Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> ins
 def count_here(side: str, names: Collection[str]) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
     from parties import Ours, Stock, build
-    from workloads import WORKLOADS
+    from workloads import TASKS, WORKLOADS
 
     count = build("callgrind").count
     party = Ours() if side == "ours" else Stock()
-    for workload in WORKLOADS:
+    for workload in WORKLOADS + TASKS:
         if workload.name in names:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
             run = workload.prepare(party, PENDING)
@@ -97,7 +99,7 @@ def read_dump(path: Path) -> tuple[str, dict[str, float]]:
         elif re.match(r"[+\-*\d]\S* \d+$", line):
             cost = 0 if skip else int(line.split()[1])
             total += cost
-            extension += cost if "/timerwheel/_core." in current else 0
+            extension += cost if re.search(r"/timerwheel/_(core|tasks)\.", current) else 0
             skip = False
     operations = int(trigger[2])
     return trigger[1], {"all": total / operations, "extension": extension / operations}

@@ -399,6 +399,50 @@ def add_timeout(party: Any, size: int) -> Run:
     return Run(run, 10_000, still(party, size))
 
 
+# Tasks of timerwheel.tasks
+
+
+def task(party: Any, size: int) -> Run:
+    """A task that is made, and run in the next pass."""
+    return _tasks(party, size, _make_tasks)
+
+
+def task_after(party: Any, size: int) -> Run:
+    """The same, each after the one before it."""
+    return _tasks(party, size, _make_chain)
+
+
+def _tasks(party: Any, size: int, make: Callable[[Any, int], None]) -> Run:
+    from timerwheel.tasks import Scheduler
+
+    party.start()
+    party.keep = party.arm(far_delays(size), nothing)
+    scheduler = Scheduler(party.reactor, budget=float("inf"))
+    made = fresh(make)
+
+    def run() -> None:
+        for _ in range(20):
+            made(scheduler, OPERATIONS_A_PASS)
+            party.turn()
+
+    def check() -> None:
+        assert not scheduler.tasks
+        still(party, size)()
+
+    return Run(run, 20 * OPERATIONS_A_PASS, check)
+
+
+def _make_tasks(scheduler: Any, count: int) -> None:
+    for _ in repeat(None, count):
+        scheduler.call(nothing)
+
+
+def _make_chain(scheduler: Any, count: int) -> None:
+    task = scheduler.call(nothing)
+    for _ in repeat(None, count - 1):
+        task = scheduler.call(nothing, after=[task])
+
+
 # The clock for tests
 
 
@@ -558,4 +602,10 @@ WORKLOADS = [
     recorded("crawl", "recorded: Scrapy crawls a site"),
     recorded("irc", "recorded: an IRC server of twisted.words"),
     recorded("wamp", "recorded: a WAMP router, crossbar"),
+]
+
+# Of timerwheel.tasks instructions are counted. Its times are in test_tasks.py and task_graph.py.
+TASKS = [
+    Workload("task", "a task, made and run", TWISTED, task, only=1000),
+    Workload("task-after", "a task, made and run after another", TWISTED, task_after, only=1000),
 ]
