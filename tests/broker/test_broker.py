@@ -255,18 +255,22 @@ def test_a_worker_that_waits_for_a_broker_ends_at_once_when_told(farm: Farm) -> 
 
 
 def test_a_delay_passes_in_the_broker_whoever_dies(farm: Farm) -> None:
+    # A server that is killed forgets a quorum queue that it has made within the last second.
+    farm.submit(1, delay=20)
+    farm.server.stop()
+    farm.server.start()
     before = time.time()
     farm.submit(3, delay=20)
-    assert farm.waiting(f"{farm.queue}.delay.16") == 3
+    assert farm.waiting(f"{farm.queue}.delay.16") >= 3
     farm.server.kill()
     farm.server.start()
     farm.kill(farm.start())
     farm.start()
-    wait_until(farm.effects)
+    wait_until(lambda: farm.events("begin")["1"])
     assert time.time() - before >= 20
-    wait_until(lambda: farm.effects() == 3)
+    wait_until(lambda: farm.events("end").total() == 4)
     assert farm.drain(farm.workers[0]) == "left 0"
-    assert farm.events("begin") == Counter({"0": 1, "1": 1, "2": 1})
+    assert farm.events("begin") == Counter({"0": 2, "1": 1, "2": 1})
 
 
 @pytest.mark.parametrize(
