@@ -57,6 +57,7 @@ TRIED = {
     "python bench/scaling.py": "--help",
     "python bench/servers.py": "--help",
     "python bench/task_graph.py": "--help",
+    "python bench/more_cores.py": "--help",
     "python examples/echo.py": "--help",
     "python tests/asyncio_exam": "--help",
     "python tests/conformance": "--help",
