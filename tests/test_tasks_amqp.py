@@ -221,6 +221,7 @@ def test_a_failed_try_waits_in_the_broker(bench: Bench) -> None:
         "timerwheel-due": (NOW + 10) * 1000,
     }
     assert (properties.message_id, properties.priority, properties.delivery_mode) == ("17", 6, 2)
+    assert properties.expiration == "8000"
     assert (bench.channel.acknowledged, bench.worker.failed) == ([tag], 1)
 
 
@@ -255,6 +256,7 @@ def test_the_last_try_that_fails_goes_to_the_poison_queue(bench: Bench) -> None:
     bench.running["a"].errback(ValueError("oh"))
     ((queue, headers),) = bench.moves()
     assert queue == "jobs.poison"
+    assert bench.channel.published[0][2].expiration is None
     assert headers["timerwheel-failures"] == 5
     assert headers["timerwheel-reason"] == "failed 5 times; ValueError: oh"
     assert (bench.channel.acknowledged, bench.worker.poisoned) == ([tag], 1)
@@ -692,6 +694,16 @@ def test_what_was_not_confirmed_is_submitted_again_on_the_next_channel(reason: E
     connection.opening[1].callback(above)
     above.unconfirmed[0].callback(None)
     assert submitted.result == "17"
+
+
+def test_each_message_of_a_delay_queue_has_its_time_to_live() -> None:
+    connection: Any = OneConnection()
+    for delay in (0, 0.5, 3):
+        submit(connection, "jobs", "run", delay=delay)
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    found = [(queue, about.expiration) for _, queue, _, about in below.published]
+    assert found == [("jobs", None), ("jobs", None), ("jobs.delay.2", "2000")]
 
 
 def test_one_who_does_not_wait_for_a_connection_holds_up_no_other() -> None:

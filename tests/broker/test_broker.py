@@ -254,6 +254,15 @@ def test_a_worker_that_waits_for_a_broker_ends_at_once_when_told(farm: Farm) -> 
     farm.server.start()
 
 
+def test_delay_queues_that_many_declare_at_once_let_all_messages_go(farm: Farm) -> None:
+    """RabbitMQ may give the first no time to live by the queue, which would hold up all others."""
+    worker = farm.start()
+    for delay in (1.5, 3, 6, 12):
+        farm.submit(10, delay=delay)
+    wait_until(lambda: farm.events("end").total() == 40)
+    assert farm.drain(worker) == "left 0"
+
+
 def test_a_delay_passes_in_the_broker_whoever_dies(farm: Farm) -> None:
     # A server that is killed forgets a quorum queue that it has made within the last second.
     farm.submit(1, delay=20)

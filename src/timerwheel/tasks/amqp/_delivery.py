@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from timerwheel.tasks import Task
 from timerwheel.tasks.amqp._channel import Channel
 from timerwheel.tasks.amqp._envelope import Message, moved
+from timerwheel.tasks.amqp._queues import expiration
 
 _log = Logger()
 
@@ -55,6 +56,7 @@ class Delivery:
         """
         try:
             properties = moved(self.received.properties, **headers)
+            properties.expiration = expiration(queue)
             await self.channel.declare(queue)
             await self.channel.publish(queue["queue"], self.received.body, properties)
         except Exception as error:

@@ -8,6 +8,10 @@ A wait is made of powers of two, the longest first, so that any wait needs few q
 What is left of it when a message comes out is counted from the time at which the
 task is due, so that time spent in queues is no delay more. The delay queues
 are quorum queues: only those hand messages over to the next queue with a confirm.
+
+Each message in a delay queue has the time to live of the queue, too. For a moment after one
+connection has made a quorum queue, RabbitMQ 3.10 gives the messages of others none: these would
+wait there for good, and so would all that come after them.
 """
 
 from __future__ import annotations
@@ -26,6 +30,12 @@ def main_queue(queue: str) -> dict[str, Any]:
 def poison_queue(queue: str) -> dict[str, Any]:
     """How to declare the queue of the messages that nobody can run."""
     return {"queue": f"{queue}.poison", "durable": True}
+
+
+def expiration(queue: dict[str, Any]) -> str | None:
+    """The property of that name of a message that goes to a queue."""
+    time_to_live = queue.get("arguments", {}).get("x-message-ttl")
+    return None if time_to_live is None else str(time_to_live)
 
 
 def delay_queue(queue: str, remaining: float) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from timerwheel.tasks.amqp._envelope import (
     encode_priority,
 )
 from timerwheel.tasks.amqp._publisher import REPLIES
-from timerwheel.tasks.amqp._queues import delay_queue, main_queue
+from timerwheel.tasks.amqp._queues import delay_queue, expiration, main_queue
 
 
 class RequestError(Exception):
@@ -117,6 +117,7 @@ class _Task:
             BasicProperties(
                 content_type="application/json",
                 delivery_mode=PERSISTENT,
+                expiration=expiration(queue),
                 headers=headers,
                 message_id=self.id,
                 priority=self.priority,
