@@ -174,6 +174,27 @@ def test_a_listener_may_turn_the_loop_between_the_slices(bench: Bench) -> None:
     assert tasks[50].result is None
 
 
+def test_very_many_who_await_one_task_are_told_in_slices_and_in_order(bench: Bench) -> None:
+    held: Deferred[str] = Deferred()
+    task = bench.scheduler.call(lambda: held)
+    listeners = [task._listen() for _ in range(MANY)]
+    for number, listener in enumerate(listeners):
+        listener.addBoth(lambda _, number=number: bench.log.append(number))
+    bench.turns(lambda: task.state is TaskState.RUNNING)
+    held.callback("result")
+    assert (task.result, len(bench.log) < MANY) == ("result", True)
+    listeners[MANY // 2].cancel()
+    assert bench.log[-1] == MANY // 2
+    told = [len(bench.log)]
+    while len(bench.log) < MANY:
+        bench.turn()
+        told.append(len(bench.log))
+    assert max(b - a for a, b in itertools.pairwise(told)) <= BUDGET + 1
+    in_order = [number for number in bench.log if number != MANY // 2]
+    assert in_order == [number for number in range(MANY) if number != MANY // 2]
+    assert bench.reactor.getDelayedCalls() == []
+
+
 def test_an_interrupt_between_the_slices_loses_none() -> None:
     missed: list[Task] = []
 

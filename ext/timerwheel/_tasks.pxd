@@ -122,6 +122,8 @@ cdef class DispatcherBase:
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1
+    cdef bint tell_listeners(self, TaskBase task, Slice *part) except -1
+    cdef int put_back(self, TaskBase task) except -1
     cdef int look_at_deadline(self, TaskBase task) except -1
     cdef int work(self, double due) except -1
     cdef bint take_due(self, double due, double start) except -1

@@ -534,12 +534,12 @@ cdef class DispatcherBase:
                         if not reviewed:
                             self.review()       # for one who turns the reactor's loop when told
                             reviewed = True
-                        task._tell()
-                        part.steps = 0          # that may have taken any time
+                        if not self.tell_listeners(task, &part):
+                            self.put_back(task)
+                            self.behind = True
+                            break
                 except BaseException:   # who has not been told yet is told later
-                    task.next_untold, self.untold = self.untold, task
-                    if task.next_untold is None:
-                        self.last_untold = task
+                    self.put_back(task)
                     raise
                 self.behind = self.untold is not None and not self.has_time(&part, 1)
             if self.untold is None:
@@ -549,6 +549,23 @@ cdef class DispatcherBase:
                     self._closed()
         finally:
             self.telling = outer
+        return 0
+
+    cdef bint tell_listeners(self, TaskBase task, Slice *part) except -1:
+        """Tell who waits for a task that is done. Returns whether there was time for all."""
+        while True:
+            is_last = task._tell_next()
+            part.steps = 0      # that may have taken any time
+            if is_last:
+                return True
+            if not self.has_time(part, 1):
+                return False
+
+    cdef int put_back(self, TaskBase task) except -1:
+        """Have a task be the first of whom is told again."""
+        task.next_untold, self.untold = self.untold, task
+        if task.next_untold is None:
+            self.last_untold = task
         return 0
 
     cdef int look_at_deadline(self, TaskBase task) except -1:

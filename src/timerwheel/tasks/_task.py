@@ -131,7 +131,7 @@ class Task(TaskBase):
             return
         if has_ended_it:
             listener.callback(self._told())  # who is being told would else come first
-        elif self._listeners is not None:
+        elif isinstance(self._listeners, dict):  # else they are being told
             self._listeners.pop(listener, None)
         if self._deferred is listener:
             self._deferred = None
@@ -152,19 +152,26 @@ class Task(TaskBase):
         self._cause._heard()
         return error
 
-    def _tell(self) -> None:
-        """Tell all who wait that the task is done. A failure that nobody waits for is kept.
+    def _tell_next(self) -> bool:
+        """Tell the next who waits that the task is done. Returns whether no other waits.
 
-        After an error it may be called again.
+        A failure that nobody waits for is kept. After an error it may be called again.
         """
         told = self._told()
-        if self._listeners:
-            for listener in list(self._listeners):
-                if not listener.called:  # one before it may have cancelled it
-                    listener.callback(told)  # or errback: callback() takes a Failure
-        elif self.state is TaskState.FAILED and self._unheard is None:
+        if isinstance(self._listeners, dict):
+            self._listeners = list(reversed(self._listeners))
+        if not self._listeners and self.state is TaskState.FAILED and self._unheard is None:
             self._unheard = fail(told)
+        while self._listeners:
+            listener = self._listeners[-1]
+            is_called = listener.called  # one before it may have cancelled it
+            if not is_called:
+                listener.callback(told)  # or errback: callback() takes a Failure
+            self._listeners.pop()
+            if not is_called and self._listeners:
+                return False
         self._listeners = None
+        return True
 
     def _heard(self) -> None:
         """Somebody has asked for the failure: it is not to be logged."""
