@@ -14,6 +14,7 @@ from pika.exceptions import (
     ChannelWrongStateError,
     ConnectionWrongStateError,
     ConsumerCancelled,
+    NackError,
     StreamLostError,
     UnroutableError,
 )
@@ -638,7 +639,7 @@ class OneConnection:
     async def channel(self) -> Channel:
         self.opening.append(Deferred())
         below: Any = await self.opening[-1]
-        return Channel(below, None)
+        return Channel(below, None, None)
 
 
 class OpenChannel(PikaChannel):
@@ -743,7 +744,7 @@ def test_a_request_has_its_answer_or_hears_that_it_is_lost() -> None:
 def test_a_message_that_no_queue_took_is_not_taken_for_safe() -> None:
     """pika blames the message that is confirmed next, which may be another one."""
     below: Any = PikaChannel()
-    channel = Channel(below, None)
+    channel = Channel(below, None, None)
     fine = Deferred.fromCoroutine(channel.publish("jobs", b""))
     lost = Deferred.fromCoroutine(channel.publish("gone", b""))
     method = pika.spec.Basic.Return(routing_key="gone")
@@ -760,7 +761,7 @@ def test_what_is_on_its_way_when_a_consumer_stops_is_taken(end: str) -> None:
     """pika would reject it, and the broker call it redelivered, as if its worker had died."""
     below: Any = OpenChannel()
     transport = StringTransport()
-    channel = Channel(below, transport)
+    channel = Channel(below, transport, None)
     received: list[Any] = []
     consuming = Deferred.fromCoroutine(channel.consume("jobs", received.append, prefetch=3))
     tag, ended = consuming.result  # type: ignore[misc]
@@ -795,3 +796,17 @@ def test_one_who_submits_while_a_connection_ends_waits_for_the_next() -> None:
     assert not submitted.called
     submitted.cancel()
     submitted.addErrback(lambda failure: failure.trap(CancelledError))
+
+
+def test_what_the_broker_cannot_take_is_published_again_a_little_later() -> None:
+    """As the first message of a queue that another connection has just declared."""
+    below: Any = PikaChannel()
+    clock = Clock()
+    published = Deferred.fromCoroutine(Channel(below, None, clock).publish("jobs", b"body"))
+    below.unconfirmed[0].errback(NackError([]))
+    assert (len(below.published), published.called) == (1, False)
+    clock.advance(2)
+    assert below.published[0] == below.published[1]
+    below.unconfirmed[1].callback(None)
+    assert published.result is None
+    assert clock.getDelayedCalls() == []

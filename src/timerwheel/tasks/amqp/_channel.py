@@ -8,12 +8,14 @@ from typing import Any
 
 from pika import BasicProperties
 from pika.adapters.twisted_connection import ReceivedMessage, TwistedChannel
-from pika.exceptions import UnroutableError
+from pika.exceptions import NackError, UnroutableError
 from pika.frame import Method
 from pika.spec import Basic
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from timerwheel.tasks.amqp._backoff import exponential
 from timerwheel.tasks.amqp._shared import Shared
 
 _log = Logger()
@@ -22,9 +24,10 @@ _log = Logger()
 class Channel:
     """A channel that is open. Made by `Connection.channel()`."""
 
-    def __init__(self, channel: TwistedChannel, transport: Any) -> None:
+    def __init__(self, channel: TwistedChannel, transport: Any, reactor: Any) -> None:
         self._channel = channel
         self._transport = transport
+        self._reactor = reactor
         self._ended: dict[str, Deferred[Exception]] = {}  # of the consumers, by tag
         self._declared: dict[str, Shared] = {}
         self._gone: set[str] = set()  # queues that a message was returned from
@@ -54,15 +57,26 @@ class Channel:
     ) -> None:
         """Publish to a queue. Returns when the broker has the message safe.
 
-        Raises UnroutableError if the queue is gone, NackError if the broker cannot
-        take the message, and what the channel was closed for if it was.
+        It tries again each second or two while the broker cannot take the message: it is at the
+        queue's limit, or another connection has just declared the queue, which is not quite there.
+        Raises UnroutableError if the queue is gone, and what the channel was closed for if it was.
         """
-        # Of several messages pika blames the one that is confirmed next.
-        with suppress(UnroutableError):
-            await self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        while not await self._is_taken(queue, body, properties):
+            _log.warn("{queue} takes no message now", queue=queue)
+            await deferLater(self._reactor, exponential(1))
         if queue in self._gone:
             self._declared.pop(queue, None)
             raise UnroutableError([])
+
+    async def _is_taken(self, queue: str, body: bytes, properties: BasicProperties | None) -> bool:
+        """Publish, and return whether the broker has taken the message."""
+        try:
+            # (Of several messages pika blames the one that is confirmed next.)
+            with suppress(UnroutableError):
+                await self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        except NackError:
+            return False
+        return True
 
     def send(self, queue: str, body: bytes, properties: BasicProperties) -> None:
         """Publish to a queue that may be gone, and do not care."""

@@ -68,7 +68,7 @@ class Connection:
         protocol = await self._when_connected()
         channel = await protocol.channel()
         await channel.confirm_delivery()
-        return Channel(channel, protocol.transport)
+        return Channel(channel, protocol.transport, self.reactor)
 
     async def close(self) -> None:
         """Close it for good, within some seconds. What waits for it gets CancelledError."""

@@ -48,9 +48,9 @@ def submit(
 
     The Deferred fires with the id when the broker has the task safe. It waits for a
     connection, and submits again what was not confirmed when a connection was lost, so
-    that a task may be there twice. To stop waiting, cancel it. It fails with
-    pika's exceptions if the broker refuses the task. Raises ValueError or TypeError for
-    what cannot be sent.
+    that a task may be there twice. It tries again while the broker cannot take the task. To stop
+    waiting, cancel it. It fails with pika's exceptions if there is no such queue, and none can be
+    made. Raises ValueError or TypeError for what cannot be sent.
     """
     task = _Task.make(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_submit(connection, task))
