@@ -127,6 +127,31 @@ def test_timers_that_all_threads_rearm() -> None:
     assert wheel.advance(1.0) == EACH
 
 
+def test_timers_that_threads_rearm_on_two_wheels() -> None:
+    """Each change of wheel happens once, whole: a timer goes from the lock of one to that of the other."""
+    wheels = [TimerWheel(0.0), TimerWheel(0.0)]
+    timers = [wheels[0].schedule(0.0, int) for _ in range(50)]
+    wheels[0].advance(0.0)
+
+    def work(number: int) -> tuple[int, int]:
+        wheel = wheels[number % 2]
+        rearmed = fired = 0
+        for index in range(EACH):
+            try:
+                wheel.rearm(timers[index % 50], 1.0)
+            except ValueError:
+                continue
+            rearmed += 1
+            fired += wheel.advance(1.0)
+        return rearmed, fired
+
+    rearmed, fired = map(sum, zip(*together(work), strict=True))
+    assert rearmed == fired + sum(map(len, wheels))
+    assert not any(timer.when != 1.0 for timer in timers)
+    for wheel in wheels:
+        wheel.check_invariants()
+
+
 def test_timers_that_move_while_others_look() -> None:
     wheel = TimerWheel(0.0)
     timers = [wheel.schedule(100.0 + index, int) for index in range(50)]

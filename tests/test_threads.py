@@ -146,7 +146,12 @@ class Calls(Machine):
         assert self.holder.getDelayedCalls() == []
 
 
-def test_calls_of_a_reactor(reactor: Any, queue: CallQueue, clock: FakeClock) -> None:
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_calls_of_a_reactor(
+    reactor: Any, queue: CallQueue, clock: FakeClock, is_watched: bool
+) -> None:
+    watching = timerwheel.watch(reactor, slow=60, origins=3) if is_watched else None
+
     def advance(seconds: float) -> None:
         clock.advance(seconds)
         reactor.timeout()
@@ -157,6 +162,8 @@ def test_calls_of_a_reactor(reactor: Any, queue: CallQueue, clock: FakeClock) ->
     queue.check_invariants()
     machine.end()
     machine.check()
+    if watching is not None:
+        watching.stop()
 
 
 def test_calls_of_a_clock() -> None:

@@ -99,6 +99,11 @@ cdef struct Figures:
     Histogram lateness, calls_per_pass
 
 
+cdef struct Running:            # what is known of a call that is being made
+    int64_t began               # when it began, monotonic ns
+    bint stalled                # its end is to be told
+
+
 @cython.final
 cdef class CallWatch:
     cdef readonly object owner
@@ -108,8 +113,7 @@ cdef class CallWatch:
     cdef readonly unsigned origins      # of one call in so many its origin is remembered; 0: of none
     cdef unsigned until_origin
     cdef object running         # the call that is being made, or None
-    cdef int64_t began          # when that was, monotonic ns
-    cdef bint stalled           # its end is to be told
+    cdef Running since
     cdef unsigned long thread   # the reactor's
     cdef uint8_t lock           # the number of its lock (locks.pxi)
     cdef object __weakref__

@@ -3,12 +3,13 @@
 cdef object stock_call = None           # twisted.internet.base.DelayedCall
 cdef object already_called = None
 cdef object already_cancelled = None
+cdef uint8_t twisted_is_imported = 0    # these three are there
 
 
 cdef int import_twisted() except -1:
     """Import what is needed of Twisted. Not done before: TimerWheel and PriorityQueue do without."""
     global stock_call, already_called, already_cancelled
-    if stock_call is None:
+    if not load_number(&twisted_is_imported):
         from twisted.internet import error
         from twisted.internet.base import DelayedCall
 
@@ -19,6 +20,7 @@ cdef int import_twisted() except -1:
             stock_call = DelayedCall
         release(0)
         start_watching()
+        store_number(&twisted_is_imported, 1)
     return 0
 
 

@@ -8,6 +8,9 @@
 # stay, and a second one inside it may open it.) Two wheels may share a number: then they wait for each
 # other, and that is all.
 #
+# When an entry changes its number, whoever sees the new one must also see what was done to the entry
+# under the old lock. So the number is stored with release order and loaded with acquire order.
+#
 # Under a lock no code of the program runs and nothing waits: no clock is read, nothing is released that
 # may be the last reference, no second lock is taken. An owner is borrowed: it may be about to go, so
 # that nobody makes a reference of it (see queue_to_tell).
@@ -29,13 +32,14 @@ cdef extern from *:
       #define timerwheel_renew_locks() memset(timerwheel_locks, 0, sizeof(timerwheel_locks))
       #ifdef _MSC_VER
         #include <intrin.h>
-        #define timerwheel_load(number) (*(volatile uint8_t *)(number))
-        #define timerwheel_store(number, value) (*(volatile uint8_t *)(number) = (value))
+        #define timerwheel_load(number) ((uint8_t)_InterlockedOr8((volatile char *)(number), 0))
+        #define timerwheel_store(number, value) _InterlockedExchange8((volatile char *)(number), (char)(value))
         #define timerwheel_next(number) ((uint8_t)_InterlockedExchangeAdd8((volatile char *)(number), 1))
-        #define timerwheel_load_pointer(pointer) (*(PyObject *volatile *)(pointer))
+        #define timerwheel_load_pointer(pointer) \\
+            ((PyObject *)_InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL))
       #else
-        #define timerwheel_load(number) __atomic_load_n((number), __ATOMIC_RELAXED)
-        #define timerwheel_store(number, value) __atomic_store_n((number), (value), __ATOMIC_RELAXED)
+        #define timerwheel_load(number) __atomic_load_n((number), __ATOMIC_ACQUIRE)
+        #define timerwheel_store(number, value) __atomic_store_n((number), (value), __ATOMIC_RELEASE)
         #define timerwheel_next(number) __atomic_fetch_add((number), 1, __ATOMIC_RELAXED)
         #define timerwheel_load_pointer(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
       #endif

@@ -7,13 +7,20 @@ cdef extern from "Python.h":
     int PyContext_Exit(object context) except -1
 
 cdef object stock_timer = None      # asyncio.TimerHandle
+cdef uint8_t asyncio_is_imported = 0
 
 
 cdef int import_asyncio() except -1:
     """Import what is needed of asyncio. Not done before: a reactor does without."""
     global stock_timer
-    if stock_timer is None:
-        from asyncio import TimerHandle as stock_timer
+    if not load_number(&asyncio_is_imported):
+        from asyncio import TimerHandle
+
+        acquire(0)
+        if stock_timer is None:     # else another thread was first
+            stock_timer = TimerHandle
+        release(0)
+        store_number(&asyncio_is_imported, 1)
     return 0
 
 

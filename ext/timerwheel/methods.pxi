@@ -146,7 +146,9 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
     reactor = <object>args[0]
     if thread_calls_of(queue, reactor):
         # Twisted's function makes the calls from threads, and then those that it finds in its heap.
+        acquire(queue.lock)
         passes = queue.figures.passes
+        release(queue.lock)
         call_function(method, args, nargsf, names)
         acquire(queue.lock)
         queue.figures.passes += queue.figures.passes == passes      # else run_pass() has counted it

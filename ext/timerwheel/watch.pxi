@@ -10,6 +10,7 @@ cdef extern from "Python.h":
 from functools import partial
 
 cdef object looping_call = None     # twisted.internet.task.LoopingCall
+cdef uint8_t looping_call_is_imported = 0
 cdef object stand_in = None         # a type whose instances stand for functions, and
 cdef object function_of = None      # what is called with an instance to get its function
 
@@ -58,10 +59,10 @@ cdef class CallWatch:
         cdef double so_far = 0.0
         cdef unsigned long thread = 0
         acquire(self.lock)
-        if self.running is not None and not self.stalled:
-            so_far = <double>(now - self.began) / 1e9
-            self.stalled = so_far > self.stall
-            if self.stalled:
+        if self.running is not None and not self.since.stalled:
+            so_far = <double>(now - self.since.began) / 1e9
+            self.since.stalled = so_far > self.stall
+            if self.since.stalled:
                 running = self.running
                 thread = self.thread
         release(self.lock)
@@ -76,15 +77,15 @@ cdef class CallWatch:
 
 cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late) except -1:
     """Make a DelayedCall, ours or a stock one, and note how long it took."""
-    cdef object around = watch.running      # a call in which the reactor's loop was run
-    cdef int64_t around_began = watch.began
-    cdef bint around_stalled = watch.stalled, stalled
+    cdef object around      # a call in which the reactor's loop was run
+    cdef Running running
     cdef double seconds
     cdef int64_t began
     cdef object func = function_in(call)    # now: the call may change it
     cdef CallTimes times
-    began = monotonic_ns()
-    set_running(watch, call, began, False)
+    running.began = began = monotonic_ns()
+    running.stalled = False
+    around = swap_running(watch, call, &running)
     try:
         if Py_TYPE(call) == <PyTypeObject *>DelayedCall:
             make_call(queue, <DelayedCall>call)
@@ -92,31 +93,31 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
             make_adopted_call(queue, call)
     finally:
         seconds = <double>(monotonic_ns() - began) / 1e9
-        stalled = set_running(watch, around, around_began, around_stalled)
+        swap_running(watch, around, &running)
         times = times_of(watch, func)
         acquire(watch.lock)
         record(&times.histogram, seconds, TIMES_LOWEST)
         release(watch.lock)
-        if stalled or seconds > watch.stall:
-            watch.owner.stall_ended(call, seconds, stalled)
+        if running.stalled or seconds > watch.stall:
+            watch.owner.stall_ended(call, seconds, running.stalled)
         if seconds > watch.slow:
             watch.owner.slow_call(call, seconds, late)
     return 0
 
 
-cdef bint set_running(CallWatch watch, object call, int64_t began, bint stalled) noexcept:
-    """Note which call is being made. Returns whether the last one's stall was found."""
+cdef object swap_running(CallWatch watch, object call, Running *running):
+    """Note which call is being made, and since when, in exchange for what was noted before."""
     cdef object last        # released after the lock
-    cdef bint last_stalled
+    cdef Running last_running
     acquire(watch.lock)
     last = watch.running
-    last_stalled = watch.stalled
+    last_running = watch.since
     watch.running = call
-    watch.began = began
-    watch.stalled = stalled
+    watch.since = running[0]
     watch.thread = PyThread_get_thread_ident()
     release(watch.lock)
-    return last_stalled
+    running[0] = last_running
+    return last
 
 
 cdef tuple times_state(CallWatch watch, CallTimes times):
@@ -152,9 +153,14 @@ cdef CallTimes times_of(CallWatch watch, object func):
 
 cdef int import_looping_call() except -1:
     global looping_call
-    from twisted.internet.task import LoopingCall
+    if not load_number(&looping_call_is_imported):
+        from twisted.internet.task import LoopingCall
 
-    looping_call = LoopingCall
+        acquire(0)
+        if looping_call is None:    # else another thread was first
+            looping_call = LoopingCall
+        release(0)
+        store_number(&looping_call_is_imported, 1)
     return 0
 
 
@@ -168,8 +174,7 @@ def set_stand_in(kind, get_function):
 def target_of(func):
     """The function in a bound method, a partial, a LoopingCall or a stand-in; else func."""
     cdef int left = 8       # one may be in the other, or in itself
-    if looping_call is None:
-        import_looping_call()
+    import_looping_call()
     while left:
         left -= 1
         if Py_TYPE(func) == &PyMethod_Type:
