@@ -26,7 +26,7 @@ Made by `bash .ci/benchmark-pythons`. {machine}.
 How many times as long stock takes as ours, for the same work in one process: the median of the
 turns' own ratios, with the least and the greatest behind it. Stock and ours take turns. Each
 column was measured after the one before it: compare a ratio with another, but no times. CPython
-3.10 to 3.13 were built from source, 3.14 and 3.15 are Debian's.
+3.11 was built from source, 3.14 and 3.15 are Debian's builds.
 
 {table}
 
