@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from asyncio import _get_running_loop
-from asyncio.coroutines import iscoroutine, iscoroutinefunction
+from asyncio.coroutines import iscoroutine
 from asyncio.format_helpers import extract_stack
 from traceback import StackSummary
 from typing import Any
+
+if sys.version_info >= (3, 14):
+    from inspect import iscoroutinefunction  # asyncio's is deprecated
+else:
+    from asyncio.coroutines import iscoroutinefunction
 
 
 def check_call(loop: Any, callback: Any, name: str) -> None:
