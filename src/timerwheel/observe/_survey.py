@@ -1,4 +1,4 @@
-"""What is pending, and how long calls take, found out in steps that hold nobody up."""
+"""Survey the pending calls and their times, in steps short enough to delay no other call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from timerwheel.observe._pending import Grouping, PendingGroup
 from timerwheel.observe._watch import FunctionTimes
 from timerwheel.observe._wheel import require_reactors_queue
 
-# Of this many pending calls and more, so many at least are put into groups.
+# From this many pending calls on, a survey samples at least so many.
 _ENOUGH = 10_000
 
-# In a step: calls that are met, and calls that are put into their groups. Some 50 us each.
+# In a step: calls to walk past, and calls to put into groups. Some 50 us each.
 _VISITS = 256
 _GROUPED = 20
 

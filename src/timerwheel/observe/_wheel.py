@@ -8,12 +8,12 @@ from timerwheel._core import CallQueue, find_queue
 
 
 def is_event_loop(owner: Any) -> bool:
-    """Whether the owner of a queue is asyncio's, and no reactor."""
+    """Whether the owner of a queue is an event loop, not a reactor."""
     return not hasattr(owner, "seconds") and hasattr(owner, "call_at")
 
 
 def time_of(owner: Any) -> float:
-    """What the clock of a reactor or an event loop says."""
+    """The time of a reactor's or an event loop's clock."""
     time: float = owner.time() if is_event_loop(owner) else owner.seconds()
     return time
 

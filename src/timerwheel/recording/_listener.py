@@ -1,4 +1,4 @@
-"""What stands on a pending call while it is recorded."""
+"""The hooks on a pending call while a recorder records it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _METHODS = ("cancel", "reset", "delay")
 
 
 class Listener:
-    """Tells a recorder what becomes of one call.
+    """Tells a recorder the operations on one call.
 
-    Its methods stand on the call in place of those of the call's class, and call on to them; the
-    call's function is an `Expiry`. (A program may keep `call.cancel` and call it later.)
+    Its methods hide those of the call's class on the call, and call them. The call's function is an
+    `Expiry`. (A program may keep `call.cancel` and call it later.)
 
     @ivar number: of the timer in the recording.
     @ivar call: the handle.
@@ -32,7 +32,7 @@ class Listener:
         self.call = call
 
     def attach(self) -> None:
-        """Begin to listen. What the program itself has put on the call stays."""
+        """Begin to listen. The program's own attributes of the call stay."""
         call = self.call
         call.func = Expiry(self, call.func)
         for name in _METHODS:
@@ -40,7 +40,7 @@ class Listener:
                 setattr(call, name, getattr(self, name))
 
     def detach(self) -> None:
-        """Leave the call as it was."""
+        """Remove the hooks from the call."""
         call = self.call
         for name in _METHODS:
             if getattr(call.__dict__.get(name), "__self__", None) is self:
@@ -70,7 +70,7 @@ class Listener:
 
     def expire(self, function: Callable[..., Any], args: Any, kw: Any) -> Any:
         """Make the call."""
-        # A program may itself call what it finds as `call.func`.
+        # A program may itself call `call.func`.
         if not self.call.called or not self._recorder.ended(self):
             return function(*args, **kw)
         self._recorder.began(self.number)
@@ -81,9 +81,9 @@ class Listener:
 
 
 class Expiry:
-    """Stands for the function of a pending call, and tells when it is called.
+    """Replaces the function of a pending call, and tells the recorder when the reactor calls it.
 
-    All else is the function's: attributes, class, comparison, hash, repr.
+    Attributes, class, comparison, hash and repr are the function's.
     """
 
     __slots__ = ("_function", "_listener")
@@ -115,5 +115,5 @@ def _function_of(expiry: Expiry) -> Any:
     return object.__getattribute__(expiry, "_function")
 
 
-# So that pending(), watch() and the page name the program's function.
+# With this, pending(), watch() and the page name the program's function.
 set_stand_in(Expiry, _function_of)
