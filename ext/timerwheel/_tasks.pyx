@@ -1,50 +1,46 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=True
 # cython: cdivision=True, nonecheck=True
-"""timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
+"""timerwheel._tasks: the part of timerwheel.tasks that runs for each task and each turn.
 
-A dispatcher has a wheel, which says what is due, and the groups that have tasks
-ready in a priority queue, which says whose turn it is. Each group has its tasks
-that are ready in a priority queue of its own.
+A dispatcher has a wheel of tasks that wait for their time, and a priority queue of groups that have ready
+tasks. Each group has a priority queue of its ready tasks.
 
-Groups take turns by stride scheduling (Waldspurger and Weihl 1995). Each has the
-number of its next turn; the group with the lowest runs a task, which moves it on
-by 1/weight. So groups that are never empty get turns in proportion to their
-weights. A group that comes back takes up at the present turn: time in which it
-wanted nothing is not made up for. A group at its limit has its turn at infinity:
-it keeps its place, so that to end a task never takes memory.
+Groups take turns by stride scheduling (Waldspurger and Weihl 1995). Each group has the number of its next
+turn. The group with the lowest number runs a task, and its number grows by 1/weight. So groups that are
+never empty get turns in proportion to their weights. A group that was empty continues at the present turn,
+without credit for the time in between. A group at its limit has its turn at infinity. It keeps its place in
+the queue, so that ending a task never takes memory.
 
-A policy (src/timerwheel/tasks/_policies.py) may have other keys than priorities for the tasks of a group,
-and may have no turns: then the place of a group is that of its first task, and so all
-tasks are in one order. A key is computed where Python code may run: when a task is
-made, and when its priority is set.
+A policy (src/timerwheel/tasks/_policies.py) may use keys other than priorities for the tasks of a group. A
+policy may also have no turns. Then a group's place is that of its first task, so all tasks are in one
+order. The scheduler computes a key where Python code may run: when you make a task, and when you set its
+priority.
 
-A task is in one place at a time, which its state names: among those that wait for
-another (WAITING; its timer, if it has one, is in the wheel too), in the wheel
-(SCHEDULED), in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
-it out of there, end() makes it done; neither calls Python code nor needs memory
-before the task is where it is to be. An error in what the scheduler does for a task
-(of the clock, of callLater(), of memory, of recursion) is the task's failure:
-break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
+A task is in one place at a time, and its state names the place. WAITING: among the tasks that wait for
+others (if it has a timer, that is in the wheel too). SCHEDULED: in the wheel. READY: in its group's queue.
+RUNNING: among the running tasks. Otherwise it is done. leave() takes it out of its place, end() makes it
+done. Neither calls Python code nor needs memory before the task is in its new place. An error of the
+scheduler's own work for a task (of the clock, of callLater(), of memory, of recursion) is the task's
+failure: break_off(). If the error is not an Exception, such as KeyboardInterrupt, it is also raised.
 
-Who waits for a task is told by tell(), from a list: a task that ends while others
-are told joins the list. So a chain of tasks that wait for each other takes no
-stack, however long it is. First come the tasks that are after it: free_dependents().
+tell() tells everyone who waits for a task, from a list. If a task ends meanwhile, it joins the list. So a
+chain of tasks that wait for each other takes no stack, however long it is. The tasks that have it in
+`after` come first: free_dependents().
 
-The reactor is asked for one call. next_call() is the only function that decides
-when: at once, at a time, never. review() makes it so. It is called after each change,
-during a pass too, and before the first task of a pass runs: so a task that turns the
-reactor's loop itself finds the others running in there. What has state in this:
+The dispatcher asks the reactor for one call. next_call() is the only function that decides when: at once,
+at a time, never. review() asks for it, after each change, also during a pass, and before the first task of
+a pass runs. So if a task turns the reactor's loop itself, the others run in there. The state of this:
 
     wake, wake_time   the reactor's call and its time
     resting           whether that call does nothing but ask for another (see work())
     asking            whether the reactor is being asked (an enum)
 
-A scheduler belongs to its reactor's thread. Without a GIL its methods hold its critical section, so that
-those of a wrong thread wait for it, until it runs something that waits itself.
+A scheduler belongs to its reactor's thread. Without a GIL its methods hold its critical section. Methods in
+a wrong thread wait for it, until the scheduler runs something that waits itself.
 
-The classes are the bases of those in src/timerwheel/tasks, which have what is
-not done for each turn.
+The classes are the bases of those in src/timerwheel/tasks, which have the work that does not run for each
+turn.
 """
 
 cimport cython
@@ -58,8 +54,8 @@ from types import GeneratorType
 
 from twisted.python.failure import Failure
 
-# A turn is due this part of its interval before its time: a clock that is advanced by the interval
-# again and again reaches each turn, although sums of floats stray.
+# A turn expires this part of its interval before its time. So a clock that a test advances by the interval,
+# again and again, reaches each turn, although sums of floats drift.
 cdef double GRACE = 2.0**-30
 
 # The reactor's call may come before its time by a rounding of the reactor's sum, of no more seconds.
@@ -71,7 +67,7 @@ include "dependencies.pxi"
 
 
 cdef class DispatcherBase:
-    """What is due, what is ready and what runs."""
+    """The expired, ready and running tasks."""
 
     def __cinit__(self):
         self._tasks = {}
@@ -91,7 +87,7 @@ cdef class DispatcherBase:
     # Whose turn it is.
 
     cdef bint may_run(self) noexcept:
-        """Whether a task may be started now."""
+        """Whether a task may start now."""
         return (
             self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
             and (self._limit < 0 or self.running < self._limit) and not self._ending
@@ -99,12 +95,12 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _review_group(self, GroupBase group not None):
-        """Give a group whose limit has changed its place, and have the reactor call if that matters."""
+        """Update the place of a group after a change of its limit, and the reactor's call."""
         self.review_group(group)
         self.review()
 
     cdef int review_group(self, GroupBase group) except -1:
-        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
+        """Give a group its place among the groups: none if it has no ready task."""
         cdef double turn
         cdef bint has_place = group.place.owner != NULL
         if group.ready_tasks.heap.size == 0:
@@ -117,7 +113,7 @@ cdef class DispatcherBase:
             turn = group.next_turn = max(group.next_turn, self.present_turn)
         else:
             turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
-            # Of equal ones the group comes first whose task was ready first.
+            # Among equal groups, the one whose task became ready first comes first.
             group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
             self.groups.sequence = group.place.entry.sequence
         if has_place:
@@ -128,7 +124,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef double key_of(self, TaskBase task) except? -1.0:
-        """What the policy orders a task by."""
+        """The policy's key of a task."""
         if self.key_function is None:
             return task._priority
         return as_number(self.key_function(task), "the key of a task")
@@ -149,7 +145,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _set_stride(self, GroupBase group not None, double stride):
-        """Give a group another weight. By that it waits, too, for the turns that it has had."""
+        """Give a group another weight. It also applies to the turns that the group has had."""
         cdef double ahead = group.next_turn - self.present_turn
         if ahead > 0.0:
             group.next_turn = self.present_turn + ahead * stride / group.stride
@@ -157,7 +153,7 @@ cdef class DispatcherBase:
         self.review_group(group)
 
     cdef TaskBase take(self):
-        """Take out the task whose turn it is. It is RUNNING."""
+        """Take out the next task, and make it RUNNING."""
         cdef GroupBase group = self.groups.first().item
         cdef TaskBase task = group.ready_tasks.take(group.ready_tasks.first()).item
         self.ready_count -= 1
@@ -198,7 +194,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _arm(self, TaskBase task not None, double when):
-        """Have a task become ready at a time."""
+        """Put a task into the wheel, to become ready at a time."""
         self.arm(task, when)
 
     cdef int arm(self, TaskBase task, double when) except -1:
@@ -213,7 +209,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
-        """Make a new task periodic. Returns when its first turn is due, None for at once."""
+        """Make a new task periodic. Returns the time of its first turn, None for at once."""
         if task.dependencies is not None or task._deadline < HUGE_VAL:
             raise TypeError("call_every() has no options `after` and `deadline`")
         task._interval = interval
@@ -225,13 +221,13 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _enter(self, TaskBase task not None, when=None):
-        """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
+        """Take in a new task, for a time or at once. If that raises, the task stays out."""
         self.enter(task, when)
 
     cdef int enter(self, TaskBase task, object when) except -1:
         try:
             if task._deadline < HUGE_VAL:
-                # (At the deadline itself it is not late yet.)
+                # (At the deadline itself the task is not late yet.)
                 alarm_time = nextafter(task._deadline, HUGE_VAL)
                 task.alarm = self.wheel.schedule(alarm_time, self._deadline_missed, task)
             if task.dependencies is not None:
@@ -256,7 +252,7 @@ cdef class DispatcherBase:
     # What waits for what.
 
     cdef int wait(self, TaskBase task) except -1:
-        """Have a new task wait for its dependencies. Those that are done it need not wait for."""
+        """Link a new task to its dependencies, except those that are done."""
         cdef TaskBase dependency
         task.state = WAITING
         self.waiting_count += 1
@@ -268,13 +264,13 @@ cdef class DispatcherBase:
         return 0 if task.waits_for else self.free(task)
 
     cdef int free_dependents(self, TaskBase task) except -1:
-        """A task is done: those that wait for it do so no longer."""
+        """A task is done: its dependents wait for it no longer."""
         cdef TaskBase dependent
         cdef dict dependents = task.dependents
         task.dependents = None
         for dependent in dependents:
             if dependent.state is not WAITING:
-                continue        # what was released for one before it has ended it
+                continue        # a release for one before has ended this one
             if dependent.requires_success and task.state is not SUCCEEDED:
                 self.fail_for(dependent, task)
                 continue
@@ -284,7 +280,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef int free(self, TaskBase task) except -1:
-        """A task waits for no other any more."""
+        """A task has no dependency left to wait for."""
         cdef tuple _released
         if has_time_to_come(task):
             task.state = SCHEDULED
@@ -298,9 +294,9 @@ cdef class DispatcherBase:
         return 0
 
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1:
-        """A task cannot start, since one that it waits for has not succeeded.
+        """A task cannot start, because one of its dependencies has not succeeded.
 
-        The end of the scheduler cancels the one with the other.
+        If close() cancelled the dependency, this cancels the task too.
         """
         if self._closing is not None and dependency.state is CANCELLED:
             return self.end(task, CANCELLED, None)
@@ -308,7 +304,7 @@ cdef class DispatcherBase:
         return self.end(task, FAILED, None)
 
     cdef int leave(self, TaskBase task) except -1:
-        """Take a task out of where its state says that it is."""
+        """Take a task out of the place that its state names."""
         cdef GroupBase group = task.group
         if task.state is RUNNING:
             self.running -= 1
@@ -347,7 +343,7 @@ cdef class DispatcherBase:
         if self._closing is not None and not self._tasks:
             self._ending = True
         task._outcome = outcome
-        # They refer to the task, which is to be freed without the collector's help.
+        # They refer to the task. Without this, only the collector would free it.
         task.timer = None
         task.entry = None
         task._deferred = None
@@ -369,12 +365,12 @@ cdef class DispatcherBase:
         task._missed += turn - task.turn - 1.0
         task.turn = turn
         self.arm(task, task.first + (turn - GRACE) * task._interval)
-        if task._cancelled:     # by the collector, say, which may have run meanwhile
+        if task._cancelled:     # for example by the collector, which may have run meanwhile
             self.end(task, CANCELLED, None)
         return 0
 
     cdef int break_off(self, TaskBase task, object error) except -1:
-        """Something done for a task has raised this: it is the task's failure, if that still runs."""
+        """The scheduler's work for a task has raised this: fail the task, if it still runs."""
         if task.state is not RUNNING:
             raise error
         self.end(task, FAILED, error)
@@ -385,9 +381,9 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _go_on(self, outcome, then, TaskBase task not None):
-        """What a task waits for has fired: go on with then(outcome, task)."""
+        """The Deferred that a task waits for has fired: go on with then(outcome, task)."""
         try:
-            if task.state is RUNNING:       # else it was broken off
+            if task.state is RUNNING:       # else break_off() has ended it
                 try:
                     then(outcome, task)
                 except BaseException as error:
@@ -398,7 +394,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
-        """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
+        """Cancel a task. Returns False if it was done already."""
         return self.cancel(task)
 
     cdef bint cancel(self, TaskBase task) except -1:
@@ -418,7 +414,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _settle(self):
-        """Tell who waits of what has ended, unless somebody is at it."""
+        """Tell the listeners of ended tasks, unless a call of this is already at it."""
         self.settle()
 
     cdef int settle(self) except -1:
@@ -427,7 +423,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef int tell(self) except -1:
-        """Tell who waits of what has ended, and of what ends meanwhile."""
+        """Tell the listeners of ended tasks, and of tasks that end meanwhile."""
         cdef TaskBase task
         cdef bint outer = self.telling
         cdef bint reviewed = False
@@ -443,10 +439,10 @@ cdef class DispatcherBase:
                         self.look_at_deadline(task)
                     if task.is_to_be_told():
                         if not reviewed:
-                            self.review()       # for one who turns the reactor's loop when told
+                            self.review()       # a listener may turn the reactor's loop
                             reviewed = True
                         task._tell()
-                except BaseException:   # who has not been told yet is told later
+                except BaseException:   # the other listeners are told later
                     task.next_untold, self.untold = self.untold, task
                     if task.next_untold is None:
                         self.last_untold = task
@@ -459,7 +455,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef int look_at_deadline(self, TaskBase task) except -1:
-        """A task with a deadline is done. Perhaps it was late, and the wheel has not seen that yet."""
+        """A task with a deadline is done. It may be late although the wheel has not noticed yet."""
         alarm, task.alarm = task.alarm, None
         if alarm.cancel() and self.now() > task._deadline:
             self._deadline_missed(task)
@@ -469,7 +465,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _pass(self):
-        """What the reactor calls."""
+        """The function that the reactor calls."""
         cdef double due = self.wake_time
         self.wake = None
         self.wake_time = HUGE_VAL
@@ -482,14 +478,14 @@ cdef class DispatcherBase:
             self.review()
 
     cdef int work(self, double due) except -1:
-        """Run what is due and ready, for as long as the budget lasts.
+        """Run the expired and ready tasks, until the budget is used up.
 
-        As many as were ready when it began, no more: what these make ready waits
-        for the reactor, unless it has priority. So a task that makes itself ready
-        again cannot hold up all else, under a clock that stands still either.
+        It runs at most as many tasks as were ready when it began. Tasks that these make ready wait for the
+        reactor, unless they come first by priority. So a task that makes itself ready again cannot hold up
+        the others, even if the clock stands still.
 
-        When the budget was used up the reactor has a turn of its loop for itself: what Twisted
-        writes in one turn it sends in the next, and an answer would else wait for two passes.
+        When the budget is used up, the reactor gets one turn of its loop without tasks. Twisted sends in
+        the next turn what it writes in this one, so an answer would otherwise wait for two passes.
         """
         cdef double start = self.now()
         cdef double spent = 0.0
@@ -500,11 +496,11 @@ cdef class DispatcherBase:
             spent = self.now() - start
         if not self._ending:
             self.wheel.advance(due if start < due <= start + ROUNDING else start)
-            # (What waited then may run, too: a chain of tasks is no reason to leave.)
+            # (Tasks that were WAITING then may run too, so a chain of tasks does not end the pass.)
             left = self.ready_count + self.waiting_count
             if self.ready_count:
                 self.review(1)
-            # (A clock that was set back counts as a budget that is used up.)
+            # (If somebody sets the clock back, that counts as a used-up budget.)
             while left and self.may_run() and 0.0 <= spent < self._budget:
                 spent = self.run(self.take()) - start
                 left -= 1
@@ -540,10 +536,11 @@ cdef class DispatcherBase:
     # The reactor's call.
 
     cdef double next_call(self, Py_ssize_t spare) except? -1.0:
-        """When the reactor is to call: -inf for at once, inf for never. The pass runs `spare` tasks itself.
+        """When the reactor should call: -inf for at once, inf for never. The pass runs `spare` tasks
+        itself.
 
-        That may be before anything is due, since the wheel knows no more without a search; a pass
-        finds nothing then, and asks again. It happens once a level of the wheel at most.
+        This may be before the first deadline, because the wheel does not search for it. Such a pass finds
+        nothing and asks again. This happens at most once for each level of the wheel.
         """
         if self._ending or self.untold is not None or self.ready_count > spare and self.may_run():
             return -HUGE_VAL
@@ -551,12 +548,12 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _review(self):
-        """Have the reactor call when there is something to do, and only then."""
+        """Make the reactor call when there is something to do, and only then."""
         self.review()
 
     cdef int review(self, Py_ssize_t spare=0) except -1:
         if self.asking != SETTLED:
-            # Asking the reactor may run the collector, and with it what makes or cancels tasks.
+            # Asking the reactor may run the collector, and so destructors that make or cancel tasks.
             self.asking = CHANGED
             return 0
         try:
@@ -569,10 +566,10 @@ cdef class DispatcherBase:
             self.asking = SETTLED
 
     cdef int ask(self, double when) except -1:
-        """Ask the reactor for the call at a time, or to move it there, or for none."""
+        """Schedule, move or cancel the reactor's call, for a time or for none."""
         cdef double delay = 0.0
         if self.wake is not None and not self.wake.active():
-            # Somebody else has cancelled it, as tests do with all that is left on a reactor.
+            # The program has cancelled it, as tests do with all calls left on a reactor.
             self.wake = None
         elif when == self.wake_time:
             return 0
