@@ -1,9 +1,9 @@
-# The methods of an asyncio event loop that are done here, and the passes of its queue.
-#
-# asyncio's own _run_once() stays: it waits for I/O, has _process_events() move what is ready to
-# loop._ready, moves what is due from its heap there, and calls all that was there by then. The wheel's
-# handles join at the end of _process_events(): so order, debug mode, stop() and KeyboardInterrupt are
-# asyncio's. A loop that is not asyncio's, as uvloop's, has them called by the alarm that it watches.
+# The methods of an asyncio event loop that the wheel replaces, and the passes of its queue.
+# 
+# asyncio's own _run_once() stays. It waits for I/O, and _process_events() moves ready callbacks to
+# loop._ready. Then it moves the expired timers of its own heap there, and calls all of them. The wheel's
+# handles join at the end of _process_events(). So order, debug mode, stop() and KeyboardInterrupt are
+# asyncio's. On other loops, such as uvloop's, the reader of the alarm calls the expired timers.
 
 cdef extern from "<math.h>" nogil:
     double nextafter(double, double)
@@ -20,9 +20,9 @@ cdef dict time_names = time_module.__dict__
 
 @cython.final
 cdef class LoopClock:
-    """time.monotonic(), whatever that is when it is asked: tests put clocks of their own there.
+    """time.monotonic(), looked up at each call, because tests put their own clocks there.
 
-    In a class it is no method: what is called is given no loop.
+    In a class it is not a method: a call passes no loop.
     """
 
     def __cinit__(self):
@@ -61,7 +61,7 @@ def loop_queue(loop):
 
 
 cdef inline double time_of(object loop) except? -1.0:
-    """What a loop's clock says. It is looked up each time."""
+    """The time of a loop's clock, which is looked up each time."""
     return as_seconds(PyObject_CallMethodNoArgs(loop, "time"))
 
 
@@ -156,14 +156,14 @@ cdef object loop_process_events(object method, PyObject **args, size_t nargsf, P
 
 
 def move_due_timers(CallQueue queue not None):
-    """Have asyncio's loop call what is due: move it to loop._ready, in order."""
+    """Move the expired timers to loop._ready, in order, for asyncio's loop to call."""
     move_due(queue)
 
 
 def run_due_timers(CallQueue queue not None):
-    """Call what is due, in order: for a loop that is not asyncio's.
+    """Call the expired timers, in order, for a loop that is not asyncio's.
 
-    SystemExit and KeyboardInterrupt end it and are raised; the rest stays pending.
+    SystemExit and KeyboardInterrupt propagate; the remaining timers stay pending.
     """
     cdef double now
     cdef PyObject *handle
@@ -189,7 +189,7 @@ def run_due_timers(CallQueue queue not None):
 
 
 cdef int move_due(CallQueue queue) except -1:
-    """Takes one step a handle that is due. Tells the hook if the time has come for which it is armed."""
+    """Take out the expired handles, one by one. Call the hook if the alarm's time has passed."""
     cdef double now, latest
     cdef PyObject *handle
     cdef uint64_t made = 0
@@ -199,7 +199,7 @@ cdef int move_due(CallQueue queue) except -1:
     if not count_of(queue) or loop is None:
         return 0
     now = time_of(loop)
-    # asyncio calls what is before the end of the clock's tick: this is the last time before that.
+    # asyncio calls timers before the end of the clock's tick: this is the last time before that.
     latest = nextafter(now + as_seconds(loop._clock_resolution), -HUGE_VAL)
     ready = loop._ready
     queue.begin_pass(latest)
@@ -218,10 +218,10 @@ cdef int move_due(CallQueue queue) except -1:
 
 
 cdef inline int rearm_after(CallQueue queue, double now) except -1:
-    """Have the hook set the next alarm, if the last one's time has come."""
+    """Let the hook set the next alarm, if the last one's time has passed."""
     cdef bint is_over
     acquire(queue.lock)
-    is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
+    is_over = -HUGE_VAL < queue.alarm <= now    # else the owner will look at once, or needs no alarm
     release(queue.lock)
     if is_over:
         queue.hook()
@@ -236,7 +236,7 @@ cdef void count_pass(CallQueue queue) noexcept:
 
 
 cdef inline PyObject *take_due_timer(CallQueue queue, double now) noexcept:
-    """The first handle that is due, with a reference, after it has left; or NULL."""
+    """Take out the first expired handle, as a new reference; or NULL."""
     cdef PyObject *handle = NULL
     cdef Entry *entry
     acquire(queue.lock)
