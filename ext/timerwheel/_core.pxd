@@ -99,9 +99,9 @@ cdef struct Figures:
     Histogram lateness, calls_per_pass
 
 
-cdef struct Running:            # what is known of a call that is being made
+cdef struct Running:            # the state of the current call
     int64_t began               # when it began, monotonic ns
-    bint stalled                # its end is to be told
+    bint stalled                # report its end
 
 
 @cython.final

@@ -1,5 +1,5 @@
 # A reactor's attributes, read and written as object.__getattribute__() and object.__setattr__() do.
-# 
+#
 # Up to Python 3.12 this does not ask for the reactor's dict. Since 3.11 CPython makes the dict only when
 # somebody asks for it, as vars() does. On 3.11 and 3.12 each attribute that Python code reads of the
 # reactor costs more from then on, and Twisted reads many for each message. From 3.13 on it does not cost

@@ -1,5 +1,5 @@
 # The base of timerwheel.Clock, a clock for tests.
-# 
+#
 # A CallQueue of its own has its calls. No reactor owns that queue, so it has no passes and no hook. So
 # delays stay apart from `time`, as in Twisted's Clock.
 

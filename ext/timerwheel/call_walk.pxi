@@ -1,5 +1,5 @@
 # A walk over the pending calls of a queue in slices. Calls come and go between the slices.
-# 
+#
 # The walk begins with the latest deadlines. So if a slot cascades meanwhile, its calls move to levels that
 # the walk has not reached yet. Between slices the walk stands behind a call that it has met. If that call
 # has left its list, the walk goes back to one that it has met before.

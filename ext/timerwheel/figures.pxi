@@ -1,5 +1,5 @@
 # The counts of a queue, which are always on.
-# 
+#
 # Each count is one addition where the thing happens. A pass that makes a call reads the monotonic clock
 # twice. A pass that makes none never reads it.
 

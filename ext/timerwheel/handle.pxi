@@ -1,5 +1,5 @@
 # The base of all handles: an entry in a wheel, its callback and its memory.
-# 
+#
 # C pointers hold the callback, NULL for none. This file allocates and frees handles, not the functions that
 # Cython generates. A new handle is untracked, because tracking is most of the cost of making one. The
 # memory of the last few handles is kept for the next ones.

@@ -1,5 +1,5 @@
 # The methods of an asyncio event loop that the wheel replaces, and the passes of its queue.
-# 
+#
 # asyncio's own _run_once() stays. It waits for I/O, and _process_events() moves ready callbacks to
 # loop._ready. Then it moves the expired timers of its own heap there, and calls all of them. The wheel's
 # handles join at the end of _process_events(). So order, debug mode, stop() and KeyboardInterrupt are

@@ -1,5 +1,5 @@
 # The methods of a reactor that the wheel replaces.
-# 
+#
 # A `Method` stands in the class in which Twisted defines the method, in place of Twisted's function. Python
 # alone decides which method a call reaches. If a program defines the method on a subclass, on a class or on
 # an instance, that one hides ours, as it would hide Twisted's function, and super() leads to ours. If the

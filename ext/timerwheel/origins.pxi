@@ -1,5 +1,5 @@
 # Who scheduled a timer: the code and offset of the nearest frames outside Twisted and this package.
-# 
+#
 # An origin keeps a reference to the code and an offset. It looks up the line when somebody asks.
 
 cdef extern from *:

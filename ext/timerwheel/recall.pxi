@@ -1,5 +1,5 @@
 # Attributes of a reactor's classes that the wheel remembers, instead of looking them up each time.
-# 
+#
 # Each timer asks its reactor for seconds(), each pass for threadCallQueue and _justStopped. Python looks in
 # the classes first, and then in the reactor's own dict. Since 3.12 CPython reports a change of a watched
 # dict before it happens (PyDict_Watch). The wheel watches the dicts of the classes, and remembers what it
