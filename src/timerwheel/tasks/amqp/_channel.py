@@ -1,4 +1,4 @@
-"""A channel of pika's on which the broker confirms what is published."""
+"""A pika channel on which the broker confirms each message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = Logger()
 
 
 class Channel:
-    """A channel that is open. Made by `Connection.channel()`."""
+    """An open channel. `Connection.channel()` makes it."""
 
     def __init__(self, channel: TwistedChannel) -> None:
         self._channel = channel
@@ -28,17 +28,17 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether something can be sent."""
+        """Whether the channel is open."""
         return bool(self._channel.is_open)
 
     async def close(self) -> None:
-        """Close it, if it is open. When that returns, the broker has what was sent before."""
+        """Close it, if it is open. When this returns, the broker has everything sent before."""
         if self.is_open:
             self._channel.close()
             await self._channel.on_closed
 
     async def declare(self, queue: dict[str, Any], again: bool = False) -> None:
-        """Have the broker make a queue that is not there; once, unless `again` says so."""
+        """Declare a queue, only the first time unless `again` is true."""
         name = queue["queue"]
         if again or name not in self._declared:
             self._gone.discard(name)
@@ -50,10 +50,10 @@ class Channel:
     ) -> None:
         """Publish to a queue. Returns when the broker has the message safe.
 
-        Raises UnroutableError if the queue is gone, NackError if the broker cannot
-        take the message, and what the channel was closed for if it was.
+        Raises UnroutableError if the queue is gone, NackError if the broker cannot take the
+        message, and the reason of the close if the channel was closed.
         """
-        # Of several messages pika blames the one that is confirmed next.
+        # Among several messages, pika blames the next confirmed one.
         with suppress(UnroutableError):
             await self._channel.basic_publish("", queue, body, properties, mandatory=True)
         if queue in self._gone:
@@ -61,7 +61,7 @@ class Channel:
             raise UnroutableError([])
 
     def send(self, queue: str, body: bytes, properties: BasicProperties) -> None:
-        """Publish to a queue that may be gone, and do not care."""
+        """Publish to a queue that may be gone, and ignore errors."""
         sent = self._channel.basic_publish("", queue, body, properties)
         sent.addErrback(lambda failure: None)
 
@@ -73,28 +73,30 @@ class Channel:
         prefetch: int = 0,
         auto_ack: bool = False,
     ) -> tuple[str, Deferred[Exception]]:
-        """Call received() with each message, of which `prefetch` at most are not acknowledged.
+        """Call received() with each message; at most `prefetch` are unacknowledged at a time.
 
-        0 is no limit. Returns a tag for `stop_consuming()`, and a Deferred of why it ended.
+        0 means no limit. Returns a tag for `stop_consuming()`, and a Deferred of the reason of the
+        end.
         """
         await self._channel.basic_qos(prefetch_count=prefetch)
         deliveries, tag = await self._channel.basic_consume(queue, auto_ack=auto_ack)
         return tag, Deferred.fromCoroutine(_take_all(deliveries, received))
 
     async def stop_consuming(self, tag: str) -> None:
-        """Take no more messages. Those that are on their way come before this returns."""
+        """Take no more messages. Messages that are on their way arrive before this returns."""
         await self._channel.basic_cancel(tag)
 
     def acknowledge(self, delivery: ReceivedMessage) -> None:
-        """Have the broker forget a message; it has delivered it anew if the channel is closed."""
+        """Acknowledge a message. If the channel is closed, the broker has delivered it again."""
         if self.is_open:
             self._channel.basic_ack(delivery.method.delivery_tag)
 
 
 async def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Exception:
-    """Call received() with each message until there are no more. Returns why there are none.
+    """Call received() with each message until the end. Returns the reason of the end.
 
-    It waits for the next as soon as it has one: pika drops what nobody waits for at the end.
+        It waits for the next message as soon as it has one, because at the end pika drops messages
+        that nobody waits for.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Giving work, to be done at some time, and asking for its result."""
+"""Submit work, for now or later, and request its result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from timerwheel.tasks.amqp._queues import delay_queue, main_queue
 
 
 class RequestError(Exception):
-    """A task whose result was asked for ended in the poison queue. Its text is the reason."""
+    """The task of a request ended in the poison queue. The text of this is the reason."""
 
 
 def submit(
@@ -33,17 +33,16 @@ def submit(
     delay: float = 0,
     id: str | None = None,
 ) -> Deferred[str]:
-    """Have a worker of the queue call a function with args, which JSON must have.
+    """Submit a call of a function to a queue, for any of its workers. args must be JSON's types.
 
-    `priority` is from -5 to 4, the lowest first. A `delay` in seconds is counted from
-    now, and waited for in the broker. `id` is the same in each try, and a new one unless
-    it is given: give it when you may submit the same work twice.
+    `priority` is from -5 to 4, the lowest first. `delay` is in seconds from now; the task waits in
+    the broker. `id` is the same in each try. Give one if you may submit the same work twice;
+    otherwise it is a new one.
 
-    The Deferred fires with the id when the broker has the task safe. It waits for a
-    connection, and submits again what was not confirmed when a connection was lost, so
-    that a task may be there twice. To stop waiting, cancel it. It fails with
-    pika's exceptions if the broker refuses the task. Raises ValueError or TypeError for
-    what cannot be sent.
+    The Deferred fires with the id when the broker has the task safe. It waits for a connection. If
+    it loses the connection before the broker confirms the task, it submits the task again, so the
+    broker may get it twice. To stop waiting, cancel it. It fails with pika's exceptions if the
+    broker refuses the task. Raises ValueError or TypeError for values that cannot be sent.
     """
     task = _Task.make(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_submit(connection, task))
@@ -58,11 +57,11 @@ def request(
     delay: float = 0,
     id: str | None = None,
 ) -> Deferred[Any]:
-    """As submit(), but the Deferred fires with what the function returned.
+    """As submit(), but the Deferred fires with the function's result.
 
-    It fails with RequestError if the task came to the poison queue, and with pika's
-    exception if the connection was lost before the answer came: the answer is lost then,
-    and the task is not. It waits for as long as the task is tried: add a timeout.
+    It fails with RequestError if the task goes to the poison queue. If it loses the connection
+    before the answer comes, it fails with pika's exception: the answer is lost, but not the task.
+    It waits while workers try the task, so add a timeout.
     """
     task = _Task.make(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_request(connection, task))
@@ -70,7 +69,7 @@ def request(
 
 @dataclass(frozen=True)
 class _Task:
-    """A task that is to be published."""
+    """A task to publish."""
 
     queue: str
     body: bytes
@@ -124,7 +123,7 @@ async def _submit(connection: Connection, task: _Task) -> str:
             channel, _ = await connection.publisher.channel()
             await task.publish(channel)
         except (AMQPConnectionError, ChannelWrongStateError, ConnectionClosed):
-            continue  # when there is a connection again
+            continue  # once there is a connection again
         return task.id
 
 
