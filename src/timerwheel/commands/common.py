@@ -47,7 +47,7 @@ def add_json(parser: argparse.ArgumentParser, instead: str) -> None:
 
     @param instead: what is printed without it.
     """
-    parser.add_argument("--json", action="store_true", help=f"print JSON in place of the {instead}")
+    parser.add_argument("--json", action="store_true", help=f"print JSON instead of the {instead}")
 
 
 def count(text: str) -> int:
@@ -95,7 +95,7 @@ def seconds_between(least: float, most: float) -> Callable[[str], float]:
 
 
 def lacks_rich(command: str, extra: str = "demo") -> bool:
-    """Whether rich is missing, with which a command draws. Says on standard error how to get it.
+    """Whether rich, which a command draws with, is missing. Prints to standard error how to get it.
 
     @param extra: the name under which the package asks for rich.
     """

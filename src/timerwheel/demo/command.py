@@ -36,9 +36,9 @@ def add_parser(commands: Commands) -> None:
         run,
         help="run an echo server under load on the stock reactor and on ours, and compare",
         description="""\
-Runs an echo server under load, with the timers of a busy router beside it, on the stock
-reactor and on ours in turn, and shows what users would feel. Each round runs in a process
-of its own. Takes about a minute and a half.
+Runs an echo server under load, with the timers of a busy router, on the stock reactor and
+on ours in turn. It shows what users would feel. Each round runs in a process of its own.
+Takes about a minute and a half.
 
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
@@ -48,7 +48,7 @@ examples:
   %(prog)s --html demo.html
   %(prog)s --page --seconds 60
 
-exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could not run""",
+exit codes: 0 all is well, 1 a timer was early or lost or a run failed, 2 it could not run""",
     )
 
     def add_number(option: str, default: int, most: int, what: str) -> None:
@@ -76,7 +76,7 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
     )
     add_json(parser, "chart")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the chart as a page for a browser, too"
+        "--html", type=Path, metavar="FILE", help="also write the chart as a page for a browser"
     )
     parser.add_argument(
         "--page",
@@ -84,13 +84,13 @@ exit codes: 0 all well, 1 a timer was early or lost or a run failed, 2 it could 
         nargs="?",
         const=0,
         metavar="PORT",
-        help="while our side runs, have a page of its timers on 127.0.0.1, at any port or this; "
-        "the page's own work is measured, too",
+        help="while our side runs, serve a page of its timers on 127.0.0.1, at any port or at this "
+        "one; the figures then include the page's own work",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run both sides in turn and print what they found.
+    """Run both sides in turn and print the results.
 
     @return: the exit code.
     """
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _too_many(connections: int) -> str | None:
-    """What is wrong if the server may not have so many sockets."""
+    """The error if the server may not have so many sockets, else None."""
     try:
         import resource
     except ImportError:  # Windows, which has no such limit

@@ -64,7 +64,7 @@ def record(
 
 
 class Recorder:
-    """A running recording. `record()` makes one."""
+    """A recording that is being made; `record()` makes one."""
 
     def __init__(self, reactor: Any, file: str | os.PathLike[str] | IO[bytes], limit: int) -> None:
         self._reactor = reactor

@@ -33,8 +33,8 @@ def _ratio(ratio: float) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     rounds = len(comparison.results[0].stock)
     return [
-        f"Nanoseconds an operation, the Python loop around it included: medians of {rounds} rounds,"
-        " in which both sides take turns. Ratio: above 1 ours is faster.",
+        f"Nanoseconds an operation, including the Python loop around it: medians of {rounds}"
+        " rounds, in which both sides take turns. Ratio: above 1, ours is faster.",
         f"Reactors: {comparison.stock} and {comparison.ours}.",
         versions_in_a_line() + ".",
     ]

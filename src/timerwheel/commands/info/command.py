@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
 
 CLOCKS = {"wall": time.get_clock_info("time"), "steady": time.get_clock_info("monotonic")}
-"""The clocks that `timerwheel.install` takes, and what Python knows of those they read."""
+"""The clocks that `timerwheel.install` takes, and Python's facts about the clocks they read."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -34,11 +34,11 @@ def add_parser(commands: Commands) -> None:
         commands,
         "info",
         run,
-        help="tell what is installed: versions, reactors, clocks, and whether the wheel is active",
+        help="show versions, reactors and clocks, and whether the wheel is active",
         description="""\
-Tells the versions of all that has a part in timers, which reactors are available
-here, whether the wheel is active on each once timerwheel.install(NAME) has made it,
-how precisely it then wakes, and which clocks there are. Each reactor is tried in a
+Shows the versions of everything that affects timers, the reactors that are available here,
+and the clocks. For each reactor it shows whether the wheel is active after
+timerwheel.install(NAME), and how precisely the reactor wakes. It tries each reactor in a
 process of its own.""",
         epilog="""\
 examples:
@@ -48,13 +48,13 @@ examples:
   %(prog)s --pid 12345
   %(prog)s --pid synapse
 
---pid tells what the kernel tells: whether the extension is loaded, and the timerfd by which
-the wheel wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket
-that has "timerwheel" in its file's name, --pid tells all that the page shows, too.
+--pid asks the kernel whether the process has loaded the extension, and has the timerfd that
+wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket with
+"timerwheel" in its file name, --pid also shows everything on the page.
 
 exit codes: 0 the wheel is active on the reactor (the default one, without --reactor), or in
-the processes; 1 it is not, or in one of them it does not show; 2 the reactor is not available,
-there is no such process, or you may not look at it""",
+the processes; 1 it is not active, or does not show in one of them; 2 the reactor is not
+available, there is no such process, or you may not look at it""",
     )
     parser.add_argument(
         "--reactor",
@@ -66,13 +66,13 @@ there is no such process, or you may not look at it""",
     parser.add_argument(
         "--pid",
         metavar="PID",
-        help="look at a process that runs, by its number or part of its command line; Linux alone",
+        help="look at a running process, by its number or part of its command line; only on Linux",
     )
     add_json(parser, "lines")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find out and print.
+    """Collect the facts and print them.
 
     @return: the exit code.
     """

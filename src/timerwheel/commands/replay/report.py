@@ -133,22 +133,21 @@ def _how(plan: Plan, comparison: Comparison) -> list[str]:
     share = (median(stock.time) - median(ours.time)) / 1e7 / (plan.seconds or 1)
     return [
         f"Figures: medians of {len(stock.time)} rounds, in which both sides take turns (the least"
-        "-the greatest). Ratio: above 1 ours is better; none where the rounds do not agree."
+        "-the greatest). Ratio: above 1, ours is better; none if the rounds do not agree."
         + (
             f" A round's time is the mean of {comparison.plays} plays."
             if comparison.plays > 1
             else ""
         ),
-        "Time in timers: CPU time of all of it, without the collector's. Calls do nothing but"
-        " their part of the recording; the replay's own loop is in it. Stock's less ours is"
+        "Time in timers: CPU time of all operations and passes, without the collector's. It"
+        " includes the replay's own loop. Calls do only their part of the recording. Stock less ours is"
         f" {_figure(share)} % of the recording's time.",
         f"Collector: Python's, with the longest pause. Full: one with {plan.peak:,} timers pending,"
-        " the most there are.",
-        "Lateness: the clock is moved by hand, so a timer is as late as its pass was in the"
-        " program; what a side adds, and what is shown, is the time from the start of the pass to"
-        " the call.",
+        " the most in the recording.",
+        "Lateness: the time from the start of a pass to the call, which is the part that a side"
+        " adds. The replay moves the clock by hand, so a pass begins as late as in the program.",
         "Longest stall: the most CPU time of one pass, or of the operations between two. Memory:"
-        " what Python's allocators gave for timers at the peak.",
+        " the most that Python's allocators gave for timers.",
         f"Reactors: {stock.reactor} and {ours.reactor}.",
         versions_in_a_line() + ".",
     ]
