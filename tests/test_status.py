@@ -234,7 +234,7 @@ def test_a_hook_that_calls_twisteds_own_is_warned_of_once(reactor: Any, logged: 
     (warning,) = warnings_of(logged)
     line = hook.__code__.co_firstlineno + 1
     assert f"{__file__}:{line} in " in warning
-    assert "cost 1.1 times what they cost without it" in warning
+    assert "take 1.1 times as long as without it" in warning
 
 
 def test_a_program_that_runs_logs_a_line(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ cdef class CallClock:
     def calls(self, calls):
         # Twisted's Clock.__init__() sets it. A subclass with another base may call that.
         if len(calls):
-            raise AttributeError("calls can be set to an empty list alone: callLater() adds to them")
+            raise AttributeError("you can set calls only to an empty list; callLater() adds to them")
         self.queue.detach_all()
 
     def seconds(self):

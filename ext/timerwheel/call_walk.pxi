@@ -39,7 +39,7 @@ cdef class CallWalk:
 
     def __cinit__(self, CallQueue queue not None, uint64_t every=1):
         if every == 0:
-            raise ValueError("every is a whole number from 1 on")
+            raise ValueError("every must be a whole number, 1 or more")
         self.queue = queue
         self.anchors = []
         self.part = OVERFLOW_LIST

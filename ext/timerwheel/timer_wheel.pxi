@@ -114,7 +114,7 @@ cdef class TimerWheel:
         """
         require_timers(self)
         if timer is None:
-            raise TypeError("None is no timer")
+            raise TypeError("rearm() needs a Timer, not None")
         if isnan(when):
             raise ValueError("a time cannot be NaN")
         cdef bint fired

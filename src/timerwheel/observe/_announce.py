@@ -32,8 +32,8 @@ def _announce(reactor: Any, put_in: ref[CallQueue]) -> None:
     _log.info("{status!r}", status=current)
     for method in current.overridden:
         _log.warn(
-            "reactor.{method}() is {function}. A call costs what that costs, and the wheel does "
-            "only what it passes on",
+            "reactor.{method}() is {function}. That function runs first, and the wheel gets only "
+            "the calls that it passes on",
             method=method.name,
             function=method.function,
         )
@@ -43,7 +43,7 @@ def warn_of_bypass() -> None:
     """Log who calls Twisted's own callLater(). That function calls this one."""
     _log.warn(
         "{origin} calls Twisted's own callLater(), kept from before the wheel was put in. Such "
-        "calls reach the wheel, but cost 1.1 times what they cost without it. Put the wheel in "
-        "before the hook. timerwheel.stats(reactor).bypassed counts them",
+        "calls reach the wheel, but take 1.1 times as long as without it. Put the wheel in before "
+        "the hook. timerwheel.stats(reactor).bypassed counts them",
         origin=find_origin(),
     )

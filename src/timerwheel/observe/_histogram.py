@@ -75,7 +75,7 @@ class Histogram:
         Raises ValueError if percent is not from 0 to 100.
         """
         if not 0 <= percent <= 100:
-            raise ValueError(f"percent is from 0 to 100, not {percent!r}")
+            raise ValueError(f"percent must be from 0 to 100, not {percent!r}")
         rank = max(1, math.ceil(self.count * percent / 100))
         for index, reached in enumerate(accumulate(self._counts)):
             if reached >= rank:

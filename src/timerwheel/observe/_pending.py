@@ -85,7 +85,7 @@ class Grouping:
 
     def __init__(self, by: str, now: float) -> None:
         if by not in _KINDS:
-            raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
+            raise ValueError(f"by must be one of {', '.join(map(repr, _KINDS))}, not {by!r}")
         self.by = by
         self._key_of, self._name_of = _KINDS[by]
         self._now = now

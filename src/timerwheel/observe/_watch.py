@@ -183,7 +183,7 @@ def watch(
     if on_slow is not None and not callable(on_slow):
         raise TypeError(f"on_slow must be callable, not {on_slow!r}")
     if not 0 <= slow < math.inf:
-        raise ValueError(f"slow must be a number of seconds from 0 on, not {slow!r}")
+        raise ValueError(f"slow must be a number of seconds, 0 or more, not {slow!r}")
     if stall is not None and not 0 < stall < math.inf:
         raise ValueError(f"stall must be a number of seconds above 0, or None, not {stall!r}")
     if not 0 <= index(origins) < 2**31:

@@ -135,7 +135,7 @@ def _block(data: bytes, start: int, number: int) -> _Block:
     if len(compressed) < length:
         raise _cut(len(data), start, where)
     if zlib.crc32(compressed) != crc:
-        raise RecordingError(f"damaged in {where}, at byte {start:,}: its checksum is another")
+        raise RecordingError(f"damaged in {where}, at byte {start:,}: its checksum differs")
     return _Block(number, start, compressed)
 
 

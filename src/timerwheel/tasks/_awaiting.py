@@ -36,8 +36,8 @@ def for_twisted(awaitable: Any, reactor: Any) -> Deferred[Any] | Coroutine[Any, 
 
 def not_awaitable(awaited: object, reactor: object) -> TypeError:
     return TypeError(
-        f"{reactor!r} cannot await {awaited!r}: only the asyncio reactor can await what is"
-        " asyncio's, and only what belongs to its own event loop"
+        f"{reactor!r} cannot await {awaited!r}: only the asyncio reactor can await"
+        " asyncio's futures and tasks, and only those of its own event loop"
     )
 
 

@@ -112,7 +112,7 @@ class Scheduler(Attempts):
         until you cancel it. Raises ValueError if interval is below a nanosecond.
         """
         if not 1e-9 <= interval < inf:
-            raise ValueError(f"an interval must be a nanosecond at least, not {interval!r} seconds")
+            raise ValueError(f"an interval must be at least a nanosecond, not {interval!r} seconds")
         task = self._make(func, args, options)
         self._enter(task, self._begin_period(task, interval, now))
         return task

@@ -55,7 +55,7 @@ class DependencyError(Exception):
         self.task = task
 
     def __str__(self) -> str:
-        return f"could not start, since a task that it waited for has not succeeded: {self.task!r}"
+        return f"could not start: a task that it waited for has not succeeded: {self.task!r}"
 
 
 class Task(TaskBase):

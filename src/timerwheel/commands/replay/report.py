@@ -140,8 +140,8 @@ def _how(plan: Plan, comparison: Comparison) -> list[str]:
             else ""
         ),
         "Time in timers: CPU time of all operations and passes, without the collector's. It"
-        " includes the replay's own loop. Calls do only their part of the recording. Stock less ours is"
-        f" {_figure(share)} % of the recording's time.",
+        " includes the replay's own loop. Calls do only their part of the recording. Stock less"
+        f" ours is {_figure(share)} % of the recording's time.",
         f"Collector: Python's, with the longest pause. Full: one with {plan.peak:,} timers pending,"
         " the most in the recording.",
         "Lateness: the time from the start of a pass to the call, which is the part that a side"

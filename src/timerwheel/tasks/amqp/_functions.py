@@ -33,7 +33,7 @@ class Functions:
     def add(self, name: str, func: Callable[..., Any], options: dict[str, Any]) -> None:
         """Add a function. Raises ValueError if the name is taken, TypeError for a non-callable."""
         if name in self._functions:
-            raise ValueError(f"there is a function {name!r} already")
+            raise ValueError(f"the worker has a function {name!r} already")
         if not callable(func):
             raise TypeError(f"register() needs a callable, not {func!r}")
         try:
