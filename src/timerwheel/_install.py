@@ -52,18 +52,16 @@ MODULES = {
 def install(name: ReactorName = "default", *, clock: Literal["wall", "steady"] = "wall") -> None:
     """Install a reactor whose delayed calls are on the wheel.
 
-    Call it before anything imports `twisted.internet.reactor`. name is one of
-    Twisted's short names ("epoll", "poll", "select", "asyncio", "kqueue", "gi",
-    ...) or "default" for Twisted's choice on this platform. clock is "wall", as
-    in Twisted, or "steady": `reactor.seconds()` then reads as wall time and goes
-    on with the monotonic clock, so that no step of the wall clock delays or
-    hastens a timer.
+    Call it before anything imports `twisted.internet.reactor`. name is one of Twisted's short names
+    ("epoll", "poll", "select", "asyncio", "kqueue", "gi", ...) or "default" for Twisted's choice on
+    this platform. clock is "wall", as in Twisted, or "steady": then `reactor.seconds()` starts from
+    the wall time and follows the monotonic clock, so that no step of the wall clock makes a timer
+    late or early.
 
-    Raises ReactorAlreadyInstalledError if there is a reactor, NoSuchReactor (a
-    KeyError) for a name that is not known, ImportError if the reactor is not
-    available here, ValueError for a clock that is not known. If the installed Twisted lacks
-    what the wheel needs of it, the reactor is installed with Twisted's own timers, and a
-    RuntimeWarning names what is missing.
+    Raises ReactorAlreadyInstalledError if there is a reactor, NoSuchReactor (a KeyError) for an
+    unknown name, ImportError if the reactor is not available here, ValueError for an unknown clock.
+    If the installed Twisted lacks a name that the wheel needs, this installs the reactor with
+    Twisted's own timers, and a RuntimeWarning gives the name.
     """
     if clock not in ("wall", "steady"):
         raise ValueError(f'clock is "wall" or "steady", not {clock!r}')

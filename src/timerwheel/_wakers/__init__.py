@@ -1,8 +1,8 @@
-"""What wakes each reactor when its earliest delayed call is due: neither early, nor spinning.
+"""Wake each reactor at its earliest deadline, neither early nor spinning.
 
-A reactor that asks `timeout()` before each wait needs at most another way to
-wait. One that another event loop drives has to hear when the earliest deadline
-moves sooner.
+A reactor that calls `timeout()` before each wait needs at most another way to wait. If another
+event loop drives the reactor, the waker must tell that loop when the earliest deadline moves
+sooner.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from timerwheel._wakers._waker import Waker
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
 
-# All are imported before a reactor is made, which may take the last descriptors.
+# All are imported before a program makes a reactor, which may take the last descriptors.
 _MODULES = {
     module.__name__.rpartition(".")[2]: module
     for module in (alarm, asyncio, corefoundation, glib, milliseconds, threaded)
