@@ -11,13 +11,13 @@ from timerwheel.demo.result import ServerResult
 from timerwheel.demo.rounds import SIDES, Round
 
 ENOUGH = 3
-"""Rounds below which they say nothing of a difference."""
+"""The least rounds for a verdict."""
 
 SMALL = 0.02
-"""A difference of less than this share is none."""
+"""A difference below this share counts as none."""
 
 KEPT = 0.98
-"""The share of the messages that a side echoes at least if it keeps the pace."""
+"""The least share of the messages that a side echoes if it keeps the pace."""
 
 MIB = 1024 * 1024
 
@@ -50,7 +50,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Spread:
-    """What one side has over all rounds: the middle one, the least, the most."""
+    """A figure of one side over all rounds: the middle, the least, the most."""
 
     middle: float
     least: float
@@ -90,9 +90,9 @@ def _figure(kind: Kind, rounds: Sequence[Round], same_work: bool) -> Figure:
 
 
 def verdict(stock: Sequence[float], ours: Sequence[float]) -> str:
-    """What the rounds say: how many times less ours is, or that there is no difference.
+    """The verdict of the rounds: how many times less ours is, or that there is no difference.
 
-    There is none if they do not agree on which side has less, or if it is below 2 %.
+    There is no difference if the rounds do not agree on which side has less, or if it is below 2 %.
 
     @param stock, ours: a value a round, in their order.
     """
@@ -126,7 +126,7 @@ def heading(rounds: Sequence[Round]) -> str:
 
 
 def notes(rounds: Sequence[Round], plan: Plan) -> list[str]:
-    """What was done, and how to read it: two sentences or so each."""
+    """The work, and how to read the figures: some two sentences each."""
     work = (
         f"Each second {plan.messages:,} messages of {plan.connections:,} clients and "
         f"{plan.churn:,} operations on timers, while {plan.timers:,} others are pending"

@@ -1,4 +1,4 @@
-"""The report as a page by itself, for a browser: `demo --html FILE`."""
+"""The report as a single page for a browser: `demo --html FILE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of every timer that the server armed, by which early and lost ones are found."""
+"""A record of all timers of the server, which finds early and lost ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class State(IntEnum):
-    """What became of a timer."""
+    """The state of a timer."""
 
     UNUSED = 0
     PENDING = 1
@@ -16,10 +16,10 @@ class State(IntEnum):
 
 
 class Ledger:
-    """Two bounds for each timer's deadline, and what became of it.
+    """Two bounds for each timer's deadline, and its state.
 
-    The bounds are the clock just before and just after the timer was armed or moved, plus the
-    delay: they do not rest on what the timer says of itself.
+    The bounds are the clock just before and just after the program scheduled or moved the timer,
+    plus the delay. So they do not depend on the timer's own answers.
 
     @ivar fired_count: how many timers fired.
     @ivar early: how many of them before their deadline.
@@ -35,7 +35,7 @@ class Ledger:
         self.unexpected = 0
 
     def due(self, number: int, soonest: float, latest: float) -> None:
-        """Timer `number` was armed or moved: it is due between `soonest` and `latest`."""
+        """Timer `number` was scheduled or moved: its deadline is from `soonest` to `latest`."""
         self._soonest[number] = soonest
         self._latest[number] = latest
         self._state[number] = State.PENDING

@@ -1,9 +1,9 @@
 """The clients: as many connections as asked for, which send messages at a fixed pace.
 
-Both sides get the same messages a second. A client sends one and waits for its echo. The clients
-run in a process of their own, all in one loop over plain sockets, which costs a fraction of what
-the server does for the same message. The loop ends when the server hangs up, or by itself after a
-time.
+Both sides get the same messages a second. A client sends a message and waits for its echo. The
+clients run in a process of their own, all in one loop over plain sockets. That loop costs a
+fraction of the server's work for the same message. It ends when the server hangs up, or after a
+time limit.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from timerwheel.demo.plan import MESSAGE_BYTES
 from timerwheel.demo.result import LoadResult
 
 DEBT = 0.5
-"""Seconds that the clients may be behind. What was due before is dropped, so that a server which
-stood still, as it does while it schedules its timers, is not flooded after."""
+"""The most seconds that the clients may be behind. They drop older messages, so that they do not
+flood a server that stood still, as it does while it schedules its timers.
+"""
 
 _MESSAGE = struct.Struct(f"!IQ{MESSAGE_BYTES - 12}x")
 
@@ -46,13 +47,13 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self) -> None:
-        """Send the next message, which no other one equals."""
+        """Send the next message. No two messages are equal."""
         self._expected = _MESSAGE.pack(self._number, self.sent)
         self.socket.sendall(self._expected)
         self.sent += 1
 
     def receive(self) -> bool:
-        """Take what has come.
+        """Receive the available bytes.
 
         @return: whether the echo is whole.
 

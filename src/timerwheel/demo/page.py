@@ -11,7 +11,7 @@ import timerwheel
 from timerwheel.web import TimersPage
 
 ORIGINS = 100
-"""Of one call in so many it is remembered who scheduled it."""
+"""The page remembers who scheduled one call in so many."""
 
 
 def open_page(reactor: Any, port: int) -> str:

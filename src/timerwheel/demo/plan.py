@@ -1,4 +1,4 @@
-"""What the demonstration does, fixed before it starts so that both sides do the same work."""
+"""The plan of the demonstration, fixed before it starts, so that both sides do the same work."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PROBES_A_SECOND = 200
 """How many timers a second measure lateness."""
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds to which each timer of the churn is armed and pushed back: one value, as in servers."""
+"""The delay of each timer of the churn, in seconds: one value, as in servers."""
 
 REQUEST_LIFE = 1.0
-"""Seconds that a timer of the churn lives before it is cancelled."""
+"""Seconds from the scheduling of a churn timer to its cancel."""
 
 FAR = 7 * 24 * 3600.0
 """Seconds to the furthest deadline of the extra timers: a week."""
 
 SETTLING = 1.0
-"""Seconds between arming and measuring that are left for the loop to settle."""
+"""Seconds for the loop to settle, between scheduling and measuring."""
 
 ARMING_ALLOWANCE = 20e-6
-"""Seconds that arming a near timer may take without delaying the start of the measurement."""
+"""Seconds that scheduling a near timer may take without delaying the measurement."""
 
 SEED = 20240229
-"""Where all random numbers start, on both sides."""
+"""The seed of all random numbers, on both sides."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Plan:
 
     @property
     def lead(self) -> float:
-        """Seconds from arming the first near timer to the beginning of the measurement."""
+        """Seconds from the scheduling of the first near timer to the start of the measurement."""
         return SETTLING + (self.timers - self.far) * ARMING_ALLOWANCE
 
     @property
     def near(self) -> float:
-        """Seconds after the start of the measurement by which near timers fall due."""
+        """Seconds after the start of the measurement by which near timers expire."""
         return 60.0 + self.seconds
 
     @property
@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """Rounds of churn while measuring; each arms a timer, pushes one back, cancels one."""
+        """Rounds of churn while measuring. Each schedules, pushes back and cancels a timer."""
         return int(self.churn * self.seconds) // 3
 
     @property
@@ -75,8 +75,7 @@ class Plan:
         return max(2, int(self.churn * REQUEST_LIFE) // 3)
 
     def far_delays(self) -> array[float]:
-        """How long the far timers are armed for, in seconds: more than the run takes, and up to a
-        week.
+        """The delays of the far timers, in seconds: more than the run takes, and up to a week.
         """
         random = Random(SEED)
         shortest = 2 * (self.lead + self.near)
@@ -84,15 +83,15 @@ class Plan:
 
     def near_deadlines(self) -> array[float]:
         """
-        When the near timers fall due, in seconds after the measurement starts: evenly spread over
+        The deadlines of the near timers, in seconds after the measurement starts: evenly spread over
         the time of the run and the minute after it.
         """
         random = Random(SEED + 1)
         return array("d", (random.uniform(0.0, self.near) for _ in range(self.timers - self.far)))
 
     def probe_deadlines(self) -> array[float]:
-        """When the probes fall due, in seconds after the measurement starts: at any fraction of a
-        millisecond.
+        """The deadlines of the probes, in seconds after the measurement starts, at any fraction of
+        a millisecond.
         """
         random = Random(SEED + 2)
         count = int(PROBES_A_SECOND * self.seconds)

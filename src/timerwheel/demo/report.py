@@ -1,4 +1,4 @@
-"""What the user sees at the end: a chart with a bar a side for each figure, and two notes."""
+"""The result: a chart with a bar a side for each figure, and two notes."""
 
 from __future__ import annotations
 

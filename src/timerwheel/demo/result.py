@@ -1,4 +1,4 @@
-"""What one run of the demonstration found."""
+"""The results of one run of the demonstration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass
 class ServerResult:
-    """What the server measured. Times are in seconds, sizes in bytes.
+    """The server's measurements. Times are in seconds, sizes in bytes.
 
     @ivar reactor: the full name of the reactor's class.
     @ivar seconds: how long it measured.
@@ -54,7 +54,7 @@ class ServerResult:
 
 @dataclass
 class LoadResult:
-    """What the clients saw.
+    """The clients' measurements.
 
     @ivar sent: messages sent.
     @ivar received: echoes that came back whole and right.

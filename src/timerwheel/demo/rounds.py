@@ -1,4 +1,4 @@
-"""The rounds: both sides in turn, so that what disturbs the machine meets both."""
+"""The rounds: both sides in turn, so that a disturbance of the machine meets both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Audience(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """What both sides found, one after the other."""
+    """The results of both sides, one after the other."""
 
     stock: SideResult
     ours: SideResult

@@ -1,8 +1,8 @@
 """The server: a TCP echo server with an idle timeout on each connection, and the timers of a busy
-router beside it.
+router.
 
-It runs in a process of its own, on one reactor, and writes what happens as lines of JSON: the port
-it listens on, its progress, and at the end what it measured.
+It runs in a process of its own, on one reactor. It writes lines of JSON: its port, its progress,
+and at the end its measurements.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def tell(event: str, **details: object) -> None:
 
 
 class Server:
-    """One run: connect, arm, settle, measure, check, hang up.
+    """One run: connect, schedule, settle, measure, check, hang up.
 
     @ivar idle_timeout: seconds of silence after which a client is hung up on; longer than the run.
     @ivar idle_count: how many clients that happened to.
@@ -117,8 +117,7 @@ class Server:
     def _instrument(self) -> None:
         """Put the stopwatch around what the reactor does for timers.
 
-        What an instance holds is found before what its class holds, so one way does for any
-        reactor.
+        Python finds an instance's attribute before its class's, so this works for any reactor.
         """
         reactor, run_until_current = self._reactor, self._reactor.runUntilCurrent
 
@@ -139,9 +138,9 @@ class Server:
         return call
 
     def _arm(self) -> None:
-        """
-        Arm the extra timers. The near ones and the probes last, and for times that do not depend on
-        how long it takes: so that as many fire while measuring, however fast the reactor is.
+        """ Schedule the extra timers. The near ones and the probes come last, for times that do not
+        depend on how long this takes. So the same number fires while measuring, however fast the
+        reactor is.
         """
         self._resident_before = resident_bytes()
         self._timers.arm_far()
@@ -152,7 +151,7 @@ class Server:
         self._progress()
 
     def _arm_rest(self, opening: float) -> None:
-        """The reactor has had a pass to put the extra timers where it keeps them: go on."""
+        """Go on, once the reactor has had a pass to store the extra timers."""
         self._resident_extra = resident_bytes() - self._resident_before
         self._timers.arm_rest(opening)
         now = self._reactor.seconds()
@@ -176,14 +175,14 @@ class Server:
         self._churn()
 
     def _churn(self) -> None:
-        """Do as many rounds as are due by now, and come back."""
+        """Do the rounds of churn up to now, and schedule the next ones."""
         share = min(1.0, (time.perf_counter() - self._opened) / self._plan.seconds)
         self._timers.churn(int(share * self._plan.rounds) - self._timers.rounds_done)
         if self._result is None:
             self._later(CHURN_INTERVAL, self._churn)
 
     def _close(self) -> None:
-        """Do what is left of the churn, stop measuring, check, and hang up."""
+        """Do the rest of the churn, stop measuring, check, and hang up."""
         self._timers.churn(self._plan.rounds - self._timers.rounds_done)
         self._result = self._measured()
         self._problems += self._timers.ledger.problems(self._closing.getTime())

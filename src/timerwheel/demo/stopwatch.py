@@ -10,11 +10,11 @@ from typing import Any
 
 
 class Stopwatch:
-    """Wall time between switching on and switching off, summed up.
+    """The total wall time between switching on and switching off.
 
-    Sections nest: whoever switches keeps what was before and switches back to it. So the pass of a
-    reactor switches on, a callback in it switches off, and a `callLater` in that callback on
-    again. The garbage collector, which may start anywhere, is kept out and summed up by itself.
+    Sections nest: each switch remembers the state before, and switches back to it. So the pass of a
+    reactor switches on, a callback in it off, and a `callLater` in that callback on again. The
+    garbage collector may start anywhere, so its time is kept apart.
 
     @ivar spent: nanoseconds while on.
     @ivar sections: how often it went from on to off.
@@ -29,7 +29,7 @@ class Stopwatch:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was summed up; stay on or off."""
+        """Reset the total; stay on or off."""
         self.spent = self.sections = self.collecting = 0
         self._since = perf_counter_ns()
 

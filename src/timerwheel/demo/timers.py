@@ -1,4 +1,4 @@
-"""The timers of a busy router, beside those of the echo service."""
+"""The timers of a busy router, in addition to those of the echo service."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from timerwheel.demo.stopwatch import Stopwatch
 
 
 class Timers:
-    """All timers of the server but its idle timeouts: the extra ones, the churn and the probes.
+    """All timers of the server except its idle timeouts: the extra ones, the churn and the probes.
 
-    Each has a number, under which the `Ledger` knows it. Those of the churn are numbered in the
-    order in which they are armed, so the oldest alive is cancelled by counting.
+    Each has a number in the `Ledger`. Those of the churn have numbers in the order of scheduling,
+    so counting finds the oldest one to cancel.
 
     @ivar lateness: seconds between a probe's deadline and its callback.
     @ivar rounds_done: how many rounds of churn are done.
@@ -37,12 +37,12 @@ class Timers:
         self.rounds_done = 0
 
     def arm_far(self) -> None:
-        """Arm the extra timers that are far from due."""
+        """Schedule the extra timers with far deadlines."""
         for number, delay in enumerate(self._far_delays):
             self._arm(number, self._reactor.seconds(), delay, self._fired)
 
     def arm_near(self, opening: float) -> None:
-        """Arm the extra timers of which some fall due in the run.
+        """Schedule the extra timers, some of which expire in the run.
 
         @param opening: the reactor's time at which the measurement starts.
         """
@@ -50,15 +50,14 @@ class Timers:
             self._arm_at(number, opening + deadline, self._fired)
 
     def arm_rest(self, opening: float) -> None:
-        """Arm the probes, and the timers of the churn that are alive when it starts."""
+        """Schedule the probes, and the timers of the churn that are pending when it starts."""
         for number, deadline in enumerate(self._probe_deadlines, self._first_probe):
             self._arm_at(number, opening + deadline, self._probed)
         self._arm_requests(self._first_request, self._plan.requests)
 
     def churn(self, rounds: int) -> None:
-        """
-        Do some rounds of churn: arm new timers, push back those half way through their life, cancel
-        the oldest.
+        """ Do some rounds of churn: schedule new timers, push back the half-old ones, cancel the
+        oldest.
         """
         oldest = self._first_request + self.rounds_done
         self._arm_requests(oldest + self._plan.requests, rounds)

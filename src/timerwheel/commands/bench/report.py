@@ -1,4 +1,4 @@
-"""What the user sees at the end: one table, and what its figures are."""
+"""The result: one table, and notes on its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from timerwheel.commands.versions import versions_in_a_line
 
 
 def print_report(comparison: Comparison) -> None:
-    """Print the table, and below it what its figures are."""
+    """Print the table, and notes on its figures below."""
     headings = ("pending", "stock", "ours", "ratio", "from - to")
     print_sheet(headings, [_row(result) for result in comparison.results], _notes(comparison))
 

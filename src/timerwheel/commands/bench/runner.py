@@ -1,4 +1,4 @@
-"""Has both sides measured in turn, each in a process of its own."""
+"""Measure both sides in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODULE = "timerwheel.commands.bench.side"
 
 @dataclass
 class Result:
-    """One line of the table: nanoseconds an operation, of each round."""
+    """One line of the table: nanoseconds an operation, for each round."""
 
     work: str
     pending: int

@@ -1,7 +1,7 @@
-"""What the kernel tells of a process that runs: whether the wheel is in, without code in it.
+"""Ask the kernel about a running process: whether the wheel is on, without code in the process.
 
-Linux alone: all is read from /proc. What only the program knows, such as which methods are the
-wheel's, is here if it has a page of `timerwheel.web` at a UNIX socket (`page.py`).
+Only on Linux: this reads /proc. Facts that only the program knows, such as which methods are the
+wheel's, come from its page of `timerwheel.web`, if it has one at a UNIX socket (`page.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Process:
-    """What was found out of a process.
+    """The facts about a process.
 
     @ivar pid: its number.
     @ivar command: its command line.
@@ -57,7 +57,7 @@ class Process:
 
     @property
     def wheel(self) -> bool:
-        """Whether a reactor has the wheel: its timerfd is there, or its page says so."""
+        """Whether a reactor has the wheel: its timerfd exists, or its page says so."""
         told = self.page is not None and self.page.data is not None
         return told or (self.extension is not None and bool(self.alarms))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from timerwheel.commands.replay.runner import Comparison
 
 ROUNDS = 5
-"""How often each side plays when it is not said."""
+"""How often each side plays by default."""
 
 
 def add_parser(commands: Commands) -> None:

@@ -1,4 +1,4 @@
-"""What the user sees at the end: a table, a chart over the recording's time, and what they show."""
+"""The result: a table, a chart over the recording's time, and notes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Row:
     unit: float
 
     def ratios(self, comparison: Comparison) -> list[float]:
-        """How many times better ours was, round by round; none where one of both is 0."""
+        """How many times better ours was, round by round; none if either is 0."""
         pairs = zip(self.values(comparison.stock), self.values(comparison.ours), strict=True)
         return [stock / ours for stock, ours in pairs if stock and ours]
 
@@ -81,7 +81,7 @@ def _cell(values: list[float]) -> str:
 
 
 def _ratio(ratios: list[float]) -> str:
-    """As a cell; but no ratio where the rounds do not agree on which side is better."""
+    """The cell of a ratio: "none" if the rounds do not agree on which side is better."""
     if not ratios:
         return "-"
     return f"none {_range(ratios)}" if min(ratios) <= 1 <= max(ratios) else _cell(ratios)
@@ -102,7 +102,7 @@ def _chart(plan: Plan, comparison: Comparison, ramp: str) -> list[str]:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """What the recording is."""
+    """A description of the recording."""
     header, counts = plan.recording.header, plan.counts
     wheel = "with the wheel" if header.wheel else "stock"
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())

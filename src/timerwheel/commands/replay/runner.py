@@ -1,4 +1,4 @@
-"""Has both sides play in turn, each in a process of its own."""
+"""Let both sides play in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MODULE = "timerwheel.commands.replay.side"
 """What each side runs."""
 
 SHORTEST = 0.1
-"""Seconds that stock is to take for a round: a short recording is played several times over."""
+"""The least seconds of a stock round: it plays a short recording several times."""
 
 MOST_PLAYS = 20
-"""How often a recording is played in a round at the most."""
+"""The most plays of a recording in a round."""
 
 STAGES = ("time", "probe", "memory")
-"""What is measured in each round, in this order, each on stock and then on ours."""
+"""The measurements of each round, in order, each on stock and then on ours."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Measured:
     slices: list[list[float]] = field(default_factory=list)
 
     def add(self, plays: list[dict[str, Any]]) -> None:
-        """Add a round: the means of its plays, but of pauses the longest."""
+        """Add a round: the means of its plays, and the longest pause."""
         for name in plays[0]:
             values = [play[name] for play in plays]
             if name == "slices":
