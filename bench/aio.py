@@ -3,10 +3,9 @@
     python bench/aio.py                     all rows
     python bench/aio.py --sizes 1000 --rounds 5
 
-Each round runs each party once, in a process of its own, and the rounds alternate: so that a busy
-machine is busy for all. Printed are the median of each party, in ns of processor time an operation,
-and the median
-over the rounds of its ratio to ours, with the least and the greatest.
+Each round runs each party once, in a process of its own, in turn, so that a busy machine is busy
+for all. The output has each party's median, in ns of processor time an operation, and the median of
+its ratios to ours over the rounds, with the least and the greatest.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python tests/broker/server.py python bench/broker.py
 
-Both take the same messages by Twisted's reactor, with the same prefetch, and acknowledge each
-when it has ended. They take turns; the ratio is that of the medians. TIMERWHEEL_BROKER is the
-broker's URL; `server.py` starts one.
+Both take the same messages on Twisted's reactor, with the same prefetch, and acknowledge each
+message when its task has ended. They take turns. The ratio is that of the medians.
+TIMERWHEEL_BROKER is the broker's URL; `server.py` starts one.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python bench/cascade.py [--timers 1000000]
 
 All timers are in one slot of level 2, which is four seconds wide (ext/timerwheel/_core.pyx has the
-levels). The pause is the call of advance() with which the wheel's time reaches that slot: none of
-them is due yet. Prints the least of some runs, since the machine may do other things meanwhile.
+levels). The pause is the call of advance() that moves the wheel's time to that slot, before any
+timer expires. Prints the least of some runs, because the machine may do other things meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SLOT, WIDTH = 64.0, 4.0
 
 
 def pause(timers: int, *, in_order: bool) -> float:
-    """Seconds that the wheel takes to spread one slot with so many timers."""
+    """The seconds that the wheel takes to spread one slot with so many timers."""
     wheel = TimerWheel(0.0)
     times = [SLOT + WIDTH * (number + 0.5) / timers for number in range(timers)]
     if not in_order:

@@ -2,12 +2,13 @@
 
     python bench/costs.py [PARTY ...] [--timers 1000000] [--json]
 
-Each party is measured in a process of its own. `bytes a timer` is what the
-process's resident memory grew by when the timers were armed, without arguments
-and with no list of the handles. `collection` is a full garbage collection while
-they are pending, `arming` and `firing` the longest pause while they were armed, a
-thousand a pass, and fired in 600 passes: the longest time in which no callback
-was called, and the event loop could do nothing else.
+Each party runs in a process of its own.
+
+- `bytes a timer`: how much the process's resident memory grows for each scheduled timer, without
+  arguments and without a list of the handles.
+- `collection`: a full garbage collection while they are pending.
+- `arming` and `firing`: the longest pause while they are scheduled, a thousand a pass, and while
+  they fire in 600 passes. In a pause no callback runs, and the event loop can do nothing else.
 """
 
 from __future__ import annotations

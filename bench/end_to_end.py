@@ -4,18 +4,18 @@ What the timers are worth to a whole server: the stock reactor and ours under lo
     python bench/end_to_end.py [--seconds 1] [--connections 50] [--reactor epoll] [--pairs 5]
         [--json]
 
-Two servers over loopback, each run in a fresh process: an echo server that resets an idle timeout
-at each message (`TimeoutMixin`), and `twisted.web`, which cancels and arms one at each request. The
-web server's load comes from `wrk` where it is on the PATH; the rest from clients in a process of
-their own (`end_to_end_load.py`). Every connection sends its next message once the answer is there.
-Stock and ours take turns; ratios are of a run and the one right after it.
+It runs two servers over loopback, each run in a fresh process. An echo server resets an idle
+timeout at each message (`TimeoutMixin`). `twisted.web` cancels and schedules one at each request.
+`wrk` loads the web server if it is on the PATH. Otherwise, and for the echo server, clients in a
+process of their own do (`end_to_end_load.py`). Every connection sends its next message once the
+answer is there. Stock and ours take turns; ratios are of a run and the one right after it.
 
-The share of timers comes from further runs of each, not counted otherwise, with a stopwatch around
-all that the reactor does for timers (`end_to_end_server.py` says around what): time in timers a
-message in these runs, over CPU time a message in the others.
+The share of timers comes from further runs, which count for nothing else, with a stopwatch around
+the reactor's work for timers (`end_to_end_server.py` lists it). It is the time in timers a message
+in these runs, divided by the CPU time a message in the others.
 
-Exits with 1 when an answer was wrong, a connection failed, Twisted logged a failure, a timer was
-left over, or a server did not end cleanly.
+Exits with 1 if an answer was wrong, a connection failed, Twisted logged a failure, a timer was left
+over, or a server did not end cleanly.
 """
 
 from __future__ import annotations

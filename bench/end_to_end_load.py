@@ -2,8 +2,8 @@
 The clients of `end_to_end.py`: keep-alive connections in closed loop, over plain sockets in one
 loop, which costs a fraction of what the server does for the same message.
 
-Every client sends a message, waits for the whole answer, checks it, and sends the next. SIGINT ends
-it: each client still waits for its answer, so that in the end all that was sent was answered.
+Every client sends a message, waits for the whole answer, checks it, and sends the next. On SIGINT
+each client still waits for its answer, so that in the end all messages have their answers.
 """
 
 from __future__ import annotations

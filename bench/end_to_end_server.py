@@ -2,13 +2,13 @@
 The servers of `end_to_end.py`: an echo server with an idle timeout on each connection, and a web
 server with a tiny page.
 
-It runs in a process of its own, on one reactor, and writes lines of JSON: the port it listens on;
-what it measured; and, once SIGTERM has stopped it, what it answered in all and what went wrong.
+It runs in a process of its own, on one reactor, and writes lines of JSON: its port; its
+measurements; and, after SIGTERM, the number of answers and the faults.
 
 With `--instrument`, a stopwatch runs while the program is in timers: in `callLater`, `cancel`,
-`reset` and `delay`, in `runUntilCurrent` and `timeout`, and in what `doIteration` does beyond the
-reactor class's own; not in the callbacks, nor in the garbage collector. For each section, what the
-stopwatch shows when nothing happens in one is taken off.
+`reset` and `delay`, in `runUntilCurrent` and `timeout`, and in the part of `doIteration` that is
+not the reactor class's own. It does not run in the callbacks or in the garbage collector. It
+subtracts its own time for each section, which is its reading for an empty one.
 """
 
 from __future__ import annotations

@@ -2,15 +2,17 @@
 
     python bench/instructions.py [--keep] [--check] [--stock] [--twisted]
 
-Runs them under valgrind's callgrind and prints the instructions of one operation:
-all of them, the interpreter's and the loop's too, and those in the extension
-alone. `--keep` writes them to instructions.json. `--check` exits with 1 where one
-has grown by more than a tenth over what is kept there; all of them are compared
-only with the same Python, since another interpreter takes other instructions.
-`--stock` counts the stock reactor beside ours, and prints how many times as many it
-takes: the gain on this Python, without noise.
-`--twisted` counts what Twisted builds upon delayed calls instead, on the stock
-reactor and on ours: what is not the extension's there is Twisted's and Python's.
+Runs them under valgrind's callgrind and prints the instructions of one operation: all of them,
+including the interpreter's and the loop's, and those in the extension alone.
+
+- `--keep` writes them to instructions.json.
+- `--check` exits with 1 if one has grown by more than a tenth over the kept count. It compares the
+  counts of all instructions only on the same Python, because another interpreter takes other
+  instructions.
+- `--stock` also counts the stock reactor, and prints its ratio to ours: the gain on this Python,
+  without noise.
+- `--twisted` counts Twisted's own users of delayed calls instead, on the stock reactor and on ours.
+  The instructions outside the extension are Twisted's and Python's.
 """
 
 from __future__ import annotations

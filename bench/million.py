@@ -1,14 +1,14 @@
 """
-A million timers on one reactor: armed, cancelled, moved, fired, and counted.
+A million timers on one reactor: scheduled, cancelled, moved, fired, and counted.
 
     python bench/million.py [--timers 1000000] [--moves 100000] [--stock]
 
-The reactor's clock is replaced by one that the script sets, so nothing waits. Four sets of timers,
-none in two of them, are cancelled, reset sooner, reset later, and treated in one of the three ways
-at random; the sets and their order come from a fixed seed. The rest is left alone. Then the clock
-moves on in equal steps until every timer has fired. Timers that are armed behind the reactor's
-clock are not covered. Exits with 1 when one did not fire in the pass in which it fell due, fired
-though cancelled, or fired out of order.
+The script replaces the reactor's clock and sets it, so nothing waits. It cancels one set of timers,
+resets a second sooner, a third later, and does one of the three at random to a fourth. No timer is
+in two sets; the sets and their order come from a fixed seed. The other timers stay as they are.
+Then the clock moves on in equal steps until every timer has fired. The script does not test timers
+scheduled for a time before the reactor's clock. Exits with 1 if a timer did not fire in the pass of
+its deadline, fired although cancelled, or fired out of order.
 """
 
 from __future__ import annotations

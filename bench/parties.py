@@ -1,7 +1,7 @@
-"""The parties: those whose timers are measured, each behind the same few methods.
+"""The parties: the implementations to measure, each behind the same few methods.
 
-The timed loops of workloads.py use a party's own object (`reactor` or `loop`) as
-a program would; the methods here are for what is not timed.
+The timed loops of workloads.py use a party's own object (`reactor` or `loop`) as a program would.
+The methods here are for the untimed parts.
 """
 
 from __future__ import annotations

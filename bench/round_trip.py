@@ -5,8 +5,8 @@ How long an echo server's clients wait while it has a hundred thousand tasks rea
 
 The server runs in a process of its own, on timerwheel's epoll reactor. A client sends it a line and
 waits for the answer, again and again: first while the server is idle, then while it runs 100,000
-tasks of mixed priority, which are made anew in each of 20 rounds. Exits with 1 when the 99th
-percentile of the round trips while tasks ran is more than the scheduler's budget and 5 ms.
+tasks of mixed priority, new ones in each of 20 rounds. Exits with 1 if the 99th percentile of the
+round trips under tasks is more than the scheduler's budget and 5 ms.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python bench/scaling.py [--seconds S] [--rounds N]
 
-Each thread schedules, cancels and fires timers for S seconds, as fast as it can. Prints
-the operations a second of one thread, those of two together, and their ratio: the
-median and the spread of N rounds in which the two take turns. With a GIL two threads do
-no more than one. Without one they do twice as much, where two processors are idle.
+Each thread schedules, cancels and fires timers for S seconds, as fast as it can. The output has the
+operations a second of one thread, those of two together, and their ratio: the median and the spread
+of N rounds in which both cases take turns. With a GIL two threads do no more than one. Without a
+GIL they do twice as much, if two processors are idle.
 
 The last column is the same ratio for a second of processor time, which a busy machine
 changes less: 1 if neither thread costs the other anything.

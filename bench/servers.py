@@ -2,10 +2,10 @@
 
     python bench/servers.py [--json]
 
-Runs an echo server and twisted.web, those of `end_to_end.py`, on the stock epoll reactor and on
-ours under valgrind's callgrind, with clients in the same process, which are not counted. Each turn
-of the reactor answers ten messages. The clock is moved by hand: timers fire in the same turns on
-both sides. Linux only.
+Runs the echo server and twisted.web of `end_to_end.py`, on the stock epoll reactor and on ours,
+under valgrind's callgrind. The clients are in the same process, and the count leaves them out. Each
+turn of the reactor answers ten messages. The script moves the clock by hand, so timers fire in the
+same turns on both sides. Linux only.
 """
 
 from __future__ import annotations

@@ -2,10 +2,9 @@
 
     python bench/task_graph.py [--nodes 100000] [--repeats 5]
 
-The same graphs are run by hand-written Deferreds, by asyncio tasks that await each other, and by
-Dask's synchronous scheduler where that is installed (`pip install dask`). All are in one process
-and take turns. Each time is the processor's, from the first node made to the last one done, with
-garbage collection.
+Hand-written Deferreds, asyncio tasks that await each other, and Dask's synchronous scheduler, if it
+is installed (`pip install dask`), run the same graphs. All are in one process and take turns. Each
+time is processor time, from the first node made to the last one done, with garbage collection.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     pytest bench/test_queues.py
 
-prints a table for each operation and number of entries; the time is that of one
-operation. To mark an entry of a heap as removed costs next to nothing: what is
-left behind is paid when it comes to the top. So updates and removals are shown
-twice, by themselves and with the pops that empty the queue after them.
+prints a table for each operation and number of entries, with the time of one operation. Marking a
+heap's entry as removed costs next to nothing: the cost comes later, when the entry reaches the top.
+So the tables show updates and removals twice: alone, and with the pops that empty the queue after
+them.
 """
 
 from __future__ import annotations

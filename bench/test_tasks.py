@@ -2,8 +2,7 @@
 
     pytest bench/test_tasks.py
 
-prints a table for each; all of it runs on a clock that is moved by hand, with
-1,000 other timers pending.
+prints a table for each. Everything runs on a clock moved by hand, with 1,000 other timers pending.
 """
 
 from __future__ import annotations

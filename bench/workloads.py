@@ -1,9 +1,8 @@
-"""The workloads: what is measured.
+"""The workloads that the benchmarks measure.
 
-Each has a function that gets a party ready for a number of pending timers, and
-returns a `Run`: the timed part, how many operations that is, and a check that is
-made after it, untimed. The timed parts do the same for each party, written as a
-program of that library would write it.
+Each has a function that prepares a party for a number of pending timers, and returns a `Run`: the
+timed part, its number of operations, and an untimed check after it. The timed parts do the same for
+each party, in the style of a program for that library.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from timerwheel.commands.replay.player import Player
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
-# Timers that are only there to be many are due so late that they never fire.
+# Timers that only stay pending have deadlines so late that they never fire.
 FAR, FARTHER = 1000.0, 2000.0
-# A program makes a pass now and then, and it pays there for what it left behind: after so many
-# operations a pass is made, which is timed with them.
+# After so many operations comes a pass, and the time includes it: a program makes passes too, and
+# pays there for leftovers.
 OPERATIONS_A_PASS = 1000
 SPREAD_SECONDS = 60.0
 SPREAD_PASSES = 600
@@ -41,8 +40,8 @@ EVENT_LOOPS = ("asyncio", "uvloop")
 def fresh(function: Function) -> Function:
     """A copy of a function with bytecode of its own.
 
-    Since 3.11 the interpreter adapts bytecode to the types that it meets: the
-    parties must not share what it has learnt.
+    Since 3.11 the interpreter adapts bytecode to the types that it meets. The parties must not
+    share these adaptations.
     """
     copy = FunctionType(
         function.__code__.replace(),
@@ -55,7 +54,7 @@ def fresh(function: Function) -> Function:
 
 
 def nothing() -> None:
-    """A callback that does the least."""
+    """A callback that does nothing."""
 
 
 @dataclass
@@ -69,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Workload:
-    """What is measured. `prepare` gets a party ready; it is not timed."""
+    """A workload. `prepare` prepares a party, untimed."""
 
     name: str
     title: str
@@ -229,7 +228,7 @@ def _reset_each(calls: Sequence[Any], delay: float) -> None:
 
 
 def schedule_keep(party: Any, size: int) -> Run:
-    """Arm timers from none up to the size, the collector's work on them included."""
+    """Schedule timers from none up to the size, including the collector's work on them."""
     party.start()
     delays = far_delays(size)
     owner = party.reactor if hasattr(party, "reactor") else party.loop
@@ -426,12 +425,11 @@ def clock(party: Any, size: int) -> Run:
 
 
 class ChatServer:
-    """A model of a chat server's timers, for a clock that is moved by hand.
+    """A model of a chat server's timers, for a clock moved by hand.
 
-    Each connection has a heartbeat, fired every 30 s, at which a ping is sent, and
-    an idle timeout of 75 s, pushed back at each message. Messages arrive at each
-    connection every 20 s on average, at random. Every 5 minutes on average a
-    connection ends, which cancels both, and another begins.
+    Each connection has a heartbeat every 30 s, which sends a ping, and an idle timeout of 75 s,
+    which each message pushes back. Messages arrive at each connection every 20 s on average, at
+    random. Every 5 minutes on average a connection ends, which cancels both, and another begins.
     """
 
     HEARTBEAT, IDLE, MESSAGE_EVERY, LIFETIME = 30.0, 75.0, 20.0, 300.0
