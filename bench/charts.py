@@ -20,7 +20,7 @@ COLOURS = {
     "uvloop": "#cc79a7",
 }
 
-# For readers who have a dark screen: the same hues on a dark ground.
+# For readers with a dark screen: the same hues on a dark ground.
 DARK = """\
 <style>
 @media (prefers-color-scheme: dark) { #figure_1 { filter: invert(0.93) hue-rotate(180deg) } }

@@ -1,4 +1,4 @@
-"""What pending timers cost apart from operations: memory, garbage collection, pauses.
+"""The cost of pending timers apart from operations: memory, garbage collection, pauses.
 
     python bench/costs.py [PARTY ...] [--timers 1000000] [--json]
 
@@ -66,7 +66,7 @@ def memory_of(party: Any, timers: int) -> float:
 
 
 def collection_of(party: Any) -> float:
-    """Seconds of a full collection with what is pending, the best of three."""
+    """The seconds of a full collection with the timers pending, the best of three."""
     times = []
     for _ in range(3):
         began = time.perf_counter()

@@ -22,10 +22,10 @@ MESSAGE_BYTES = 32
 """The size of one message of the echo server, and of its echo."""
 
 BODY = b"All is well.\n"
-"""What the web server answers."""
+"""The web server's answer."""
 
 PATIENCE = 10.0
-"""Seconds without any answer after which the server is taken to be stuck."""
+"""Seconds without any answer after which the server counts as stuck."""
 
 _MESSAGE = struct.Struct(f"!IQ{MESSAGE_BYTES - 12}x")
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

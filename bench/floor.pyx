@@ -1,10 +1,9 @@
 # cython: language_level=3, binding=False, auto_pickle=False
 """The floor: the least that a timer in C under Python can do.
 
-It parses the call, reads the clock, allocates the handle and links it into one
-list. It keeps no order and knows no time: run() calls the first ones in the order
-in which they were made. What a real timer backend takes above it is what order,
-exactness and being Twisted's cost.
+It parses the call, reads the clock, allocates the handle and links it into one list. It keeps no order and
+knows no time: run() calls the first timers in the order in which they were made. The difference of a real
+timer backend to it is the price of order, of exactness and of Twisted's interface.
 """
 
 cimport cython

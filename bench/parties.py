@@ -146,7 +146,9 @@ class StockAsyncio(Reactor):
 
 
 class FloorParty(Reactor):
-    """The floor (floor.pyx): a list that knows no time, and so not what is due."""
+    """The floor (floor.pyx): a list that knows no time, so it does not know which timers have
+    expired.
+    """
 
     name = "floor"
 

@@ -24,8 +24,8 @@ class Metric:
         opentelemetry: its name there, without the prefix.
         unit: as UCUM, which OpenTelemetry uses, writes it.
         counter: whether it only grows.
-        text: what it is.
-        attributes: what tells it from others of the same name.
+        text: its description.
+        attributes: labels that separate it from others of the same name.
     """
 
     source: str
@@ -43,8 +43,8 @@ class Distribution:
 
     Attributes:
         source, prometheus, opentelemetry, unit, text: as those of a Metric.
-        edges: where the buckets that are collected end: powers of two, below which a Histogram
-            knows the count exactly.
+        edges: the ends of the collected buckets: powers of two, because a Histogram knows the
+            counts below these exactly.
         whole: whether the values are whole numbers, of which those below 8 are at most 7.
     """
 

@@ -172,7 +172,7 @@ class Recorder:
 
         Logger().failure("the recorder could not write its file, and has stopped")
 
-    # What stands on the reactor
+    # The methods on the reactor
 
     def _call_original(self, name: str, *args: Any, **kw: Any) -> Any:
         """(Looked up each time: a program may put others into the class, and accelerate() does.)"""
@@ -196,7 +196,7 @@ class Recorder:
             self._pass_begins = True
             self._idle_passes += self._fires == fires
 
-    # What the listeners on the calls use
+    # For the listeners on the calls
 
     def _adopt(self, call: Any, operation: Operation, seconds: float) -> None:
         listener = Listener(self, self._writer.new_timer(), call)
