@@ -7,9 +7,9 @@ from timerwheel._core cimport PriorityEntry, PriorityQueue, Timer, TimerWheel
 
 
 cdef enum Asking:
-    SETTLED     # the reactor's call is right
-    ASKING      # a request to the reactor is under way
-    CHANGED     # as ASKING, and something has changed meanwhile
+    SETTLED     # the reactor's call is as it should be
+    ASKING      # the reactor is being asked for it
+    CHANGED     # it is, and meanwhile something has changed
 
 
 cdef class TaskBase:
@@ -20,15 +20,15 @@ cdef class TaskBase:
     cdef readonly object state
     cdef public bint _cancelled
     cdef bint requires_success      # of its dependencies
-    # Only timerwheel.tasks uses these: what is followed, and who waits.
+    # Those that only timerwheel.tasks uses: what is followed, and who waits.
     cdef public object _scheduler, _attempt, _coroutine, _time_limit, _retries
     cdef public object _listeners, _deferred, _unheard, _outcome
-    cdef readonly TaskBase _cause   # the dependency whose failure made this one fail, or None
-    cdef tuple dependencies         # the option `after` of a new or WAITING task; else None
+    cdef readonly TaskBase _cause   # the task without whose success this one has failed, or None
+    cdef tuple dependencies         # that a new or WAITING task was given to wait for; else None
     cdef dict dependents            # the WAITING tasks that wait for this one, in order; or None
     cdef Py_ssize_t waits_for       # how many of its dependencies have not ended
     cdef double _priority
-    cdef double key                 # its place in the group's queue: the policy's key
+    cdef double key                 # by which it is in the group's queue: what the policy says
     cdef double _deadline           # inf if it has none
     cdef Timer alarm                # in the wheel until the deadline, if it has one
     cdef PriorityEntry entry        # in the group's queue while READY
@@ -55,25 +55,25 @@ cdef class GroupBase:
 
 cdef class DispatcherBase:
     cdef readonly object _reactor
-    cdef readonly dict _tasks       # the tasks that are not done, in the order in which they were made
-    cdef public object _group       # the group of tasks without one
-    cdef public object _closing     # not None once close() was called
-    cdef public bint _ending        # close() is at work: no task starts before it is through
+    cdef readonly dict _tasks       # that are not done, in the order in which they were made
+    cdef public object _group       # of tasks that are given none
+    cdef public object _closing     # not None once no tasks are taken any more
+    cdef public bint _ending        # close() has something to do: nothing is started before that is done
     cdef public double _budget
     cdef public Py_ssize_t _limit
     cdef readonly Py_ssize_t running
     cdef TimerWheel wheel
-    cdef object key_function        # the policy's; None if the key is the priority
-    cdef bint takes_turns           # groups take turns; else the group of the first task comes first
+    cdef object key_function        # the policy's; None where the key is the priority
+    cdef bint takes_turns           # groups do; else the one comes first whose first task does
     cdef uint64_t ready_sequence    # how many tasks have become ready
-    cdef PriorityQueue groups       # groups with ready tasks; those at their limit have a turn at infinity
+    cdef PriorityQueue groups       # that have tasks ready; those at their limit have a turn at infinity
     cdef double present_turn
     cdef Py_ssize_t ready_count, waiting_count
-    cdef TaskBase untold, last_untold   # a list of done tasks with listeners to tell
-    cdef bint telling               # a call of tell() works through that list
+    cdef TaskBase untold, last_untold   # a list of tasks that are done, whose listeners are to be told
+    cdef bint telling               # somebody works through that list
     cdef object wake                # the reactor's call, or None
-    cdef double wake_time           # its time; inf if there is none, -inf if at once
-    cdef bint resting               # that call leaves the reactor another turn of its loop
+    cdef double wake_time           # when that is due; inf if there is none, -inf if at once
+    cdef bint resting               # what is called then leaves the reactor another turn of its loop
     cdef Asking asking
 
     cdef double now(self) except? -1.0

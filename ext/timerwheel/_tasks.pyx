@@ -67,7 +67,7 @@ include "dependencies.pxi"
 
 
 cdef class DispatcherBase:
-    """The expired, ready and running tasks."""
+    """What is due, what is ready and what runs."""
 
     def __cinit__(self):
         self._tasks = {}
@@ -87,7 +87,7 @@ cdef class DispatcherBase:
     # Whose turn it is.
 
     cdef bint may_run(self) noexcept:
-        """Whether a task may start now."""
+        """Whether a task may be started now."""
         return (
             self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
             and (self._limit < 0 or self.running < self._limit) and not self._ending
@@ -95,12 +95,12 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _review_group(self, GroupBase group not None):
-        """Update the place of a group after a change of its limit, and the reactor's call."""
+        """Give a group whose limit has changed its place, and have the reactor call if that matters."""
         self.review_group(group)
         self.review()
 
     cdef int review_group(self, GroupBase group) except -1:
-        """Give a group its place among the groups: none if it has no ready task."""
+        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
         cdef double turn
         cdef bint has_place = group.place.owner != NULL
         if group.ready_tasks.heap.size == 0:
@@ -113,7 +113,7 @@ cdef class DispatcherBase:
             turn = group.next_turn = max(group.next_turn, self.present_turn)
         else:
             turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
-            # Among equal groups, the one whose task became ready first comes first.
+            # Of equal ones the group comes first whose task was ready first.
             group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
             self.groups.sequence = group.place.entry.sequence
         if has_place:
@@ -124,7 +124,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef double key_of(self, TaskBase task) except? -1.0:
-        """The policy's key of a task."""
+        """What the policy orders a task by."""
         if self.key_function is None:
             return task._priority
         return as_number(self.key_function(task), "the key of a task")
@@ -145,7 +145,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _set_stride(self, GroupBase group not None, double stride):
-        """Give a group another weight. It also applies to the turns that the group has had."""
+        """Give a group another weight. By that it waits, too, for the turns that it has had."""
         cdef double ahead = group.next_turn - self.present_turn
         if ahead > 0.0:
             group.next_turn = self.present_turn + ahead * stride / group.stride
@@ -153,7 +153,7 @@ cdef class DispatcherBase:
         self.review_group(group)
 
     cdef TaskBase take(self):
-        """Take out the next task, and make it RUNNING."""
+        """Take out the task whose turn it is. It is RUNNING."""
         cdef GroupBase group = self.groups.first().item
         cdef TaskBase task = group.ready_tasks.take(group.ready_tasks.first()).item
         self.ready_count -= 1
@@ -194,7 +194,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _arm(self, TaskBase task not None, double when):
-        """Put a task into the wheel, to become ready at a time."""
+        """Have a task become ready at a time."""
         self.arm(task, when)
 
     cdef int arm(self, TaskBase task, double when) except -1:
@@ -221,7 +221,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _enter(self, TaskBase task not None, when=None):
-        """Take in a new task, for a time or at once. If that raises, the task stays out."""
+        """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
         self.enter(task, when)
 
     cdef int enter(self, TaskBase task, object when) except -1:
@@ -365,7 +365,7 @@ cdef class DispatcherBase:
         task._missed += turn - task.turn - 1.0
         task.turn = turn
         self.arm(task, task.first + (turn - GRACE) * task._interval)
-        if task._cancelled:     # for example by the collector, which may have run meanwhile
+        if task._cancelled:     # by the collector, say, which may have run meanwhile
             self.end(task, CANCELLED, None)
         return 0
 
@@ -394,7 +394,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
-        """Cancel a task. Returns False if it was done already."""
+        """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
         return self.cancel(task)
 
     cdef bint cancel(self, TaskBase task) except -1:
@@ -414,7 +414,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _settle(self):
-        """Tell the listeners of ended tasks, unless a call of this is already at it."""
+        """Tell who waits of what has ended, unless somebody is at it."""
         self.settle()
 
     cdef int settle(self) except -1:
@@ -548,7 +548,7 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _review(self):
-        """Make the reactor call when there is something to do, and only then."""
+        """Have the reactor call when there is something to do, and only then."""
         self.review()
 
     cdef int review(self, Py_ssize_t spare=0) except -1:

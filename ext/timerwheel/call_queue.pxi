@@ -9,8 +9,8 @@ cdef double LONGEST_TIMEOUT = 2147483   # 2**31 ms, Twisted's ceiling (ReactorBa
 cdef class CallQueue(TimerWheel):
     """The delayed calls of one reactor, or of one asyncio event loop, on a wheel.
 
-    reactor is a twisted.internet.base.ReactorBase. report() is called while an
-    exception of a timed call is being handled, with the call's creator, to log it.
+    reactor is a twisted.internet.base.ReactorBase. To log an exception of a timed call, the queue calls
+    report() with the call's creator, while handling that exception.
     """
 
     def __cinit__(self):
@@ -24,11 +24,11 @@ cdef class CallQueue(TimerWheel):
         self.reactor = reactor
         self.report = report
         self.replacements = {}
-        # The clock is not read yet: a subclass's seconds() may not be ready for it.
+        # This does not read the clock yet: a subclass's seconds() may not be ready.
         TimerWheel.__init__(self, 0.0)
 
     def replace(self, str name, replacement):
-        """Have a method of the reactor done by replacement(), called without the reactor."""
+        """Replace a method of the reactor. replacement() gets no reactor as argument."""
         if name == "timeout":
             self.timeout_replacement = replacement
         else:
@@ -39,7 +39,7 @@ cdef class CallQueue(TimerWheel):
         return self.next_timeout(self.reactor)
 
     def attach(self, waker):
-        """Have the reactor woken by a `timerwheel._wakers.Waker` from now on."""
+        """Let a `timerwheel._wakers.Waker` wake the reactor from now on."""
         self.waker = waker
         self.hook = waker.hook
         self.nested_loops = waker.nested_loops
@@ -69,7 +69,7 @@ cdef class CallQueue(TimerWheel):
 
     @property
     def watch(self):
-        """The CallWatch that is told of each timed call; or None."""
+        """The CallWatch that times each timed call; or None."""
         return watch_of(self)
 
     @watch.setter
@@ -88,15 +88,15 @@ cdef class CallQueue(TimerWheel):
         release(self.lock)
 
     def is_needed(self):
-        """Whether the event loop runs, and so is no garbage."""
+        """Whether the event loop runs, so it is not garbage."""
         return self.reactor is not None and self.reactor.is_running()
 
     def make_immortal(self):
-        """Have the garbage collector no longer walk the pending calls.
+        """Keep the garbage collector from walking the pending calls.
 
-        The reactor is the installed one, or the event loop runs. Takes O(n) steps, or none if it is so.
+        For the installed reactor, or a running event loop. Takes O(n) steps, or none if it is done already.
 
-        Not without a GIL, where that collector walks all objects itself.
+        Does nothing without a GIL, because that collector walks all objects itself.
         """
         if FREE_THREADED or self.immortal:
             return
@@ -104,14 +104,14 @@ cdef class CallQueue(TimerWheel):
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
-        """Have it walk them again: the reactor or the loop is to go, with all that they hold."""
+        """Let the collector walk them again, because the reactor or the loop may become garbage."""
         if not self.immortal:
             return
         self.immortal = False
         wheel_each(&self.wheel, track_handle, NULL)
 
     def adopt(self, call):
-        """Take over a call that a stock reactor made, or one of ours that is in no queue."""
+        """Take over a call of a stock reactor, or one of ours that is in no queue."""
         self.take_over(call)
 
     def moved_sooner(self, call):
@@ -137,7 +137,7 @@ cdef class CallQueue(TimerWheel):
             self.compare(when, NAN)
 
     def adopt_bypassed(self, call):
-        """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
+        """Take over a call scheduled by Twisted's own callLater(), which a program has kept."""
         cdef CallWatch watch = watch_of(self)
         if watch is not None and watch.origins:
             remember_origin(watch, call)
@@ -155,11 +155,11 @@ cdef class CallQueue(TimerWheel):
         self.watch = None
 
     def run_timers(self, reactor):
-        """Make the calls that are due now: the timed part of runUntilCurrent()."""
+        """Make the expired calls: the timed part of runUntilCurrent()."""
         self.run_pass(reactor)
 
     def figures_now(self):
-        """What `timerwheel.stats()` is made from, by its names. Takes constant time."""
+        """The figures of `timerwheel.stats()`, by name. Takes constant time."""
         return figures_of(self)
 
     def next_deadline(self):
@@ -170,15 +170,15 @@ cdef class CallQueue(TimerWheel):
         return next_of(self, SEARCH_BUDGET)
 
     def pending_calls(self):
-        """A list of all pending calls, in the order in which they were scheduled."""
+        """A list of all pending calls, in the order of scheduling."""
         return self.pending()
 
     def calls_in_order(self):
-        """A list of all pending calls, in the order in which they will be made."""
+        """A list of all pending calls, next first."""
         return in_order(self)
 
     def check_invariants(self):
-        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        """Raise AssertionError if the inner structure is not sound. For tests; takes O(n) steps."""
         TimerWheel.check_invariants(self)
         for call in self.pending():
             if isinstance(call, DelayedCall):
@@ -244,7 +244,7 @@ cdef class CallQueue(TimerWheel):
         return True
 
     cdef double now(self, object reactor) except? -1.0:
-        """What the clock of the reactor, or of the event loop, says."""
+        """The time of the reactor's, or the event loop's, clock."""
         if self.serves_loop:
             return time_of(reactor)
         return read_clock(seconds_of(self, reactor))
@@ -294,9 +294,9 @@ cdef class CallQueue(TimerWheel):
         return make_call(self, call)
 
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1:
-        """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later.
+        """Make a stock call, as ReactorBase.runUntilCurrent does; or move it if its deadline is later now.
 
-        Returns whether it was made.
+        Returns whether it made the call.
         """
         cdef CallWatch watch
         cdef object call = callback_of(handle)
@@ -412,7 +412,7 @@ cdef class CallQueue(TimerWheel):
         return when - now
 
     cdef list pending(self):
-        """All calls but stock ones that are cancelled and have told another canceller."""
+        """All calls except stock ones that are cancelled and have told another canceller."""
         cdef list calls = listed(self, without_time)
         if self.serves_loop:
             return calls
@@ -430,7 +430,7 @@ cdef inline CallWatch watch_of(CallQueue queue):
 
 
 cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
-    """Call what a DelayedCall holds. A failure is reported."""
+    """Call the function of a DelayedCall. Reports a failure."""
     try:
         invoke(call)
     except BaseException:
@@ -440,7 +440,7 @@ cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
 
 
 cdef int make_adopted_call(CallQueue queue, object call) except -1:
-    """Call what a stock call holds. A failure is reported."""
+    """Call the function of a stock call. Reports a failure."""
     cdef object kw
     try:
         call.called = 1
@@ -453,7 +453,7 @@ cdef int make_adopted_call(CallQueue queue, object call) except -1:
 
 
 cdef inline PyObject *take_due_handle(CallQueue queue, double now) noexcept:
-    """The first handle that is due, with a reference; or NULL. It has left if it is no AdoptedCall."""
+    """The first expired handle, as a new reference; or NULL. It has left unless it is an AdoptedCall."""
     cdef PyObject *handle = NULL
     cdef Entry *entry
     acquire(queue.lock)
@@ -483,9 +483,10 @@ cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcep
 
 
 cdef int clear_queue(PyObject *self) noexcept:
-    """Release the reactor, and what belongs to it, and all calls. The reactor's own is left to it.
+    """Release the reactor and its parts, and all calls. The reactor's own attributes stay with it.
 
-    What is taken apart with the queue may still call it: so it keeps report(), which is no garbage.
+    Objects that the collector takes apart with the queue may still call it. So the queue keeps report(),
+    which is not garbage.
     """
     cdef CallQueue queue = <CallQueue>self
     quiet_queue(self)

@@ -218,10 +218,10 @@ cdef int move_due(CallQueue queue) except -1:
 
 
 cdef inline int rearm_after(CallQueue queue, double now) except -1:
-    """Let the hook set the next alarm, if the last one's time has passed."""
+    """Have the hook set the next alarm, if the last one's time has come."""
     cdef bint is_over
     acquire(queue.lock)
-    is_over = -HUGE_VAL < queue.alarm <= now    # else the owner will look at once, or needs no alarm
+    is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
     release(queue.lock)
     if is_over:
         queue.hook()

@@ -1,23 +1,20 @@
 # cython: language_level=3
-"""The wheel: levels of slots for what lies ahead, a sorted run and a heap for what is due.
+"""The wheel: levels of slots for future entries, a sorted run and a heap for expired ones.
 
-An entry that lies ahead is kept in the level of the highest bit in which its
-tick differs from the current one, in the slot which that level's six bits of its
-tick name (tokio's wheel chooses levels so; Varghese and Lauck 1987 is the
-origin). Lists of slots keep the order of scheduling, through cascades too. What
-no level reaches is in the overflow list.
+Take the highest bit in which a future entry's tick differs from the current one. It selects the entry's
+level, and that level's six bits of the tick select the slot. (tokio's wheel selects levels in the same way;
+Varghese and Lauck 1987 is the origin.) Lists of slots keep the order of scheduling, through cascades too.
+Entries beyond the top level are in the overflow list.
 
-`elapsed` is the current tick. Between calls no slot holds an entry at or before
-it (but after a MemoryError, until the next advance): those are in the run, the
-heap or the held list, and pop in exact order of (when, sequence). Time that goes
-back changes nothing: `elapsed` stays, and what is scheduled at or before it goes
-into the heap. (A wheel that is empty follows it.)
+`elapsed` is the current tick. Between calls no slot has an entry at or before it (except after a
+MemoryError, until the next advance). Those entries are in the run, the heap or the held list, and pop in
+exact order of (when, sequence). If time goes back, `elapsed` stays, and an entry scheduled at or before it
+goes into the heap. (An empty wheel follows the time.)
 
-Where an entry lies may lag behind its `when`: moving it later only stores the
-new time. It is put right when its slot falls due or is searched.
+The place of an entry may lag behind its `when`: moving it later only stores the new time. The wheel
+corrects the place when the slot's time comes or a search meets the entry.
 
-Functions that may need memory take it before they change anything, and raise
-MemoryError.
+Functions that may need memory allocate it before they change anything, and raise MemoryError.
 """
 
 from libc.stdint cimport UINT64_MAX, uint64_t
@@ -85,7 +82,7 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
 
 
 cdef inline void wheel_start(Wheel *wheel, double now) noexcept nogil:
-    """Have a wheel that has no entries stand at now, which may be before: its clock may be another."""
+    """Set an empty wheel to now, which may be earlier: its clock may be another one."""
     run_first(&wheel.run)   # forgets the holes in it, which were sorted by the other clock
     wheel.elapsed = tick_of(now)
     wheel.credit = 0
@@ -99,7 +96,7 @@ cdef inline void wheel_free(Wheel *wheel) noexcept nogil:
 # Where an entry goes, and how it leaves.
 
 cdef inline int wheel_reserve(Wheel *wheel, double when) except -1 nogil:
-    """Take the memory that one more entry at this deadline may need, later releases included."""
+    """Allocate the memory that one more entry at this deadline may need, also for later releases."""
     if tick_of(when) > wheel.elapsed:
         return 0
     return heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + 1)
@@ -128,7 +125,7 @@ cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) no
 
 
 cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
-    """Put entry where its deadline belongs. The caller has reserved the memory."""
+    """Put entry into the place of its deadline. The caller must have reserved the memory."""
     cdef uint64_t tick = tick_of(entry.when)
     if tick > wheel.elapsed:
         wheel_place_ahead(wheel, entry, tick)
@@ -141,7 +138,7 @@ cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
 
 
 cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
-    """Take entry out of wherever it lies."""
+    """Take entry out of its place."""
     if entry.place == RUN:
         run_remove(&wheel.run, entry)
     elif entry.place == HEAP:
@@ -174,7 +171,7 @@ cdef inline void wheel_forget(Wheel *wheel, const Entry *entry) noexcept nogil:
 
 
 cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
-    """Add an entry whose `when` is set. Its sequence is given here."""
+    """Add an entry with its `when` set. This sets its sequence."""
     wheel_reserve(wheel, entry.when)
     entry.sequence = wheel.sequence
     wheel.sequence += 1
@@ -205,7 +202,7 @@ cdef inline int wheel_move(Wheel *wheel, Entry *entry, double when) except -1 no
 # What comes next.
 
 cdef inline int wheel_first_level(const Wheel *wheel) noexcept nogil:
-    """The number of the lowest level that has entries, or -1. Its first slot is the next to fall due."""
+    """The number of the lowest level that has entries, or -1. Its first slot comes next."""
     cdef int number
     for number in range(LEVELS):
         if wheel.levels[number].occupied:
@@ -346,7 +343,7 @@ cdef inline double wheel_next(Wheel *wheel, size_t budget) noexcept nogil:
 # The passing of time.
 
 cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogil:
-    """Undo the appending of a slot to the run: its entries are in their slot still."""
+    """Remove a slot's entries from the end of the run again: they are still in their slot."""
     cdef size_t index
     for index in range(start, wheel.run.tail):
         wheel.run.nodes[index].entry.place = SLOT
@@ -354,7 +351,7 @@ cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogi
 
 
 cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
-    """Move a slot of level 0 that falls due into the run."""
+    """Move a slot of level 0, whose time has come, into the run."""
     cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
     cdef SlotWalk walk
     cdef Entry *entry
@@ -386,7 +383,7 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
 
 
 cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
-    """Spread a slot that falls due over the levels below."""
+    """Spread a slot, whose time has come, over the levels below."""
     cdef SlotWalk walk
     cdef Entry *entry
     wheel.elapsed = wheel_slot_start(wheel, number, slot)
@@ -397,13 +394,13 @@ cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noe
         entry = walk_next(&walk)
         if entry == NULL:
             break
-        # The slot's own first tick goes into level 0 and falls due there next.
+        # The slot's own first tick goes into level 0 and comes next there.
         wheel_place_ahead(wheel, entry, tick_of(entry.when))
     level_empty_slot(&wheel.levels[number], slot)
 
 
 cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
-    """Enter another turn of the top level: the overflow may be within reach, or due."""
+    """Begin another turn of the top level: overflow entries may be within reach, or expired."""
     cdef Links *item = wheel.overflow.next
     cdef Entry *entry
     cdef size_t due = 0
@@ -424,10 +421,10 @@ cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
 
 
 cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
-    """Move the current tick to that of now; what falls due goes into the run.
+    """Move the current tick to that of now; expired entries go into the run.
 
-    It goes from occupied slot to occupied slot, however far the time jumps. On
-    MemoryError the wheel stands at the last slot for which there was memory.
+    It goes from occupied slot to occupied slot, however far the time jumps. On MemoryError the wheel stops
+    at the last slot for which there was memory.
     """
     cdef uint64_t target = tick_of(now)
     cdef uint64_t start
@@ -457,26 +454,26 @@ cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
 
 
 cdef inline Entry *wheel_due(Wheel *wheel, double now) noexcept nogil:
-    """The next entry that is due at now, or NULL."""
+    """The next entry that has expired at now, or NULL."""
     cdef Node *node
     wheel_settle_heap(wheel)
     node = wheel_first_due(wheel)
     return NULL if node == NULL or not node.when <= now else node.entry
 
 
-# Passes: what is made during a pass waits for the next.
+# Passes: an entry added during a pass waits for the next one.
 
 cdef inline void wheel_hold_new(Wheel *wheel) noexcept nogil:
-    """From now on entries that are added fall due only after wheel_release.
+    """From now on, new entries expire only after wheel_release.
 
-    Those held by a pass around this one are let go first: this pass is their next.
+    This first releases the entries held by a pass around this one: this pass is their next.
     """
     wheel_release(wheel)
     wheel.limit = wheel.sequence
 
 
 cdef inline void wheel_release(Wheel *wheel) noexcept nogil:
-    """Let what was held fall due. wheel_reserve has kept room for it in the heap."""
+    """Release the held entries. wheel_reserve has kept room for them in the heap."""
     cdef Entry *entry
     wheel.limit = UINT64_MAX
     while not list_is_empty(&wheel.held):
