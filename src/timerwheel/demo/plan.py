@@ -75,16 +75,14 @@ class Plan:
         return max(2, int(self.churn * REQUEST_LIFE) // 3)
 
     def far_delays(self) -> array[float]:
-        """The delays of the far timers, in seconds: more than the run takes, and up to a week.
-        """
+        """The delays of the far timers, in seconds: more than the run takes, and up to a week."""
         random = Random(SEED)
         shortest = 2 * (self.lead + self.near)
         return array("d", (random.uniform(shortest, FAR) for _ in range(self.far)))
 
     def near_deadlines(self) -> array[float]:
-        """
-        The deadlines of the near timers, in seconds after the measurement starts: evenly spread over
-        the time of the run and the minute after it.
+        """The deadlines of the near timers, in seconds after the measurement starts: evenly spread
+        over the time of the run and the minute after it.
         """
         random = Random(SEED + 1)
         return array("d", (random.uniform(0.0, self.near) for _ in range(self.timers - self.far)))

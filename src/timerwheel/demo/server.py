@@ -138,7 +138,7 @@ class Server:
         return call
 
     def _arm(self) -> None:
-        """ Schedule the extra timers. The near ones and the probes come last, for times that do not
+        """Schedule the extra timers. The near ones and the probes come last, for times that do not
         depend on how long this takes. So the same number fires while measuring, however fast the
         reactor is.
         """

@@ -56,7 +56,7 @@ class Timers:
         self._arm_requests(self._first_request, self._plan.requests)
 
     def churn(self, rounds: int) -> None:
-        """ Do some rounds of churn: schedule new timers, push back the half-old ones, cancel the
+        """Do some rounds of churn: schedule new timers, push back the half-old ones, cancel the
         oldest.
         """
         oldest = self._first_request + self.rounds_done

@@ -95,8 +95,8 @@ class Channel:
 async def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Exception:
     """Call received() with each message until the end. Returns the reason of the end.
 
-        It waits for the next message as soon as it has one, because at the end pika drops messages
-        that nobody waits for.
+    It waits for the next message as soon as it has one, because at the end pika drops messages
+    that nobody waits for.
     """
     while True:
         try:
