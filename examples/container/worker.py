@@ -93,7 +93,7 @@ class Program:
     def told_to_end(self, number: int, frame: object) -> None:
         if self.is_ending:
             print("ended at once, with", len(self.worker.messages), "messages", flush=True)
-            os._exit(FORCED)  # the broker gives its messages to another worker
+            os._exit(FORCED)  # the broker gives what it had to another worker
         self.is_ending = True
         reactor.callFromThread(reactor.stop)
 

@@ -24,9 +24,9 @@ done. Neither calls Python code nor needs memory before the task is in its new p
 scheduler's own work for a task (of the clock, of callLater(), of memory, of recursion) is the task's
 failure: break_off(). If the error is not an Exception, such as KeyboardInterrupt, it is also raised.
 
-tell() tells everyone who waits for a task, from a list. If a task ends meanwhile, it joins the list. So a
-chain of tasks that wait for each other takes no stack, however long it is. The tasks that have it in
-`after` come first: free_dependents().
+Who waits for a task is told by tell(), from a list: a task that ends while others
+are told joins the list. So a chain of tasks that wait for each other takes no
+stack, however long it is. First come the tasks that are after it: free_dependents().
 
 The dispatcher asks the reactor for one call. next_call() is the only function that decides when: at once,
 at a time, never. review() asks for it, after each change, also during a pass, and before the first task of
@@ -264,13 +264,13 @@ cdef class DispatcherBase:
         return 0 if task.waits_for else self.free(task)
 
     cdef int free_dependents(self, TaskBase task) except -1:
-        """A task is done: its dependents wait for it no longer."""
+        """A task is done: those that wait for it do so no longer."""
         cdef TaskBase dependent
         cdef dict dependents = task.dependents
         task.dependents = None
         for dependent in dependents:
             if dependent.state is not WAITING:
-                continue        # a release for one before has ended this one
+                continue        # what was released for one before it has ended it
             if dependent.requires_success and task.state is not SUCCEEDED:
                 self.fail_for(dependent, task)
                 continue
@@ -423,7 +423,7 @@ cdef class DispatcherBase:
         return 0
 
     cdef int tell(self) except -1:
-        """Tell the listeners of ended tasks, and of tasks that end meanwhile."""
+        """Tell who waits of what has ended, and of what ends meanwhile."""
         cdef TaskBase task
         cdef bint outer = self.telling
         cdef bint reviewed = False
@@ -442,7 +442,7 @@ cdef class DispatcherBase:
                             self.review()       # a listener may turn the reactor's loop
                             reviewed = True
                         task._tell()
-                except BaseException:   # the other listeners are told later
+                except BaseException:   # who has not been told yet is told later
                     task.next_untold, self.untold = self.untold, task
                     if task.next_untold is None:
                         self.last_untold = task
@@ -496,7 +496,7 @@ cdef class DispatcherBase:
             spent = self.now() - start
         if not self._ending:
             self.wheel.advance(due if start < due <= start + ROUNDING else start)
-            # (Tasks that were WAITING then may run too, so a chain of tasks does not end the pass.)
+            # (What waited then may run, too: a chain of tasks is no reason to leave.)
             left = self.ready_count + self.waiting_count
             if self.ready_count:
                 self.review(1)

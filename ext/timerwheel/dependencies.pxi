@@ -42,9 +42,9 @@ cdef int link(TaskBase task, TaskBase dependency) except -1:
 
 
 cdef int unlink(TaskBase task) except -1:
-    """Unlink a task from all its dependencies."""
+    """Have none of its dependencies know a task any more."""
     cdef TaskBase dependency
     for dependency in task.dependencies:
         if dependency.dependents is not None:
-            dependency.dependents.pop(task, None)   # (An empty dict stays: link() may need it.)
+            dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
     return 0

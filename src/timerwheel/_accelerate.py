@@ -85,8 +85,8 @@ def accelerate(reactor: Any) -> None:
 def restore(reactor: Any) -> None:
     """Take the wheel out of a reactor, which may be running, and give it back Twisted's heap.
 
-    Pending calls move back to the heap, and your handles stay valid. Does nothing if the reactor
-    has no wheel. Takes O(n log n) steps for n calls.
+    Pending calls move back, and the handles that the program holds stay valid.
+    Does nothing if there is no wheel in. Takes O(n log n) steps for n calls.
     """
     lock = _changing
     lock.acquire()

@@ -69,8 +69,8 @@ def accelerate(loop: Any) -> None:
 def restore(loop: Any) -> None:
     """Take the wheel out of an event loop, which may be running.
 
-    Pending timers move back to the loop, and your handles stay valid. Does nothing if the loop has
-    no wheel. Takes O(n log n) steps for n timers.
+    Pending timers move back, and the handles that the program holds stay valid. Does nothing if
+    there is no wheel in. Takes O(n log n) steps for n timers.
     """
     with _changing:
         queue = find_queue(loop)

@@ -39,7 +39,7 @@ class LoopWaker(EventLoopWaker):
 
     @property
     def precision(self) -> str:  # type: ignore[override]
-        """How precisely the loop wakes, in words."""
+        """How finely the end of a wait can be set, in words."""
         if self._alarm.watching is not None or not self._timer:
             return "microseconds, by a timerfd that the event loop watches"
         return super().precision

@@ -37,7 +37,7 @@ class Closing:
         self._scheduler = scheduler
         self._waiting: deque[Closed] = deque()
         self._deadline: Any = None  # the reactor's call that cancels all
-        self._doomed: list[Task] = []  # to check, the last of them first
+        self._doomed: list[Task] = []  # to be looked at, the last of them first
         self._spare: Callable[[Task], bool] | None = None
 
     def add(self) -> Closed:
@@ -54,17 +54,16 @@ class Closing:
             former.cancel()
 
     def cancel(self, spare: Callable[[Task], bool] | None = None) -> None:
-        """Start to cancel all tasks that are not to be spared, in the order in which they were
-        made.
+        """Have all tasks cancelled that are not to be spared, in the order in which they were made.
 
-        This makes a list of them at once, in 40 ms for a million; go_on() does the rest.
+        A list of them is taken at once, in 40 ms for a million; go_on() does the rest.
         """
         self._spare = spare
         self._doomed = list(self._scheduler._tasks)
         self._doomed.reverse()
 
     def go_on(self, may_go_on: Callable[[], bool]) -> bool:
-        """Cancel tasks while allowed. Returns whether none is left."""
+        """Cancel tasks for as long as that is allowed. Returns whether that was for all."""
         while self._doomed:
             self._cancel(self._doomed.pop())
             if self._doomed and not may_go_on():

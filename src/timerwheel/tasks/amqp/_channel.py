@@ -83,7 +83,7 @@ class Channel:
         return tag, Deferred.fromCoroutine(_take_all(deliveries, received))
 
     async def stop_consuming(self, tag: str) -> None:
-        """Take no more messages. Messages that are on their way arrive before this returns."""
+        """Take no more messages. Those that are on their way come before this returns."""
         await self._channel.basic_cancel(tag)
 
     def acknowledge(self, delivery: ReceivedMessage) -> None:

@@ -31,7 +31,7 @@ DUE = "timerwheel-due"
 FAILURES = "timerwheel-failures"
 REASON = "timerwheel-reason"
 
-NORMAL = 4  # the AMQP priority that is 0 for a scheduler
+NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
 PERSISTENT = 2
 
 # In a published message these would also send it elsewhere.
@@ -112,7 +112,7 @@ def as_due(when: float) -> int:
 
 
 def is_encodable(value: Any) -> bool:
-    """Whether pika can send a header that it has received. It cannot send a float."""
+    """Whether pika can send a header that it has received: not if there is a float in it."""
     try:
         encode_table([], {"": value})
     except UnsupportedAMQPFieldException:
