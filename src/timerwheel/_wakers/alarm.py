@@ -44,7 +44,7 @@ _left: list[Any] = []
 
 
 def _tell_wakers() -> None:
-    """In a forked child. This closes and makes nothing: most children run another program at once."""
+    """In a forked child. Closes and makes nothing: most children run another program at once."""
     for waker in list(_wakers):
         waker.forked()
 

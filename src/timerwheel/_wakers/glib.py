@@ -15,7 +15,7 @@ NEEDS = ("_glib", "_reschedule", "_simtag", "_simulate", "_source_remove", "_tim
 
 
 class GLibWaker(DrivenWaker):
-    """Makes GLib watch an alarm, and maintains `_simtag`, the id of the reactor's timeout source."""
+    """Makes GLib watch an alarm, and maintains `_simtag`, the id of the reactor's timeout."""
 
     def detach(self) -> None:
         self._alarm.drop()

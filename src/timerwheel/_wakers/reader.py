@@ -21,7 +21,7 @@ LONGEST = 2147483
 
 
 class ReaderWaker(Waker):
-    """Makes the reactor wait a little longer than until the deadline, and wakes it with an alarm."""
+    """Makes the reactor wait until a little after the deadline, and wakes it with an alarm."""
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)

@@ -34,7 +34,7 @@ def review(phase: str, info: dict[str, int]) -> None:
 
 @atexit.register
 def _end() -> None:
-    """Let the collector walk all timers when Python ends, and destroy objects that only they hold."""
+    """Let the collector walk all timers when Python ends, and destroy what only they hold."""
     if review in gc.callbacks:
         gc.callbacks.remove(review)
     for queue in list(_queues):

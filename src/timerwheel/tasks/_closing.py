@@ -1,4 +1,4 @@
-"""Close a scheduler: cancel its tasks, a slice at a time, and tell the waiters when all are done."""
+"""Close a scheduler: cancel its tasks, slice by slice, and tell the waiters when all are done."""
 
 from __future__ import annotations
 

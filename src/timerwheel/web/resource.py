@@ -80,7 +80,7 @@ class TimersPage(Resource):
         return notFound()
 
     def render_GET(self, request: Request) -> bytes:
-        """Redirect to the URL with a slash at the end: without it the files' names lead elsewhere."""
+        """Redirect to the URL with a slash at its end, on which the files' names depend."""
         _set_headers(request, "text/plain; charset=utf-8")
         last = request.prepath[-1] if request.prepath else b""
         request.redirect(f"./{quote(last, safe='')}/".encode())

@@ -10,7 +10,7 @@ from timerwheel.tasks.amqp._envelope import BadMessageError, Message
 
 
 class RejectError(Exception):
-    """Raise this in a function to send the task to the poison queue, with this text as the reason."""
+    """Raise this in a function: the task goes to the poison queue, with this text as the reason."""
 
 
 class Function(NamedTuple):
@@ -42,7 +42,7 @@ class Functions:
         self._functions[name] = Function(func, signature, options, set())
 
     def find(self, message: Message) -> Function:
-        """The function of a message. Raises BadMessageError if there is none for these arguments."""
+        """The function of a message. Raises BadMessageError if none takes these arguments."""
         function = self._functions.get(message.function)
         if function is None:
             raise BadMessageError(f"unknown function {message.function!r}")

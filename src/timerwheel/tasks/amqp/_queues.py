@@ -29,7 +29,7 @@ def poison_queue(queue: str) -> dict[str, Any]:
 
 
 def delay_queue(queue: str, remaining: float) -> dict[str, Any]:
-    """The declaration of the first queue for a task that has to wait so many seconds, at least one."""
+    """The declaration of the queue for a task that has to wait so many seconds, at least one."""
     seconds = 1 << min(int(min(remaining, 1e9)).bit_length() - 1, LONGEST_DELAY)
     return {
         "queue": f"{queue}.delay.{seconds}",
