@@ -88,7 +88,7 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         version = data["status"]["versions"]["timerwheel"]
         complete = not accelerated or {"stats", "watch", "survey"} <= data.keys()
     except (ValueError, TypeError, LookupError, RecursionError):
-        raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web") from None
+        raise NoAnswerError(f"the answer of {address} is not a page of timerwheel.web") from None
     if not known:
         raise NoAnswerError(
             f"the page at {address} is of timerwheel {version}, which this one does "
@@ -97,6 +97,6 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
     if not accelerated:
         raise NoAnswerError(f"the wheel has been taken out of the reactor at {address}")
     if not complete or not isinstance(data["stats"], dict):
-        raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web")
+        raise NoAnswerError(f"the answer of {address} is not a page of timerwheel.web")
     found: dict[str, Any] = data
     return found

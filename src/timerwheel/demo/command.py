@@ -128,13 +128,13 @@ def _too_many(connections: int) -> str | None:
     if limit != resource.RLIM_INFINITY and connections + OTHER_FILES > limit:
         return (
             f"{connections:,} connections are too many: a process may have {limit:,} files open "
-            "here. Raise that (ulimit -n), or take fewer: --connections"
+            "here. Raise the limit (ulimit -n), or take fewer: --connections"
         )
     return None
 
 
 def _cannot_write(path: Path | None) -> str | None:
-    """Tried before the work is done."""
+    """The error if this cannot write the file, else None. Tried before the work."""
     if path is not None:
         try:
             path.open("a").close()

@@ -187,7 +187,7 @@ class Server:
         self._result = self._measured()
         self._problems += self._timers.ledger.problems(self._closing.getTime())
         if self.idle_count:
-            self._problem(f"{self.idle_count:,} connections were taken for idle")
+            self._problem(f"{self.idle_count:,} connections timed out as idle")
         if not self._connections:
             self._finish(self._result)
         for echo in self._connections:

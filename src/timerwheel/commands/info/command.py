@@ -101,7 +101,7 @@ def _look_at_processes(who: str, as_json: bool) -> int:
         except OSError as error:
             print(f"cannot look at process {pid}: {error}", file=sys.stderr)
     if not processes:
-        print(f"found no process {who!r} that can be looked at", file=sys.stderr)
+        print(f"found no process {who!r} that you may look at", file=sys.stderr)
         return 2
     if as_json:
         print(json.dumps([process.facts() for process in processes], indent=2))

@@ -72,14 +72,14 @@ class Process:
             yield "  extension", "not loaded: no timer of this process is on the wheel"
             return
         yield "  extension", f"loaded: {self.extension}"
-        yield "  version", self.version or "not known, it has no metadata beside it"
+        yield "  version", self.version or "unknown: the package has no metadata"
         for alarm in self.alarms:
             yield "  timerfd", _sentence(alarm)
         if not self.alarms:
             yield (
                 "  timerfd",
-                "none. On epoll and poll the wheel has one once the reactor has waited; on other "
-                "reactors only the program can tell: timerwheel.status(reactor)",
+                "none. On epoll and poll the wheel has one after the reactor's first wait. On "
+                "other reactors only the program can tell: timerwheel.status(reactor)",
             )
         if self.page is not None:
             yield from self.page.lines()
@@ -89,7 +89,7 @@ def _sentence(alarm: Alarm) -> str:
     watched = (
         f"watched by epoll {', '.join(map(str, alarm.epolls))}"
         if alarm.epolls
-        else "watched by no epoll, as the poll reactor's is not"
+        else "watched by no epoll (the poll reactor has none)"
     )
     state = "not set" if alarm.seconds is None else f"goes off in {alarm.seconds:.6f} s"
     return f"descriptor {alarm.descriptor}, {watched}, {state}"

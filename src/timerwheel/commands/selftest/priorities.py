@@ -37,5 +37,5 @@ def check_priority_queue(seed: int, steps: int) -> str:
         queue.check_invariants()
         require(len(queue) == len(expected), f"at step {step} the queue has a wrong length")
     items = [expected[place].item for place in sorted(expected)]
-    require(list(queue) == items, "what was left is out of order")
+    require(list(queue) == items, "the rest is out of order")
     return f"{steps:,} steps, {len(queue):,} items left"
