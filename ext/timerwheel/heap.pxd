@@ -59,7 +59,7 @@ cdef inline int heap_reserve(Heap *heap, size_t size) except -1 nogil:
     nodes = <Node *>PyMem_RawRealloc(heap.nodes, capacity * sizeof(Node))
     if nodes == NULL:
         with gil:
-            raise MemoryError("no memory for the heap of timers that are due")
+            raise MemoryError("no memory for the heap of expired timers")
     heap.nodes = nodes
     heap.capacity = capacity
     return 0

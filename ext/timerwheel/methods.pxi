@@ -230,7 +230,7 @@ cdef inline object schedule_by(
     now = read_clock(clock)
     when = now + seconds
     if isnan(when):
-        raise ValueError("the clock says NaN")
+        raise ValueError("the clock returned NaN")
     call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall, queue.lock)
     call._time = when
     set_callback(call, func, args, kw)

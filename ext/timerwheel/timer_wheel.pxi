@@ -96,7 +96,7 @@ cdef class TimerWheel:
         cdef Timer timer
         require_timers(self)
         if not callable(func):
-            raise TypeError(f"{func!r} is not callable")
+            raise TypeError(f"schedule() needs a callable, not {func!r}")
         timer = <Timer>new_handle(<PyTypeObject *>Timer, self.lock)
         set_callback(timer, func, args, kw)
         acquire(self.lock)

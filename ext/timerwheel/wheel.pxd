@@ -372,7 +372,7 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     if not enough or not run_sort(&wheel.run, first):
         wheel_forget_run_tail(wheel, first)
         with gil:
-            raise MemoryError("no memory for the timers that are due")
+            raise MemoryError("no memory for the expired timers")
     level_empty_slot(&wheel.levels[0], slot)
     if wheel.earliest != NULL and wheel.earliest.place == RUN:
         wheel.earliest = NULL
