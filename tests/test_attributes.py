@@ -473,7 +473,8 @@ def test_the_last_wheel_that_is_taken_out_leaves_twisteds_functions() -> None:
         print(json.dumps([changed, kept, dict(vars(ReactorBase)) == before]))
     """
     changed, kept, restored = run_python(program)
-    assert changed == sorted(NAMES)
+    # (And doIteration, where there is a timerfd.)
+    assert {*NAMES} <= {*changed} <= {*NAMES, "doIteration"}
     assert kept
     assert restored
 

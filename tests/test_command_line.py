@@ -220,10 +220,18 @@ def test_info_as_json() -> None:
         assert finding["wheel"] is available
         assert (finding["reason"] is None) is available
         assert (finding["wakes"] is not None) is available
+    assert list(facts["loops"]) == ["timerwheel.aio", "asyncio", "uvloop"]
+    for finding in facts["loops"].values():
+        available = finding["reactor"] is not None
+        assert finding["wheel"] is available
+        if available and sys.platform == "linux":
+            assert finding["wakes"] == "microseconds, by a timerfd that the event loop watches"
+    assert facts["loops"]["asyncio"]["reactor"].startswith("asyncio.")
     select = facts["reactors"]["select"]
     assert select["reactor"] == "timerwheel.reactors.selectreactor.SelectReactor"
     if sys.platform == "linux":
         assert "timerfd" in facts["reactors"]["epoll"]["wakes"]
+        assert "timerfd" in facts["reactors"]["asyncio"]["wakes"]
 
 
 def test_info_of_one_reactor() -> None:
@@ -233,7 +241,7 @@ def test_info_of_one_reactor() -> None:
     (line,) = (line for line in result.stdout.splitlines() if line.startswith("  "))
     assert re.fullmatch(
         r"  select +wheel active; timerwheel\.reactors\.selectreactor\.SelectReactor; "
-        r"wakes: microseconds, by the reactor's own wait",
+        rf"wakes: microseconds, by {'a timerfd' if sys.platform == 'linux' else '.* own wait'}",
         line,
     )
 
@@ -248,7 +256,9 @@ def test_info_takes_the_names_of_twisteds_commands(text: str, name: str) -> None
 
 def test_info_has_what_is_not_here_in_a_line() -> None:
     printed = run("info").stdout
-    reactors = printed.partition("After timerwheel.install(NAME):\n")[2].splitlines()
+    reactors, _, loops = printed.partition("Event loops, with timerwheel.aio:\n")
+    reactors = reactors.partition("After timerwheel.install(NAME):\n")[2].splitlines()
+    assert loops.startswith("  timerwheel.aio  wheel active; timerwheel.aio._loop.EventLoop; ")
     assert reactors[0].startswith("  default         wheel active; ")
     assert "not available" not in printed
     if sys.platform == "linux":

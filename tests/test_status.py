@@ -166,13 +166,13 @@ LOOK = """
 @pytest.mark.parametrize("name", ["epoll", "poll", "select", "asyncio"])
 def test_real_reactors(name: str) -> None:
     found = run_on(name, LOOK, clock="steady")
-    wakers = {"epoll": "AlarmWaker", "poll": "AlarmWaker", "asyncio": "AsyncioWaker"}
-    own = {"epoll": ["doIteration"], "poll": ["doIteration"], "asyncio": ["_reschedule"]}
+    wakers = {"select": "SelectWaker", "asyncio": "AsyncioWaker"}
+    own = {"asyncio": "_reschedule"}
     assert found[0]
-    assert found[1] == wakers.get(name, "Waker")
+    assert found[1] == wakers.get(name, "AlarmWaker")
     assert found[3] == "steady"
     common = ["callLater", "getDelayedCalls", "runUntilCurrent", "timeout"]
-    assert found[4:] == [common + own.get(name, []), []]
+    assert found[4:] == [[*common, own.get(name, "doIteration")], []]
 
 
 # What the log is told.

@@ -1,7 +1,7 @@
 """Twisted's modules in whose classes methods of ours stand, and what wakes the reactors of each.
 
-A waker is named by its module in `timerwheel._wakers`. Reactors that wait precisely by
-themselves (select, kqueue) need none, and have no methods of their own to replace.
+A waker is named by its module in `timerwheel._wakers`. A reactor that waits precisely by
+itself (kqueue) needs none, and has no methods of its own to replace.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ WAKERS = {
     "twisted.internet.epollreactor": "alarm",
     "twisted.internet.iocpreactor.reactor": "milliseconds",
     "twisted.internet.pollreactor": "alarm",
+    "twisted.internet.selectreactor": "select",
     "twisted.internet.win32eventreactor": "milliseconds",
 }
 

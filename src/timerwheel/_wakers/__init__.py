@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._reactor_modules import WAKERS
-from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, reader, threaded
+from timerwheel._wakers import (
+    alarm,
+    asyncio,
+    corefoundation,
+    glib,
+    milliseconds,
+    reader,
+    select,
+    threaded,
+)
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 # All are imported before a reactor is made, which may take the last descriptors.
 _MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (alarm, asyncio, corefoundation, glib, milliseconds, threaded)
+    for module in (alarm, asyncio, corefoundation, glib, milliseconds, select, threaded)
 }
 
 

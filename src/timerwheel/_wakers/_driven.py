@@ -40,7 +40,7 @@ class DrivenWaker(Waker, ABC):
     @property
     def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None:
+        if self._wants_alarm() and not self._alarm.is_refused:
             return "microseconds, by a timerfd that the event loop watches"
         return "as the event loop's own timers, which most count in whole milliseconds"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -40,6 +42,19 @@ def nothing(*_: object) -> None:
     """For those who need not be told."""
 
 
+def has_alarms() -> bool:
+    """Whether there are alarms on this system."""
+    return Alarm is not None
+
+
+def require_selectable(number: int) -> None:
+    """Raise OSError if a descriptor is too large for select(), which takes those below 1,024."""
+    try:
+        select.select([number], [], [], 0)
+    except ValueError as error:
+        raise OSError(errno.EMFILE, str(error)) from None
+
+
 class LoopAlarm:
     """Makes an alarm when one is needed, and another when that is lost.
 
@@ -64,6 +79,11 @@ class LoopAlarm:
     def watching(self) -> Any:
         """What watch() returned, or None: there is no alarm."""
         return self._watching
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there are no alarms here, or the system or the loop refused the last."""
+        return Alarm is None or self._pause > 1
 
     def set(self, timeout: float) -> bool:
         """Have the alarm go off in timeout seconds. False if there is none to be had now."""

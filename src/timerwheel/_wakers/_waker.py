@@ -1,4 +1,4 @@
-"""What all wakers have. By itself: for select and kqueue, which wait as long as they are told."""
+"""What all wakers have. By itself: for kqueue, and select without timerfds: they wait as told."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class ReaderWaker(Waker):
     @property
     def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None:
+        if not self._alarm.is_refused:
             return "microseconds, by a timerfd that the reactor reads from"
         return "as the reactor's own wait"
 

@@ -7,7 +7,7 @@ from queue import Empty
 from typing import Any
 
 from timerwheel._reactor_modules import twisteds
-from timerwheel._wakers._loop_alarm import LoopAlarm, nothing
+from timerwheel._wakers._loop_alarm import LoopAlarm, nothing, require_selectable
 from timerwheel._wakers._waker import Waker
 
 # Needed of the reactor's private attributes: none. Where one is missing, `methods()` does without.
@@ -27,7 +27,7 @@ class ThreadedWaker(Waker):
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self._alarm = LoopAlarm(_Reader, nothing, nothing)
+        self._alarm = LoopAlarm(_watch, nothing, nothing)
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         # That of Twisted 23.10 is another, which cannot run by itself.
@@ -81,11 +81,16 @@ class ThreadedWaker(Waker):
 class _Reader:
     """What select() is given of an alarm."""
 
-    def __init__(self, number: int, callback: Callable[[], bool]) -> None:
+    def __init__(self, number: int) -> None:
         self._number = number
 
     def fileno(self) -> int:
         return self._number
+
+
+def _watch(number: int, callback: Callable[[], bool]) -> _Reader:
+    require_selectable(number)
+    return _Reader(number)
 
 
 class _SameThread:

@@ -37,13 +37,6 @@ class LoopWaker(EventLoopWaker):
         self._stock_call_at = self._stock("call_at")
         self._stock_close = self._stock("close")
 
-    @property
-    def precision(self) -> str:  # type: ignore[override]
-        """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None or not self._timer:
-            return "microseconds, by a timerfd that the event loop watches"
-        return super().precision
-
     def methods(self) -> dict[str, Callable[..., Any]]:
         if self._is_asyncios or not self._keeps_time():
             return {}

@@ -8,15 +8,15 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from timerwheel._install import MODULES
 from timerwheel.commands.common import add_command, add_json, reactor_name
 from timerwheel.commands.help import fold
-from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
+from timerwheel.commands.info.probe import LOOPS, TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
 from timerwheel.commands.text import clean
 from timerwheel.commands.versions import versions
@@ -38,8 +38,8 @@ def add_parser(commands: Commands) -> None:
         description="""\
 Tells the versions of all that has a part in timers, which reactors are available
 here, whether the wheel is active on each once timerwheel.install(NAME) has made it,
-how precisely it then wakes, and which clocks there are. Each reactor is tried in a
-process of its own.""",
+how precisely it then wakes, the same of event loops with timerwheel.aio, and which
+clocks there are. Each reactor and each loop is tried in a process of its own.""",
         epilog="""\
 examples:
   %(prog)s
@@ -79,18 +79,22 @@ def run(options: argparse.Namespace) -> int:
     if options.pid is not None:
         return _look_at_processes(options.pid, options.json)
     names = [options.reactor] if options.reactor else ["default", *MODULES]
-    findings = _probe_all([TWISTEDS_OWN, *names])
+    loops = () if options.reactor else LOOPS
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        without, *reactors = threads.map(probe, [TWISTEDS_OWN, *names])
+        made = list(threads.map(partial(probe, what="loop"), loops))
     facts = {
         "versions": versions(),
         "clocks": {name: _clock(clock) for name, clock in CLOCKS.items()},
-        "without_install": findings.pop(TWISTEDS_OWN),
-        "reactors": findings,
+        "without_install": without,
+        "reactors": dict(zip(names, reactors, strict=True)),
+        "loops": dict(zip(loops, made, strict=True)),
     }
     if options.json:
         print(json.dumps(facts, indent=2))
     else:
         _print_lines(facts)
-    return _exit_code(findings[names[0]])
+    return _exit_code(reactors[0])
 
 
 def _look_at_processes(who: str, as_json: bool) -> int:
@@ -110,11 +114,6 @@ def _look_at_processes(who: str, as_json: bool) -> int:
             for name, text in process.lines():
                 _print_line(name, text)
     return 0 if all(process.wheel for process in processes) else 1
-
-
-def _probe_all(names: Sequence[str]) -> dict[str, Finding]:
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return dict(zip(names, threads.map(probe, names), strict=True))
 
 
 def _clock(clock: Any) -> dict[str, Any]:
@@ -147,14 +146,25 @@ def _print_lines(facts: dict[str, Any]) -> None:
         )
     _print_line("before install()", _sentence(facts["without_install"]))
     print("After timerwheel.install(NAME):")
+    elsewhere = _print_findings(facts["reactors"])
+    if elsewhere:
+        _print_line("  not here", f"{', '.join(elsewhere)} (--reactor NAME says why)")
+    if facts["loops"]:
+        print("Event loops, with timerwheel.aio:")
+        elsewhere = _print_findings(facts["loops"])
+        if elsewhere:
+            _print_line("  not here", ", ".join(elsewhere))
+
+
+def _print_findings(findings: dict[str, Finding]) -> list[str]:
+    """@return: the names of what is not here, of several."""
     elsewhere = []
-    for name, finding in facts["reactors"].items():
-        if finding["reactor"] is None and len(facts["reactors"]) > 1:
+    for name, finding in findings.items():
+        if finding["reactor"] is None and len(findings) > 1:
             elsewhere.append(name)
         else:
             _print_line(f"  {name}", _sentence(finding))
-    if elsewhere:
-        _print_line("  not here", f"{', '.join(elsewhere)} (--reactor NAME says why)")
+    return elsewhere
 
 
 def _print_line(name: str, text: str) -> None:
