@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from heapq import heapify
@@ -71,6 +72,7 @@ def accelerate(reactor: Any) -> None:
     if not isinstance(reactor, ReactorBase):
         raise TypeError(
             f"accelerate() needs a reactor built on Twisted's ReactorBase, not {reactor!r}"
+            f"{_hint(reactor, 'accelerate')}"
         )
     lock = _changing
     lock.acquire()
@@ -87,7 +89,11 @@ def restore(reactor: Any) -> None:
 
     Pending calls move back, and the handles that the program holds stay valid.
     Does nothing if there is no wheel in. Takes O(n log n) steps for n calls.
+
+    Raises TypeError for an event loop, into which `timerwheel.aio` has put the wheel.
     """
+    if hint := _hint(reactor, "restore"):
+        raise TypeError(f"restore() needs a reactor, not {reactor!r}{hint}")
     lock = _changing
     lock.acquire()
     try:
@@ -98,6 +104,14 @@ def restore(reactor: Any) -> None:
             take_out()
     finally:
         lock.release()
+
+
+def _hint(owner: Any, name: str) -> str:
+    """What to say of an event loop that was given for a reactor."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or not isinstance(owner, asyncio.AbstractEventLoop):
+        return ""
+    return f". For event loops there is timerwheel.aio.{name}()"
 
 
 def _accelerate(reactor: Any) -> None:

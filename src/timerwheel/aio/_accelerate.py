@@ -70,7 +70,14 @@ def restore(loop: Any) -> None:
 
     Pending timers move back, and the handles that the program holds stay valid. Does nothing if
     there is no wheel in. Takes O(n log n) steps for n timers.
+
+    Raises TypeError for a reactor, into which `timerwheel.accelerate()` has put the wheel.
     """
+    if not isinstance(loop, AbstractEventLoop) and find_queue(loop) is not None:
+        raise TypeError(
+            f"restore() needs an event loop, not {loop!r}. For reactors there is "
+            "timerwheel.restore()"
+        )
     with _changing:
         queue = find_queue(loop)
         if queue is not None:

@@ -41,6 +41,9 @@ class Scheduler(Attempts):
     "round-robin", "deadline", or a `Policy`. `on_missed_deadline` is called with
     each task that is not done by its deadline: then, or once the task has ended if that is noticed
     first. What it raises is logged.
+
+    Raises TypeError for a `reactor` without `callLater()` and `seconds()`, such as an event loop,
+    ValueError for a `budget` that is not positive.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Scheduler(Attempts):
         policy: str | Policy = "fair",
         on_missed_deadline: Callable[[Task], object] | None = None,
     ) -> None:
+        if not (hasattr(reactor, "callLater") and hasattr(reactor, "seconds")):
+            raise TypeError(f"a Scheduler needs a reactor or a Clock, not {reactor!r}")
         if not budget > 0:
             raise ValueError(f"a budget must be positive seconds, not {budget!r}")
         policy = as_policy(policy)
