@@ -407,13 +407,24 @@ def test_debug_mode_refuses_other_threads(loop: Any) -> None:
     assert "Non-thread-safe operation" in str(raised[0])
 
 
-def test_debug_mode_tells_of_slow_calls(asyncios: Any, caplog: pytest.LogCaptureFixture) -> None:
-    asyncios.set_debug(True)
-    asyncios.slow_callback_duration = 0
+def test_debug_mode_tells_of_slow_calls(loop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
     with caplog.at_level(logging.WARNING, "asyncio"):
-        asyncios.call_later(0, int)
-        run_for(asyncios, 0.001)
+        loop.call_later(0.001, int)
+        run_for(loop, 0.002)
     assert any("Executing <TimerHandle" in record.getMessage() for record in caplog.records)
+
+
+def test_calls_that_are_not_slow_are_not_told_of(
+    loop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.set_debug(True)
+    loop.slow_callback_duration = 1000
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        loop.call_later(0.001, int)
+        run_for(loop, 0.002)
+    assert caplog.records == []
 
 
 # What a program overrides.

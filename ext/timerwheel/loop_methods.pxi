@@ -169,10 +169,15 @@ def run_due_timers(CallQueue queue not None):
     cdef PyObject *handle
     cdef int64_t began
     cdef uint64_t made = 0
+    cdef bint debug
+    cdef object loop = queue.reactor
     count_pass(queue)
     if not count_of(queue):
         return
-    now = time_of(queue.reactor)
+    now = time_of(loop)
+    debug = loop_debugs(queue, loop)
+    if debug:
+        from timerwheel.aio._debug import run_and_time
     began = monotonic_ns()
     queue.begin_pass(now)
     try:
@@ -181,7 +186,10 @@ def run_due_timers(CallQueue queue not None):
             if handle == NULL:
                 return
             made += 1
-            run_handle(<TimerHandle>owned(handle))
+            if debug:
+                run_and_time(owned(handle), loop)
+            else:
+                run_handle(<TimerHandle>owned(handle))
     finally:
         if made:
             note_pass(queue, made, began)

@@ -1,4 +1,4 @@
-"""What asyncio's debug mode adds to call_later() and call_at()."""
+"""What asyncio's debug mode adds to call_later() and call_at(), and to what they call."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from asyncio import _get_running_loop
 from asyncio.coroutines import iscoroutine, iscoroutinefunction
 from asyncio.format_helpers import extract_stack
+from asyncio.log import logger
+from time import monotonic
 from traceback import StackSummary
 from typing import Any
 
@@ -35,3 +37,12 @@ def _check_thread(loop: Any) -> None:
 def stack() -> StackSummary:
     """The stack of who calls call_later() or call_at()."""
     return extract_stack(sys._getframe(1))
+
+
+def run_and_time(handle: Any, loop: Any) -> None:
+    """Run a handle, and tell asyncio's log if its call was slow, as asyncio's own loop does."""
+    began = monotonic()
+    handle._run()
+    seconds = monotonic() - began
+    if seconds >= loop.slow_callback_duration:
+        logger.warning("Executing %r took %.3f seconds", handle, seconds)
