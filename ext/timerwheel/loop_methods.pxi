@@ -10,7 +10,7 @@ cdef extern from "<math.h>" nogil:
 
 cdef extern from "Python.h":
     object PyObject_CallMethodNoArgs(object, object name)
-    object PyObject_CallMethodOneArg(object, object name, object argument)
+    object PyObject_CallOneArg(object, object argument)
     bint PyMethod_Check(object)
 
 import time as time_module
@@ -201,7 +201,8 @@ cdef int move_due(CallQueue queue) except -1:
     cdef double now, latest
     cdef PyObject *handle
     cdef uint64_t made = 0
-    cdef object ready
+    cdef object timer
+    cdef object append = None   # of loop._ready: looked up once, when it is needed
     cdef object loop = queue.reactor
     count_pass(queue)
     if not count_of(queue) or loop is None:
@@ -209,7 +210,6 @@ cdef int move_due(CallQueue queue) except -1:
     now = time_of(loop)
     # asyncio calls what is before the end of the clock's tick: this is the last time before that.
     latest = nextafter(now + as_seconds(loop._clock_resolution), -HUGE_VAL)
-    ready = loop._ready
     queue.begin_pass(latest)
     try:
         while True:
@@ -217,7 +217,10 @@ cdef int move_due(CallQueue queue) except -1:
             if handle == NULL:
                 break
             made += 1
-            PyObject_CallMethodOneArg(ready, "append", owned(handle))
+            timer = owned(handle)
+            if append is None:
+                append = loop._ready.append
+            PyObject_CallOneArg(append, timer)
     finally:
         if made:
             note_busy_pass(queue, made)
