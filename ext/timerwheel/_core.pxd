@@ -130,6 +130,7 @@ cdef class CallQueue(TimerWheel):
     cdef double latest_pass     # the `now` of the last pass
     cdef uint64_t inserted      # calls before this sequence are no longer new
     cdef bint departed          # the reactor has left the queue
+    cdef readonly bint overdue  # an event loop is to be set for the next deadline: its last has come
     cdef Recalled recalled
     cdef list functions         # of static methods that are recalled: their class does not say if they change
     cdef object mro             # of the reactor's class, when it was recalled

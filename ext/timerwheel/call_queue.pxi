@@ -402,6 +402,7 @@ cdef class CallQueue(TimerWheel):
         if not is_empty:
             when = wheel_next(&self.wheel, SEARCH_BUDGET)
         self.alarm = when if self._hook is not None else -HUGE_VAL
+        self.overdue = False
         release(self.lock)
         if is_empty:
             return None

@@ -65,6 +65,7 @@ cdef enum Mark:
     CANCELLED = 2
     DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
     CALLED_DELETED = 8  # the program has deleted the attribute `called`
+    REARMS = 16         # when it has been called, its event loop is to be set for the next deadline
 
 
 @cython.final

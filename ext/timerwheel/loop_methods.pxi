@@ -197,15 +197,25 @@ def run_due_timers(CallQueue queue not None):
 
 
 cdef int move_due(CallQueue queue) except -1:
-    """Takes one step a handle that is due. Tells the hook if the time has come for which it is armed."""
+    """Takes one step a handle that is due. Has the hook told if the time has come for which it is armed.
+
+    That sets the next alarm, and takes Python code: so it waits until what is due has been called. An
+    alarm that nobody has set anew ends the loop's next wait at once: what was to be called may have been
+    cancelled, or run a loop inside this one.
+    """
     cdef double now, latest
     cdef PyObject *handle
     cdef uint64_t made = 0
-    cdef object timer
+    cdef object timer = None
     cdef object append = None   # of loop._ready: looked up once, when it is needed
     cdef object loop = queue.reactor
+    cdef bint waits_no_longer = queue.overdue
     count_pass(queue)
-    if not count_of(queue) or loop is None:
+    if loop is None:
+        return 0
+    if not count_of(queue):
+        if waits_no_longer:
+            queue.hook()
         return 0
     now = time_of(loop)
     # asyncio calls what is before the end of the clock's tick: this is the last time before that.
@@ -225,17 +235,37 @@ cdef int move_due(CallQueue queue) except -1:
         if made:
             note_busy_pass(queue, made)
         queue.end_pass()
-    return rearm_after(queue, latest)
+    return rearm_after(queue, latest, timer, waits_no_longer)
 
 
-cdef inline int rearm_after(CallQueue queue, double now) except -1:
-    """Have the hook set the next alarm, if the last one's time has come."""
+cdef inline int rearm_after(CallQueue queue, double now, object last, bint waits_no_longer) except -1:
+    """Have the hook set the next alarm if the last one's time has come: after `last`, if there is one."""
     cdef bint is_over
     acquire(queue.lock)
     is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
+    if is_over and last is not None and not waits_no_longer:
+        (<TimerHandle>last).entry.mark |= REARMS
+        queue.overdue = True
+        queue.alarm = HUGE_VAL      # what is scheduled meanwhile has the alarm set
+        is_over = False
     release(queue.lock)
-    if is_over:
+    if is_over or waits_no_longer:
         queue.hook()
+    return 0
+
+
+cdef int rearm(TimerHandle handle) except -1:
+    """After the last call of a turn: have the hook set the next alarm, if that has not been done."""
+    cdef PyObject *found
+    cdef CallQueue queue
+    acquire_entry(&handle.entry)
+    handle.entry.mark &= ~REARMS
+    release(handle.entry.lock)
+    found = NULL if handle._event_loop == NULL else queue_in(handle._event_loop)
+    if found != NULL:
+        queue = <CallQueue>owned(found)
+        if queue.overdue:
+            queue.hook()
     return 0
 
 

@@ -113,7 +113,11 @@ cdef class TimerHandle(Handle):
 
         Raises SystemExit and KeyboardInterrupt. Does nothing if the call was cancelled.
         """
-        run_handle(self)
+        try:
+            run_handle(self)
+        finally:
+            if self.entry.mark & REARMS:
+                rearm(self)
 
     def _repr_info(self):
         return stock_timer._repr_info(self)

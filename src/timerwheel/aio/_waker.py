@@ -24,7 +24,8 @@ class LoopWaker(EventLoopWaker):
     Where there is none, or the loop's time is a test's, a timer of its own.
 
     asyncio's loops find what is due in _process_events(), at each turn: then the alarm has only to
-    wake them. Others have it called when the alarm is heard.
+    wake them, and is set anew once they have called that. Others have it called when the alarm is
+    heard.
     """
 
     def __init__(self, loop: Any, leave: Callable[[Any, CallQueue], None]) -> None:
@@ -73,6 +74,9 @@ class LoopWaker(EventLoopWaker):
         place = find_place(type(self._loop), name)
         assert place is not None
         return place.function
+
+    def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
+        return super()._watch(number, lambda: self._queue.overdue or callback())
 
     def _timeout(self) -> float | None:
         return self._queue.timeout()
