@@ -48,6 +48,7 @@ TRIED = {
     "python -m timerwheel replay bench/recordings/crawl.twr": "--rounds 1",
     "python -m timerwheel selftest": "--steps 1000",
     "python bench/aio.py": "--help",
+    "python bench/aio_instructions.py": "--help",
     "python bench/aiohttp_server.py": "--help",
     "python bench/cascade.py": "--timers 1000",
     "python bench/costs.py": "ours --timers 2000",
