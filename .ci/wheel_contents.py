@@ -1,9 +1,9 @@
-"""Check that a wheel has what the working tree has for it, byte for byte, and nothing else.
+"""Check that a wheel has the working tree's files, byte for byte, and no others.
 
     python .ci/wheel_contents.py TREE WHEEL
 
-Prints its size and its tags; exits with 1 and a list if something is missing, is
-not the tree's or does not belong there, or if it is not below a megabyte.
+Prints its size and its tags. Exits with 1 and a list if a file is missing, differs from the tree's
+or does not belong there, or if the wheel is not below a megabyte.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LARGEST = 1_000_000
 
 
 def sources(tree: Path) -> dict[str, bytes]:
-    """What the tree has for a wheel: modules, stubs, marker, plugin, page and declarations."""
+    """The tree's files for a wheel: modules, stubs, marker, plugin, page and declarations."""
     src, declarations = tree / "src", tree / "ext/timerwheel"
     paths = {
         str(path.relative_to(src)): path

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from parties import PARTIES
+from operations.parties import PARTIES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,15 +2,17 @@
 
     python bench/instructions.py [--keep] [--check] [--stock] [--twisted]
 
-Runs them under valgrind's callgrind and prints the instructions of one operation:
-all of them, the interpreter's and the loop's too, and those in the extension
-alone. `--keep` writes them to instructions.json. `--check` exits with 1 where one
-has grown by more than a tenth over what is kept there; all of them are compared
-only with the same Python, since another interpreter takes other instructions.
-`--stock` counts the stock reactor beside ours, and prints how many times as many it
-takes: the gain on this Python, without noise.
-`--twisted` counts what Twisted builds upon delayed calls instead, on the stock
-reactor and on ours: what is not the extension's there is Twisted's and Python's.
+Runs them under valgrind's callgrind and prints the instructions of one operation: all of them,
+including the interpreter's and the loop's, and those in the extension alone.
+
+- `--keep` writes them to instructions.json.
+- `--check` exits with 1 if one has grown by more than a tenth over the kept count. It compares the
+  counts of all instructions only on the same Python, because another interpreter takes other
+  instructions.
+- `--stock` also counts the stock reactor, and prints its ratio to ours: the gain on this Python,
+  without noise.
+- `--twisted` counts Twisted's own users of delayed calls instead, on the stock reactor and on ours.
+  The instructions outside the extension are Twisted's and Python's.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ COUNTED = (
     "fire-spread",
     "fire-burst",
     "idle-pass",
+    "task",
+    "task-after",
 )
 TWISTEDS = ("looping-call", "defer-later", "add-timeout")
 PENDING = 1000
@@ -48,12 +52,12 @@ Counts = dict[str, dict[str, float]]  # workload -> "all" and "extension" -> ins
 
 def count_here(side: str, names: Collection[str]) -> None:
     """Run each workload once, counted, in this process, which runs under callgrind."""
-    from parties import Ours, Stock, build
-    from workloads import WORKLOADS
+    from operations.parties import Ours, Stock, build
+    from operations.workloads import TASKS, WORKLOADS
 
     count = build("callgrind").count
     party = Ours() if side == "ours" else Stock()
-    for workload in WORKLOADS:
+    for workload in WORKLOADS + TASKS:
         if workload.name in names:
             workload.prepare(party, PENDING).timed()  # so that caches and code are warm
             run = workload.prepare(party, PENDING)
@@ -97,7 +101,7 @@ def read_dump(path: Path) -> tuple[str, dict[str, float]]:
         elif re.match(r"[+\-*\d]\S* \d+$", line):
             cost = 0 if skip else int(line.split()[1])
             total += cost
-            extension += cost if "/timerwheel/_core." in current else 0
+            extension += cost if re.search(r"/timerwheel/_(core|tasks)\.", current) else 0
             skip = False
     operations = int(trigger[2])
     return trigger[1], {"all": total / operations, "extension": extension / operations}

@@ -2,8 +2,8 @@
 
     python bench/report.py [--quick] [--out docs/benchmarks] [--from results.json]
 
-Runs the suite (`pytest bench/test_timers.py`), costs.py, lateness.py and end_to_end.py one after
-another, and writes results.json, report.md and a chart for each workload to the
+Runs the suite (`pytest bench/test_timers.py`), costs/pending.py, lateness and servers/end_to_end.py
+one after another, and writes results.json, report.md and a chart for each workload to the
 folder; and, when that is the project's own, a part of the table to the README.
 `--quick` leaves out a million pending timers and takes each party's turn
 once. `--from` writes report and charts anew from the results of an earlier run.
@@ -18,9 +18,9 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from charts import draw
-from suite import BENCH, Cells, by_side, cells_of, machine, ratio, run, run_suite
-from workloads import WORKLOADS, Workload
+from operations.workloads import WORKLOADS, Workload
+from reporting.charts import draw
+from reporting.suite import BENCH, Cells, by_side, cells_of, machine, ratio, run, run_suite
 
 ROOT = BENCH.parent
 OUT = ROOT / "docs" / "benchmarks"
@@ -33,9 +33,10 @@ for them. Callbacks do next to nothing, and the timers of most workloads have no
 within a row, not between reports.
 
 **ours** is timerwheel's epoll reactor as `timerwheel.install()` makes it. **stock** is Twisted's
-own. **floor** is the least that a timer in C can do (`bench/floor.pyx`): it keeps no order. It is
-no floor where timers are kept: there **ours / floor** is below 1, because the garbage collector
-walks the floor's timers and not ours. asyncio and uvloop are their event loops' own `call_later()`.
+own. **floor** is the least that a timer in C can do (`bench/operations/floor.pyx`): it keeps no
+order. It is no floor where timers are kept: there **ours / floor** is below 1, because the garbage
+collector walks the floor's timers and not ours. asyncio and uvloop are their event loops' own
+`call_later()`.
 Parties take turns in one process, with the garbage collector on. A time is that of the best round
 of all turns, in nanoseconds an operation. A ratio is the median of the turns' own ratios, with the
 least and the greatest behind it.
@@ -48,9 +49,9 @@ def measure(quick: bool) -> dict[str, Any]:
     return {
         "with": machine(),
         "suite": run_suite(sizes, 1 if quick else 3),
-        "costs": run("costs.py", *(["--timers", "100000"] if quick else [])),
-        "lateness": run("lateness.py"),
-        "end to end": run("end_to_end.py", *(["--seconds", "0.2"] if quick else [])),
+        "costs": run("costs/pending.py", *(["--timers", "100000"] if quick else [])),
+        "lateness": run("lateness"),
+        "end to end": run("servers/end_to_end.py", *(["--seconds", "0.2"] if quick else [])),
     }
 
 
@@ -109,7 +110,7 @@ Made by `python bench/report.py`. {machine_line}.
 
 ## What pending timers cost
 
-A million of them; see `bench/costs.py` for what each column is.
+A million of them; see `bench/costs/pending.py` for what each column is.
 
 {results["costs"]}
 ## Lateness

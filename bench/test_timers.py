@@ -1,8 +1,7 @@
 """The suite: `pytest bench`. Every workload, for every party, at every number of pending timers.
 
-The parties take turns: for each workload and number, all are measured one after
-another, and that `--repeats` times over, in one process, so that what a noisy
-machine does to one it does to all. The time of a test is that of a run of
+The parties take turns in one process: for each workload and number, all run one after another,
+`--repeats` times over. So a noisy machine disturbs all of them alike. A test's time is that of
 `extra_info["operations"]` operations; report.py prints it for one.
 """
 
@@ -12,8 +11,8 @@ import gc
 from typing import Any
 
 import pytest
+from operations.workloads import WORKLOADS, Workload
 from pytest_benchmark.fixture import BenchmarkFixture
-from workloads import WORKLOADS, Workload
 
 # Only these are measured with ten million timers.
 ENDURING = ("ours", "floor")

@@ -1,11 +1,11 @@
-"""An aiohttp server with WebSockets, whose heartbeats and keep-alive timeouts are on the wheel.
+"""An aiohttp server with WebSockets. Its heartbeats and keep-alive timeouts are on the wheel.
 
     pip install aiohttp
     python examples/aio_server.py                       # then open http://127.0.0.1:8080/
     python examples/aio_server.py --loop asyncio        # the same without the wheel
 
 Each WebSocket has a heartbeat: two timers that every message moves. Each idle connection has a
-keep-alive timeout. /timers tells what the wheel has done.
+keep-alive timeout. /timers shows the wheel's figures.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
 
 
 async def timers(request: web.Request) -> web.Response:
-    """What the wheel of the running loop has done."""
+    """The figures of the wheel of the running loop."""
     loop = asyncio.get_running_loop()
     if not timerwheel.status(loop).accelerated:
         return web.Response(text="There is no wheel in this loop.\n")
@@ -61,7 +61,7 @@ def application() -> web.Application:
 
 
 def uvloop_with_the_wheel() -> Any:
-    """An event loop of uvloop's."""
+    """A uvloop event loop with the wheel."""
     import uvloop
 
     loop = uvloop.new_event_loop()

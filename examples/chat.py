@@ -1,12 +1,14 @@
-"""An IRC server on which one user who floods it holds up nobody else.
+"""An IRC server. If one user floods it, the others do not notice.
 
     python examples/chat.py --port 6667
 
-Connect with any IRC client; any nick and password will do. Twisted has the chat
-itself; what is added here is when things are done. Each line that comes is a
-task in its user's group. Groups take fair turns, and within a group PING, PONG
-and the server's notices go before text. Every --heartbeat seconds a user is
-sent a PING. One of whom nothing is heard for --idle seconds is dropped.
+Connect with any IRC client; any nick and password will do. Twisted has the chat itself. This adds
+the order of work:
+
+- Each incoming line is a task in its user's group. Groups take fair turns.
+- Within a group, PING, PONG and the server's notices go before text.
+- Every --heartbeat seconds the server sends each user a PING.
+- If a user sends nothing for --idle seconds, the server drops the connection.
 """
 
 from __future__ import annotations
@@ -31,15 +33,15 @@ from zope.interface import implementer
 from timerwheel.tasks import Scheduler
 
 URGENT, TEXT, LAST = range(3)  # priorities
-BACKLOG = 500  # one who has more lines waiting is too fast
-GRACE = 5  # seconds for one who is dropped to read why
+BACKLOG = 500  # a user with more waiting lines is too fast
+GRACE = 5  # seconds for a dropped user to read why
 
 
 class User(IRCUser, TimeoutMixin):
     """The connection of a user."""
 
     factory: Server
-    password = ""  # asks nobody for one
+    password = ""  # asks for no password
     is_held = False
 
     def connectionMade(self) -> None:
@@ -61,7 +63,7 @@ class User(IRCUser, TimeoutMixin):
         self.factory.scheduler.call(func, *args, group=self.group, priority=priority)
 
     def handleCommand(self, command: str, prefix: str, params: list[str]) -> None:
-        """Do what a line says when its turn comes."""
+        """Handle a line when its turn comes."""
         self.resetTimeout()
         priority = URGENT if command in ("PING", "PONG") else TEXT
         self.schedule(priority, super().handleCommand, command, prefix, params)
@@ -69,7 +71,7 @@ class User(IRCUser, TimeoutMixin):
             self.hold()
 
     def hold(self) -> None:
-        """Read no more of one who is too fast until all that waits is done."""
+        """Stop reading from a user who is too fast, until all waiting lines are done."""
         self.is_held = True
         self.transport.pauseProducing()
         text = f"Slow down: more than {BACKLOG} of your lines wait."
@@ -81,7 +83,7 @@ class User(IRCUser, TimeoutMixin):
         self.transport.resumeProducing()
 
     def irc_PONG(self, prefix: str, params: list[str]) -> None:
-        """The user is there. To have heard of him was enough."""
+        """Any line shows that the user is there, so there is nothing to do."""
 
     def irc_unknown(self, prefix: str, command: str, params: list[str]) -> None:
         self.sendMessage(irc.ERR_UNKNOWNCOMMAND, command, ":Unknown command", to="*")
@@ -98,7 +100,7 @@ class User(IRCUser, TimeoutMixin):
 
 
 class Server(IRCFactory):
-    """What all users share."""
+    """The state that all users share."""
 
     protocol = User
 
@@ -113,7 +115,7 @@ class Server(IRCFactory):
 
 @implementer(ICredentialsChecker)
 class Anybody:
-    """Lets everybody in, under the nick of his choice."""
+    """Lets everybody in, under any nick."""
 
     credentialInterfaces = (IUsernamePassword,)
 

@@ -1,11 +1,11 @@
-"""A crawler that is patient with sites: few requests at a time to each, and retries with back-off.
+"""A crawler that is gentle with sites: few requests at a time to each, and retries with back-off.
 
     python examples/crawler.py http://localhost:8000/
 
-follows links within the sites named, and prints the status of each page and how
-often it was asked for. A page whose server is unwell or too slow is tried again,
-after twice the time at each attempt, with some jitter. While it waits, its place
-is another page's. Needs `pip install ".[retry]"`.
+follows links within these sites, and prints the status of each page and its number of requests. If
+a server fails or is too slow, the crawler tries the page again, after twice the time at each
+attempt, with some jitter. While a page waits, another one takes its place. Needs
+`pip install ".[retry]"`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from timerwheel.tasks import Group, Scheduler
 
 
 class ServerError(Exception):
-    """A server is unwell, or has had enough of us."""
+    """A server fails, or asks us to slow down."""
 
 
 class Body(Protocol):
-    """The body of a response. Unlike readBody(), hangs up when it is cancelled."""
+    """The body of a response. Unlike readBody(), it hangs up when you cancel it."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -92,7 +92,7 @@ class Crawler:
         self.seen: set[str] = set()
 
     async def visit(self, urls: list[str], depth: int = 0) -> None:
-        """Visit those pages that are new, and all that they lead to, the nearest first."""
+        """Visit the new ones of these pages, and all pages that they link to, the nearest first."""
         visits = []
         for url in urls:
             if url not in self.seen and urlsplit(url).netloc in self.sites:
@@ -117,7 +117,7 @@ class Crawler:
         await self.visit(links, depth + 1)
 
     async def fetch(self, url: str) -> tuple[int, list[str]]:
-        """Ask for a page. Returns its status and its links."""
+        """Request a page. Returns its status and its links."""
         response = await self.agent.request(b"GET", url.encode())
         body = Body()
         response.deliverBody(body)
@@ -129,7 +129,7 @@ class Crawler:
 
 
 def report(state: tenacity.RetryCallState) -> None:
-    """Tell what is tried again, and when."""
+    """Print which page the crawler will try again, and when."""
     error, wait = state.outcome.exception(), state.next_action.sleep
     print(*state.args, repr(error), f"again in {wait:.3f} s")
 

@@ -1,4 +1,4 @@
-"""An echo server that hangs up on the silent: each line pushes its client's timeout back.
+"""An echo server that hangs up on silent clients: each line pushes its client's timeout back.
 
     python examples/echo.py --port 8007 --reactor epoll
 

@@ -1,10 +1,10 @@
-"""Presence over XMPP: who is here, who has come, and who has gone or does not answer.
+"""Presence over XMPP: which components are here, come, go, or do not answer.
 
     python examples/presence.py --port 5347 --secret s3cret
 
-External components (XEP-0114) connect. Each is told by <presence/> which others
-are here, and when one comes or goes. Every --interval seconds each is pinged
-(XEP-0199); one that does not answer within --patience seconds is dropped.
+External components (XEP-0114) connect. The server sends each a <presence/> for the others that are
+here, and when one comes or goes. Every --interval seconds it pings each (XEP-0199). If one does not
+answer within --patience seconds, the server drops it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from twisted.words.xish.domish import Element
 from timerwheel.tasks import Scheduler
 
 NAME = "presence.localhost"
-GRACE = 5  # seconds for one that is dropped to read why
+GRACE = 5  # seconds for a dropped component to read why
 
 
 class Presence(XmlStreamServerFactory):
-    """The components that are here: the stream of each by its name."""
+    """The streams of the components that are here, by name."""
 
     def __init__(self, secret: str, interval: float, patience: float) -> None:
         super().__init__(lambda: ListenComponentAuthenticator(secret))
@@ -48,7 +48,7 @@ class Presence(XmlStreamServerFactory):
         self.streams: dict[str, XmlStream] = {}
 
     def come(self, stream: XmlStream) -> None:
-        """A component has told its name, and the secret."""
+        """A component has sent its name and the secret."""
         name = stream.thisEntity.full()
         if name in self.streams:
             stream.sendStreamError(StreamError("conflict"))
@@ -74,23 +74,23 @@ class Presence(XmlStreamServerFactory):
             stream.send(presence(name, other, kind))
 
     def drop(self, failure: Failure, stream: XmlStream) -> None:
-        """A heartbeat has ended: with its stream, or since there was no answer to a ping."""
+        """A heartbeat has ended: with its stream, or because a ping got no answer."""
         if failure.check(TimeoutError):
             stream.sendStreamError(StreamError("connection-timeout"))
             self.scheduler.call_later(GRACE, stream.transport.abortConnection)
 
 
 def ping(stream: XmlStream) -> Deferred[Any]:
-    """Ask a component whether it is there. Fires when it answers."""
+    """Ping a component. The Deferred fires when it answers."""
     iq = IQ(stream, "get")
     iq["from"] = NAME
     iq.addElement(("urn:xmpp:ping", "ping"))
-    # That it knows no pings is an answer too.
+    # An error reply, such as "no pings here", is an answer too.
     return iq.send(stream.thisEntity.full()).addErrback(lambda failure: failure.trap(StanzaError))
 
 
 def presence(sender: str, to: str, kind: str | None = None) -> Element:
-    """A presence stanza; kind is None for one who is here."""
+    """A presence stanza; kind is None for a component that is here."""
     stanza = Element((None, "presence"))
     stanza["from"] = sender
     stanza["to"] = to

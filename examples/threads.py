@@ -2,10 +2,10 @@
 
     python examples/threads.py --port 8008 --threads 2
 
-Then `telnet localhost 8008`: each line is hashed, which takes a thread a while. The
-thread reports progress by callFromThread, its result comes by deferToThread. A
-tick comes every --tick seconds, however busy the threads are. On SIGTERM or
-control-C, what has been asked for is still answered.
+Then `telnet localhost 8008`. A thread hashes each line, which takes a while. It reports progress
+with callFromThread, and returns its result through deferToThread. A tick comes every --tick
+seconds, however busy the threads are. On SIGTERM or control-C, the server still answers the lines
+that it has received.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROUNDS = 50_000  # of each step
 
 
 def digest_slowly(text: bytes, tell: Callable[[bytes], None]) -> bytes:
-    """Hash a text. Runs in a thread, so tell() has to be safe to call in one."""
+    """Hash a text. This runs in a thread, so tell() must be safe to call there."""
     digest = text
     for step in range(STEPS):
         tell(b"%b %d%%" % (text, 100 * step // STEPS))
@@ -59,7 +59,7 @@ class Hasher(LineReceiver):
             self.sendLine(line + b" " + digest.hex().encode())
 
     def tell(self, line: bytes) -> None:
-        """Send a line. May be called in any thread."""
+        """Send a line. You can call this in any thread."""
         reactor.callFromThread(self.sendLine, line)
 
     def connectionLost(self, reason: object) -> None:
@@ -68,20 +68,20 @@ class Hasher(LineReceiver):
 
 
 class Server(ServerFactory):
-    """What all clients share."""
+    """The state that all clients share."""
 
     protocol = Hasher
 
     def __init__(self, threads: int, tick: float) -> None:
         reactor.suggestThreadPoolSize(threads)
         self.scheduler = Scheduler(reactor)
-        # The limit is this group's, not the scheduler's: the tick is never to wait for a thread.
+        # The group has the limit, not the scheduler, so that the tick never waits for a thread.
         self.threads = self.scheduler.group("threads", max_running=threads)
         self.scheduler.call_every(tick, self.tick, now=False)
         self.clients: set[Hasher] = set()
 
     def hash(self, text: bytes, tell: Callable[[bytes], None]) -> Any:
-        """Hash a text in a thread. A short one need not wait for the long."""
+        """Hash a text in a thread. Short texts go before long ones."""
         return self.scheduler.call(
             deferToThread, digest_slowly, text, tell, group=self.threads, priority=len(text)
         )
@@ -91,7 +91,7 @@ class Server(ServerFactory):
             client.sendLine(b"tick")
 
     async def stop(self) -> None:
-        """Let all that was asked for be answered, and hang up."""
+        """Answer all received lines, and hang up."""
         await self.scheduler.close()
         for client in self.clients:
             client.transport.loseConnection()

@@ -20,8 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark, and start to watch if the option is on."""
     config.addinivalue_line(
         "markers",
-        "allow_pending_timers(*allowed): the test may leave timers pending: this many, those that "
-        "call functions of these names, or, without arguments, any",
+        "allow_pending_timers(*allowed): the test may leave timers pending. A number allows so "
+        "many, a name those that call a function of this name; without arguments, any",
     )
     if config.getoption("timer_leaks") or config.getini("timer_leaks"):
         from timerwheel.testing._pytest import TimerLeaks

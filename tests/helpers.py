@@ -1,7 +1,8 @@
-"""Reactors that do no I/O, clocks that are moved by hand, programs in processes of their own."""
+"""Reactors without I/O, clocks and alarms moved by hand, programs in processes of their own."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -51,6 +52,39 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+class FakeAlarm:
+    """An alarm on no clock. The test has it go off."""
+
+    numbers = iter(range(1000, 10**9))
+
+    def __init__(self) -> None:
+        self.number = next(self.numbers)
+        self.timeout: float | None = None
+        self.lost = False
+
+    def fileno(self) -> int:
+        return self.number
+
+    def is_ours(self) -> bool:
+        return not self.lost
+
+    def is_over(self) -> bool:
+        return True  # the loop calls back when the test has it go off
+
+    def set(self, timeout: float) -> None:
+        if self.lost:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self.timeout = timeout
+
+    def clear(self) -> None:
+        if self.lost:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self.timeout = None
+
+    def close(self) -> None:
+        self.number = -1
 
 
 class StockReactor(ReactorBase):

@@ -8,6 +8,7 @@ import gc
 import heapq
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -407,13 +408,24 @@ def test_debug_mode_refuses_other_threads(loop: Any) -> None:
     assert "Non-thread-safe operation" in str(raised[0])
 
 
-def test_debug_mode_tells_of_slow_calls(asyncios: Any, caplog: pytest.LogCaptureFixture) -> None:
-    asyncios.set_debug(True)
-    asyncios.slow_callback_duration = 0
+def test_debug_mode_tells_of_slow_calls(loop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
     with caplog.at_level(logging.WARNING, "asyncio"):
-        asyncios.call_later(0, int)
-        run_for(asyncios, 0.001)
+        loop.call_later(0.001, int)
+        run_for(loop, 0.002)
     assert any("Executing <TimerHandle" in record.getMessage() for record in caplog.records)
+
+
+def test_calls_that_are_not_slow_are_not_told_of(
+    loop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.set_debug(True)
+    loop.slow_callback_duration = 1000
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        loop.call_later(0.001, int)
+        run_for(loop, 0.002)
+    assert caplog.records == []
 
 
 # What a program overrides.
@@ -690,6 +702,59 @@ def test_nested_loops_have_their_timers(asyncios: Any) -> None:
     asyncios.call_later(0.001, outer)
     run_for(asyncios, 0.05)
     assert made == ["inner", "outer"]
+
+
+@pytest.fixture
+def late_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer behind the alarm looks only after half a minute."""
+    monkeypatch.setattr("timerwheel._wakers._driven.GRACE", 30.0)
+
+
+@pytest.mark.usefixtures("late_guard")
+def test_nested_loops_have_timers_from_before(asyncios: Any) -> None:
+    made: list[str] = []
+
+    def outer() -> None:
+        deadline = time.monotonic() + 10
+        while "before" not in made and time.monotonic() < deadline:
+            asyncios._run_once()
+        made.append("outer")
+
+    asyncios.call_later(0, outer)
+    asyncios.call_later(0.5, made.append, "before")  # not in the same turn
+    began = time.monotonic()
+    run_for(asyncios, 0.01)
+    assert made == ["before", "outer"]
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.usefixtures("late_guard")
+def test_timers_go_on_after_those_that_were_due_have_been_cancelled(asyncios: Any) -> None:
+    """By what the loop found ready in the same turn."""
+    made: list[str] = []
+    ours, theirs = socket.socketpair()
+    handles: list[Any] = []
+
+    def readable() -> None:
+        theirs.recv(1)
+        for handle in handles:
+            handle.cancel()
+
+    def wait() -> None:
+        handles.append(asyncios.call_later(0.001, made.append, "cancelled"))
+        asyncios.call_later(0.002, made.append, "next")
+        ours.send(b"x")
+        time.sleep(0.0015)  # the first timer and the socket are ready in one turn
+
+    asyncios.add_reader(theirs, readable)
+    asyncios.call_soon(wait)
+    began = time.monotonic()
+    run_for(asyncios, 0.02)
+    asyncios.remove_reader(theirs)
+    ours.close()
+    theirs.close()
+    assert made == ["next"]
+    assert time.monotonic() - began < 20
 
 
 # Garbage.

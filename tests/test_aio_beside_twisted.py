@@ -48,7 +48,7 @@ def test_pending_and_dump_take_a_loop(loop: aio.EventLoop) -> None:
 
 
 def test_a_watch_needs_a_reactor(loop: aio.EventLoop) -> None:
-    with pytest.raises(TypeError, match="a reactor is needed"):
+    with pytest.raises(TypeError, match="this needs a reactor"):
         timerwheel.watch(loop)
 
 

@@ -540,7 +540,7 @@ LAST_DESCRIPTORS = """
 """
 
 
-@pytest.mark.parametrize("name", ["epollreactor", "pollreactor"])
+@pytest.mark.parametrize("name", ["epollreactor", "pollreactor", "selectreactor"])
 def test_a_reactor_is_content_with_as_few_descriptors_as_twisteds(name: str) -> None:
     least = [
         next(free for free in range(1, 10) if run_python(LAST_DESCRIPTORS, side, name, str(free)))

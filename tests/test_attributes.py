@@ -393,7 +393,11 @@ if (3, 11) <= sys.version_info < (3, 13):
 
     def test_the_reactor_keeps_its_attributes_without_a_dict(clock: FakeClock) -> None:
         """On a Python where each attribute costs more once its dict has been asked for."""
-        reactor = make_reactor(clock)
+
+        class Reactor(StockReactor):  # a class for which no other test has made many attributes
+            pass
+
+        reactor = make_reactor(clock, Reactor)
         reactor.callLater(1, int)
         reactor.fireSystemEvent("startup")  # which tells the log
         for _ in range(2):
@@ -473,7 +477,8 @@ def test_the_last_wheel_that_is_taken_out_leaves_twisteds_functions() -> None:
         print(json.dumps([changed, kept, dict(vars(ReactorBase)) == before]))
     """
     changed, kept, restored = run_python(program)
-    assert changed == sorted(NAMES)
+    # (And doIteration, where there is a timerfd.)
+    assert {*NAMES} <= {*changed} <= {*NAMES, "doIteration"}
     assert kept
     assert restored
 

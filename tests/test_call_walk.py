@@ -144,5 +144,5 @@ def test_what_runs_as_a_call_is_released_may_use_it(reactor: Any) -> None:
 
 
 def test_none_of_every_is_refused(reactor: Any) -> None:
-    with pytest.raises(ValueError, match="from 1 on"):
+    with pytest.raises(ValueError, match="1 or more"):
         CallWalk(queue_of(reactor), 0)

@@ -6,7 +6,6 @@ And those that are not Twisted's: an alarm that they read from.
 from __future__ import annotations
 
 import asyncio
-import errno
 import math
 import os
 import random
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor, queue_of
+from helpers import FakeAlarm, FakeClock, StockReactor, make_reactor, queue_of
 from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
@@ -22,39 +21,6 @@ from timerwheel import restore
 from timerwheel._wakers import _loop_alarm
 from timerwheel._wakers._driven import GRACE
 from timerwheel._wakers.asyncio import AsyncioWaker
-
-
-class FakeAlarm:
-    """An alarm on no clock. The test has it go off."""
-
-    numbers = iter(range(1000, 10**9))
-
-    def __init__(self) -> None:
-        self.number = next(self.numbers)
-        self.timeout: float | None = None
-        self.lost = False
-
-    def fileno(self) -> int:
-        return self.number
-
-    def is_ours(self) -> bool:
-        return not self.lost
-
-    def is_over(self) -> bool:
-        return True  # the loop calls back when the test has it go off
-
-    def set(self, timeout: float) -> None:
-        if self.lost:
-            raise OSError(errno.EBADF, "Bad file descriptor")
-        self.timeout = timeout
-
-    def clear(self) -> None:
-        if self.lost:
-            raise OSError(errno.EBADF, "Bad file descriptor")
-        self.timeout = None
-
-    def close(self) -> None:
-        self.number = -1
 
 
 class Handle:

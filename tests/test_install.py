@@ -11,7 +11,7 @@ from helpers import require, run_python
 from twisted.application.reactors import NoSuchReactor, getReactorTypes
 
 import timerwheel
-from timerwheel._install import MODULES, ReactorName
+from timerwheel._reactors import NAMES, REACTORS, ReactorName
 
 
 def test_installs_the_default_of_the_platform() -> None:
@@ -121,9 +121,10 @@ def test_each_module_installs_its_reactor(name: str) -> None:
         module = import_module(f"timerwheel.reactors.{sys.argv[1]}")
         module.install()
         from twisted.internet import reactor
-        print(json.dumps([type(reactor) is module.make, "_timerwheel" in vars(reactor)]))
+        is_ours = getattr(module, type(reactor).__name__) is type(reactor)
+        print(json.dumps([is_ours, "_timerwheel" in vars(reactor)]))
         """,
-        MODULES[name],
+        REACTORS[name].module,
     )
     assert result == [True, True]
 
@@ -145,7 +146,7 @@ def test_a_name_that_is_almost_right(name: Any, meant: str) -> None:
 
 def test_type_checkers_know_the_names() -> None:
     assert get_type_hints(timerwheel.install)["name"] == ReactorName
-    assert get_args(ReactorName) == ("default", *MODULES)
+    assert get_args(ReactorName) == NAMES
 
 
 def test_a_clock_that_is_not_known() -> None:
@@ -156,11 +157,11 @@ def test_a_clock_that_is_not_known() -> None:
 def test_the_plugin_has_all_short_names() -> None:
     installers = {installer.shortName: installer for installer in getReactorTypes()}
     ours = {name for name in installers if name.startswith("timerwheel")}
-    names = {"timerwheel", "timerwheel-accelerate", *(f"timerwheel-{name}" for name in MODULES)}
+    names = {"timerwheel", "timerwheel-accelerate", *(f"timerwheel-{name}" for name in REACTORS)}
     assert ours == names
-    for name, module in MODULES.items():
+    for name, reactor in REACTORS.items():
         installer = installers[f"timerwheel-{name}"]
-        assert installer.moduleName == f"timerwheel.reactors.{module}"
+        assert installer.moduleName == f"timerwheel.reactors.{reactor.module}"
         assert installer.description
 
 

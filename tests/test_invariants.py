@@ -1,7 +1,7 @@
 """check_invariants() finds what is wrong: each test spoils the memory of what was sound.
 
-The structures are those of entry.pxd, level.pxd, run.pxd, heap.pxd and wheel.pxd. That they are
-still laid out so is looked at first.
+The structures are those of entry.pxd, earliest.pxd, level.pxd, run.pxd, heap.pxd and wheel.pxd.
+That they are still laid out so is looked at first.
 """
 
 from __future__ import annotations
@@ -66,6 +66,15 @@ class Heap(ctypes.Structure):
     _fields_ = [("nodes", ctypes.POINTER(Node)), ("size", c_size_t), ("capacity", c_size_t)]
 
 
+class Earliest(ctypes.Structure):
+    _fields_ = [
+        ("entry", c_void_p),
+        ("crowded", c_double),
+        ("foremost", c_void_p),
+        ("credit", c_size_t),
+    ]
+
+
 class Wheel(ctypes.Structure):
     _fields_ = [
         ("elapsed", c_uint64),
@@ -73,10 +82,7 @@ class Wheel(ctypes.Structure):
         ("limit", c_uint64),
         ("count", c_size_t),
         ("held_count", c_size_t),
-        ("earliest", c_void_p),
-        ("crowded", c_double),
-        ("foremost", c_void_p),
-        ("credit", c_size_t),
+        ("known", Earliest),
         ("levels", Level * LEVELS),
         ("overflow", Links),
         ("held", Links),
@@ -219,7 +225,7 @@ def test_the_earliest_entry_beyond_the_levels(wheel: TimerWheel) -> None:
 
 def test_the_earliest_entry_is_no_longer_ahead(wheel: TimerWheel) -> None:
     due = ctypes.addressof(handle_of(wheel.schedule(0.0, int)))
-    assert_found("the earliest entry is not ahead", wheel, wheel_of(wheel), earliest=due)
+    assert_found("the earliest entry is not ahead", wheel, wheel_of(wheel).known, entry=due)
 
 
 def test_the_foremost_of_a_crowded_slot(wheel: TimerWheel) -> None:
@@ -230,10 +236,10 @@ def test_the_foremost_of_a_crowded_slot(wheel: TimerWheel) -> None:
     wheel.advance(1.0)
     wheel.next_expiry()
     wheel.schedule(2.0, int)
-    memory = wheel_of(wheel)
-    entry = Entry.from_address(memory.foremost)
+    known = wheel_of(wheel).known
+    entry = Entry.from_address(known.foremost)
     assert_found("not its earliest", wheel, entry, when=60.0)
-    assert_found("not in the crowded slot", wheel, memory, crowded=0.0)
+    assert_found("not in the crowded slot", wheel, known, crowded=0.0)
 
 
 def test_what_is_beyond_the_levels(wheel: TimerWheel) -> None:

@@ -137,7 +137,7 @@ def test_by_origin_equal_lines_are_one_group(reactor: Any) -> None:
 
 @pytest.mark.parametrize("by", ["colour", "", None])
 def test_by_something_else_is_an_error(reactor: Any, by: Any) -> None:
-    with pytest.raises(ValueError, match="by is one of 'function', 'origin', 'time', not"):
+    with pytest.raises(ValueError, match="by must be one of 'function', 'origin', 'time', not"):
         timerwheel.pending(reactor, by=by)
 
 
@@ -276,7 +276,7 @@ def test_what_has_the_descriptor_of_a_closed_file_is_not_written_to(
 
 def test_what_cannot_be_done_is_refused(reactor: Any, signum: int) -> None:
     before = signal.getsignal(signum)
-    with pytest.raises(ValueError, match="no wheel is in"):
+    with pytest.raises(ValueError, match="has no wheel"):
         timerwheel.dump_on_signal(StockReactor(), signum, sys.__stderr__)
     with pytest.raises(OSError, match="fileno"):
         timerwheel.dump_on_signal(reactor, signum, io.StringIO())

@@ -10,7 +10,7 @@ import pytest
 from helpers import REAL, SPARSE, run_on, run_python
 
 import timerwheel
-from timerwheel._install import MODULES
+from timerwheel._reactors import REACTORS
 
 ELSEWHERE = ["cf", "glib2", "iocp", "kqueue", "win32", "wx"]
 
@@ -230,9 +230,17 @@ def test_a_reactor_that_is_not_available_says_what_to_do(name: str) -> None:
         timerwheel.install(name)
 
 
-@pytest.mark.parametrize(("name", "module"), MODULES.items())
-def test_modules_have_twisteds_names(name: str, module: str) -> None:
+def test_each_module_is_that_of_a_reactor_of_the_table() -> None:
+    folder = Path(timerwheel.__file__).parent / "reactors"
+    shared = {"__init__", "_install", "_wheel", "default", "installed"}
+    modules = {path.stem for path in folder.glob("*.py")} - shared
+    assert modules == {reactor.module for reactor in REACTORS.values()}
+
+
+@pytest.mark.parametrize("name", REACTORS)
+def test_modules_have_twisteds_names(name: str) -> None:
     """The class and install(), in a module of the same name; other platforms' too."""
+    module = REACTORS[name].module
     path = Path(timerwheel.__file__).parent / "reactors" / f"{module}.py"
     tree = ast.parse(path.read_text())
     (exported,) = [
@@ -244,13 +252,26 @@ def test_modules_have_twisteds_names(name: str, module: str) -> None:
     stock_module = stock_path / ("iocpreactor/reactor.py" if name == "iocp" else f"{module}.py")
     stock = stock_module.read_text()
     assert "install" in exported
-    for exported_name in set(exported) - {"install", "make"}:
+    for exported_name in set(exported) - {"install"}:
         assert f"class {exported_name}(" in stock or f"{exported_name} = " in stock
 
 
 @pytest.mark.parametrize("name", ["epoll", "poll", "select", "asyncio", "threadedselect"])
 def test_the_class_is_in_the_module_with_install(name: str) -> None:
-    reactor_class = import_module(f"timerwheel.reactors.{MODULES[name]}").make
-    assert reactor_class.__module__ == f"timerwheel.reactors.{MODULES[name]}"
-    stock = import_module(f"twisted.internet.{MODULES[name]}")
-    assert issubclass(reactor_class, getattr(stock, reactor_class.__name__))
+    module = REACTORS[name].module
+    ours = import_module(f"timerwheel.reactors.{module}")
+    stock = import_module(f"twisted.internet.{module}")
+    (exported,) = set(ours.__all__) - {"install"}
+    reactor_class = getattr(ours, exported)
+    assert reactor_class.__module__ == ours.__name__
+    assert issubclass(reactor_class, getattr(stock, exported))
+    assert REACTORS[name].methods_module in [base.__module__ for base in reactor_class.__mro__]
+
+
+@pytest.mark.parametrize("name", REACTORS)
+def test_where_the_methods_are_that_a_waker_replaces(name: str) -> None:
+    """In a module of Twisted's that defines a class of reactors; other platforms' too."""
+    folder = Path(import_module("twisted").__file__ or "").parents[1]
+    source = folder.joinpath(*REACTORS[name].methods_module.split(".")).with_suffix(".py")
+    tree = ast.parse(source.read_text())
+    assert any(isinstance(node, ast.ClassDef) and "Reactor" in node.name for node in tree.body)

@@ -128,7 +128,7 @@ def test_timers_that_all_threads_rearm() -> None:
 
 
 def test_timers_that_threads_rearm_on_two_wheels() -> None:
-    """Each change of wheel happens once, whole: a timer goes from the lock of one to that of the other."""
+    """Each change of wheel happens once, whole: from the lock of one to that of the other."""
     wheels = [TimerWheel(0.0), TimerWheel(0.0)]
     timers = [wheels[0].schedule(0.0, int) for _ in range(50)]
     wheels[0].advance(0.0)

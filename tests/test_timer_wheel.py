@@ -340,7 +340,7 @@ def test_a_time_that_is_none_is_refused_and_changes_nothing(
 
 def test_what_cannot_be_called_is_refused() -> None:
     wheel = TimerWheel(0.0)
-    with pytest.raises(TypeError, match="not callable"):
+    with pytest.raises(TypeError, match="needs a callable, not None"):
         wheel.schedule(1.0, None)  # type: ignore[arg-type]
     assert len(wheel) == 0
 

@@ -20,7 +20,7 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.task import LoopingCall
 
 import timerwheel
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 from timerwheel.observe import SlowCall, Watch
 from timerwheel.observe._stalls import StallThread
 

@@ -1,9 +1,9 @@
 """Record the timers of a Scrapy crawl: `python bench/recordings/crawl.py FILE`.
 
-Crawls a site that this script serves on loopback, in a process of its own: `PAGES` pages, each
-with `LINKS` links, and each answered after another while. One in fifty is slower than `TIMEOUT`, so
-its download fails. With the asyncio reactor Scrapy takes asyncio's own timers for the most, which
-are not recorded: so this runs on epoll.
+Crawls a site that this script serves on loopback, in a process of its own: `PAGES` pages, each with
+`LINKS` links and a delay of its own. One in fifty is slower than `TIMEOUT`, so its download fails.
+On the asyncio reactor Scrapy uses mostly asyncio's own timers, which the recorder does not see. So
+this runs on epoll.
 
 Needs `pip install scrapy`.
 """

@@ -1,10 +1,10 @@
 """Record the timers of an IRC server: `python bench/recordings/irc.py FILE`.
 
-The server is twisted.words' service. That has no timers of its own, so each user is given what IRC
-servers have: a ping every `PING` seconds, and Twisted's TimeoutMixin, which hangs up after
-`TIMEOUT` seconds of silence and starts anew at each line. `CLIENTS` clients, in a
-process of their own, join one of `CHANNELS` channels and talk every `TALK` seconds on average. One
-in twenty does not answer pings, and none stays longer than `STAY` seconds on average.
+The server is twisted.words' service, which has no timers of its own. So the script gives each user
+the timers of IRC servers: a ping every `PING` seconds, and Twisted's TimeoutMixin, which hangs up
+after `TIMEOUT` seconds of silence and starts again at each line. `CLIENTS` clients, in a process of
+their own, join one of `CHANNELS` channels and talk every `TALK` seconds on average. One in twenty
+does not answer pings, and none stays longer than `STAY` seconds on average.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a script does that records a server, and has a process of its own for all clients."""
+"""For scripts that record a server, with a process of its own for all clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def start_clients(script: str, port: int) -> subprocess.Popen[bytes]:
 def main(
     description: str | None, serve: Callable[[str], None], play_clients: Callable[[int], None]
 ) -> None:
-    """Be the server, which records to a file, or the clients, which are told its port."""
+    """Run the server, which records to a file, or the clients, which get its port."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("file", help="where the recording goes", nargs="?")
     parser.add_argument("--clients", type=int, metavar="PORT", help=argparse.SUPPRESS)

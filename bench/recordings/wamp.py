@@ -1,9 +1,9 @@
 """Record the timers of a WAMP router: `python bench/recordings/wamp.py FILE`.
 
-The router is crossbar, as it comes: one node, whose router worker records itself, by a component
-of the module `wamp_recorder.py`. `CLIENTS` autobahn clients, in a process of their own, hold
-WebSocket connections with pings both ways; each subscribes to a topic, registers a procedure, and
-publishes and calls every `TALK` seconds on average. Some leave for good meanwhile.
+The router is an unchanged crossbar with one node. The router worker records itself, with a
+component of the module `wamp_recorder.py`. `CLIENTS` autobahn clients, in a process of their own,
+have WebSocket connections with pings both ways. Each subscribes to a topic, registers a procedure,
+and publishes and calls every `TALK` seconds on average. Some leave for good meanwhile.
 
 Autobahn batches its timers (txaio's batched timers), so a router has few for its many connections.
 

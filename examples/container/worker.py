@@ -1,16 +1,16 @@
-"""A worker in a container, as process 1: takes tasks from RabbitMQ until it is told to end.
+"""A worker in a container, as process 1: it takes tasks from RabbitMQ until a SIGTERM.
 
     BROKER=amqp://localhost/ python examples/container/worker.py
 
-SIGTERM has it take no more, wait for what runs, say what it left, and exit with 0. A second SIGTERM
-ends it at once. Settings are variables of the environment:
+On SIGTERM it takes no more messages, waits for the running tasks, logs how many did not end, and
+exits with 0. A second SIGTERM ends it at once. Set these environment variables:
 
     BROKER        the URL of the broker
-    QUEUE         the queue, "tasks" unless it is set
-    MAX_RUNNING   how many tasks run at once, 20
-    GRACE         seconds that running tasks have to end, 20: less than the orchestrator gives
-    PORT          of /healthz, /readyz and /metrics, 8080, for whoever reaches the container
-    PAGE_PORT     of the page of timers, 8081, on loopback only; 0 takes any free port
+    QUEUE         the queue; default "tasks"
+    MAX_RUNNING   how many tasks run at once; default 20
+    GRACE         seconds for running tasks to end; default 20, less than the orchestrator gives
+    PORT          of /healthz, /readyz and /metrics, on all addresses; default 8080
+    PAGE_PORT     of the page of timers, on loopback only; default 8081, 0 takes any free port
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 
 
 def end_at_once(number: int, frame: object) -> None:
-    """While it starts there is nothing to wait for."""
+    """On SIGTERM during the start: end, because no task runs yet."""
     os._exit(0)
 
 
-# Before anything else: process 1 has no default for these, and would not hear them.
+# Before anything else: process 1 has no default handlers, so the kernel would ignore the signals.
 signal.signal(signal.SIGTERM, end_at_once)
 signal.signal(signal.SIGINT, end_at_once)
 
@@ -50,18 +50,18 @@ from timerwheel.tasks.amqp import Connection, Message, Worker
 from timerwheel.web import TimersPage
 
 FORCED = 128 + signal.SIGTERM
-LAST_WORDS = 5  # seconds for tasks that do not let themselves be cancelled
+LAST_WORDS = 5  # seconds for tasks that catch their cancellation and go on
 
 
 async def pause(message: Message, seconds: float) -> None:
-    """A task: put yours in its place."""
+    """A task. Replace it with yours."""
     print("begin", message.id)
     await deferLater(reactor, seconds)
     print("done", message.id)
 
 
 class Program:
-    """The worker, and what is seen of it."""
+    """The worker, and its health, readiness and metrics."""
 
     def __init__(self, settings: Any) -> None:
         self.grace = float(settings.get("GRACE", 20))
@@ -92,13 +92,14 @@ class Program:
 
     def told_to_end(self, number: int, frame: object) -> None:
         if self.is_ending:
-            print("ended at once, with", len(self.worker.messages), "messages", flush=True)
+            # (print() cannot be called from within itself, where the signal may have come.)
+            os.write(1, f"ended at once, with {len(self.worker.messages)} messages\n".encode())
             os._exit(FORCED)  # the broker gives what it had to another worker
         self.is_ending = True
         reactor.callFromThread(reactor.stop)
 
     async def drain(self) -> None:
-        """Have what runs end, and tell what did not."""
+        """Wait for the running tasks, and log how many messages go back."""
         print("draining", len(self.worker.messages), "messages")
         try:
             closed = self.worker.close(self.grace)
@@ -110,7 +111,7 @@ class Program:
 
 
 class Answer(Resource):
-    """200 while something holds, else 503."""
+    """Answers 200 while a condition holds, else 503."""
 
     isLeaf = True
 

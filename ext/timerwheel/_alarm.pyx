@@ -2,15 +2,13 @@
 # cython: auto_pickle=False, freethreading_compatible=True
 """timerwheel._alarm: a Linux timerfd that wakes a poll or an epoll to the microsecond.
 
-epoll_wait and poll wait whole milliseconds. A file descriptor that becomes
-readable at a time given in nanoseconds, and that is watched like any other, does
-not have that limit; and unlike epoll_pwait2 it is not put off by the thread's
-timer slack of 50 us.
+epoll_wait and poll wait whole milliseconds. A timerfd is a file descriptor that becomes readable at a time
+in nanoseconds. The thread's timer slack of 50 us does not delay it, as it delays epoll_pwait2.
 
-A number of a descriptor proves nothing: a program may close it (what makes a
-daemon closes all that it does not know), and the next file that is opened gets
-it, which may be a timerfd too. So each timerfd of ours bears a mark that the
-kernel keeps and tells: its interval, 31 years and a number of nanoseconds of its own.
+A descriptor's number proves nothing. A program may close it (code that makes a daemon closes all
+descriptors that it does not know), and the next open file gets the number; that file may be a timerfd too.
+So each timerfd of ours has a mark that the kernel stores and returns: its interval, 31 years and a number
+of nanoseconds of its own.
 """
 
 from libc.errno cimport EBADF, EINVAL, ENOSYS, errno
@@ -25,27 +23,27 @@ cdef extern from "<sys/timerfd.h>" nogil:
 
 cdef long long SECOND = 1000000000
 
-# How much later than asked an alarm is set, and how much later one that is set may stay: the
-# same deadline, computed anew from two clocks, comes out a little different each time.
+# How much later than asked an alarm may be set: the same deadline, computed again from two clocks, comes
+# out a little different each time.
 cdef long long MARGIN = 500
 cdef long long TOLERANCE = 2000
 
-# An alarm that is too early and at least so far away, ns, is left as it is. It costs one empty wake,
-# 100 a second at most, in place of a system call each time that a timeout is pushed back.
+# If a set alarm is too early and at least so far away, ns, it stays. It costs one empty wake, 100 a second
+# at most, in place of a system call each time that the program pushes a timeout back.
 cdef long long FAR = 10000000
 
-# The latest deadline there is, ns: its seconds fit into the time_t of a 32-bit system.
+# The latest deadline, ns: its seconds fit into the time_t of a 32-bit system.
 cdef long long LATEST = 2147483647 * SECOND
 
 # The seconds of a mark.
 cdef time_t MARK = 1000000000
 
-# After so many system calls that were spared one is made that changes nothing: else a descriptor
-# that somebody has closed, which poll() reports at once for ever, might go unnoticed.
+# After it has spared so many system calls, the alarm makes one that changes nothing. Otherwise a closed
+# descriptor, which poll() reports at once forever, might go unnoticed.
 cdef unsigned TRUST = 1024
 
-# For so long, ns, a descriptor that was ours is taken to be ours still. After that the kernel is
-# asked before the alarm is set: 100 system calls a second at most.
+# For so long, ns, a descriptor that was ours counts as ours. After that, the alarm asks the kernel before
+# it sets the timerfd: 100 system calls a second at most.
 cdef long long PROOF = 10000000
 
 cdef enum Owner:
@@ -57,13 +55,13 @@ cdef enum Owner:
 cdef class Alarm:
     """A timerfd on the monotonic clock.
 
-    Raises OSError if there can be none: no descriptors are left, or a sandbox refuses.
+    Raises OSError if the system refuses: no descriptors are left, or a sandbox forbids it.
     """
 
-    cdef int fd                 # -1: there is none any more
+    cdef int fd                 # -1: closed
     cdef long mark              # ns of its interval
-    cdef long long deadline     # ns of the monotonic clock for which it is set; 0 if it is not
-    cdef long long proved       # ns of the monotonic clock when it was last known to be ours
+    cdef long long deadline     # when it goes off, ns of the monotonic clock; 0 if it is not set
+    cdef long long proved       # when it was last known to be ours, ns of the monotonic clock
     cdef unsigned spared        # system calls
     cdef object __weakref__
 
@@ -76,7 +74,7 @@ cdef class Alarm:
         self.mark = self.proved % SECOND
         code = self.write(0, NULL)
         if code == 0 and self.owner() == ANOTHER:
-            code = ENOSYS  # a kernel that does not keep the mark
+            code = ENOSYS  # this kernel does not store the mark
         if code:
             close(self.fd)
             self.fd = -1
@@ -86,23 +84,23 @@ cdef class Alarm:
         self.release()
 
     def fileno(self):
-        """The descriptor, which is readable once the alarm has gone off and until it is set anew."""
+        """The descriptor: readable once the alarm has gone off, until it is set again."""
         return self.fd
 
     def is_ours(self):
-        """Whether the descriptor is known to be the timerfd that was made here."""
+        """Whether the descriptor is known to be this alarm's timerfd."""
         return self.owner() == OURS
 
     def is_over(self):
-        """Whether the alarm is set, for a time that has come."""
+        """Whether the alarm is set for a time that has passed."""
         return 0 < self.deadline <= monotonic_ns()
 
     def set(self, double delay):
-        """Have the alarm go off in delay seconds, or when the machine has run for 68 years.
+        """Set the alarm to go off in delay seconds, or when the machine has run for 68 years.
 
-        There is no system call if it is set for that time already, nor if it is set for a sooner
-        one that is 10 ms away at least: then it goes off too early once. Raises OSError if the
-        system refuses, or the descriptor is not ours any more.
+        It makes no system call if it is already set for that time. Nor does it if it is set for a sooner
+        time at least 10 ms away: then it goes off too early once. Raises OSError if the system refuses, or
+        the descriptor is not ours any more.
         """
         cdef long long now = monotonic_ns()
         cdef long long deadline = now
@@ -113,7 +111,7 @@ cdef class Alarm:
         self.settle(deadline + MARGIN, now)
 
     def clear(self):
-        """Have the alarm not go off, but for once if it is set for 10 ms from now or later.
+        """Clear the alarm. If its time is 10 ms away or more, it still goes off once.
 
         Raises OSError as set() does.
         """
@@ -133,7 +131,7 @@ cdef class Alarm:
         self.deadline = 0
 
     cdef bint serves(self, long long deadline, long long now) noexcept:
-        """Whether the alarm may stay as it is set, for a deadline."""
+        """Whether the alarm may stay as it is for this deadline."""
         cdef long long left = self.deadline - now
         return left > 0 and self.deadline <= deadline + TOLERANCE and (
             left >= FAR or self.deadline >= deadline)
@@ -142,16 +140,16 @@ cdef class Alarm:
         return self.fd >= 0 and (self.deadline == 0 or self.deadline - now >= FAR)
 
     cdef bint spare(self) noexcept:
-        """Whether a system call that has nothing to change is spared."""
+        """Whether to spare a system call that would change nothing."""
         self.spared += 1
         return self.spared % TRUST != 0
 
     cdef int settle(self, long long deadline, long long now) except -1:
         """Set the alarm for a deadline; 0 clears it.
 
-        A file that is no timerfd is refused by the kernel. A timerfd of the program's that took the
-        number within PROOF is set, found out by its old interval, and given back the time it had
-        left. What remains: if that had expired and was not read yet, the program does not see it.
+        The kernel refuses a file that is no timerfd. If a timerfd of the program's took the number within
+        PROOF, this sets it, notices the other interval, and restores the time it had left. One case
+        remains: if it had expired and the program had not read that, the expiry is lost.
         """
         cdef itimerspec old
         cdef int code
@@ -169,7 +167,7 @@ cdef class Alarm:
         return 0
 
     cdef int write(self, long long deadline, itimerspec *old) noexcept:
-        """Have the kernel set the timerfd. Returns 0, or the error."""
+        """Set the timerfd in the kernel. Returns 0, or the error."""
         cdef itimerspec spec
         spec.it_interval.tv_sec = MARK
         spec.it_interval.tv_nsec = self.mark
@@ -178,7 +176,7 @@ cdef class Alarm:
         return errno if timerfd_settime(self.fd, TFD_TIMER_ABSTIME, &spec, old) < 0 else 0
 
     cdef Owner owner(self) noexcept:
-        """Whose the descriptor is, by what the kernel says."""
+        """Ask the kernel whose the descriptor is."""
         cdef itimerspec spec
         if timerfd_gettime(self.fd, &spec) == 0:
             return OURS if self.bears_mark(&spec) else ANOTHER

@@ -3,41 +3,44 @@
 # cython: cdivision=True
 """timerwheel._core: the wheel, the queue of a reactor, the priority queue.
 
-Downstairs, in the .pxd files beside this one, are plain C structs and functions
+Downstairs, in the .pxd files of this folder, are plain C structs and functions
 that know no Python:
 
     bits    lowest and highest set bit        heap    indexed 4-ary heap
-    entry   an entry and the lists            run     sorted run of what is due
+    entry   an entry and the lists            run     sorted run of expired entries
     level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
-    ticks   time <-> tick                     clock   wall and monotonic clock
+    ticks   time <-> tick                     visits  to all entries of a wheel
+    clock   wall and monotonic clock          faults  of a wheel, for tests
+    earliest   what is known of the earliest entry ahead
     histogram  a log-linear histogram
+    listener   who has to hear of an earlier deadline, and when
 
-Upstairs, in the .pxi files that are included below, are the Python objects:
+Upstairs, in the .pxi files included below, are the Python objects:
 
-    locks           what guards a wheel from threads, where there is no GIL
-    handle          what all handles are made from: callback and memory
-    timer_wheel     TimerWheel and its Timer: the wheel by itself
+    locks           locks that guard a wheel from threads, without a GIL
+    handle          the base of all handles: callback and memory
+    timer_wheel     TimerWheel and its Timer: the wheel without a reactor
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
-    figures         what a queue counts, always
+    figures         the counts of a queue
     origins         who scheduled a timer
-    watch           how long calls take, while somebody watches
+    watch           the times of calls, while a watch is on
     attributes      the attributes of a reactor
-    recall          what the classes of a reactor were found to have
-    call_queue      CallQueue: what a reactor owns
+    recall          attributes of a reactor's classes, remembered
+    call_queue      CallQueue: the queue of a reactor
     call_lists      lists of its calls
-    call_walk       CallWalk: meets its calls in slices, while they come and go
-    methods         Method: what stands in Twisted's classes, and what it does
+    call_walk       CallWalk: walks past its calls in slices, while they come and go
+    methods         Method: replaces a function in Twisted's classes
     loop_timer      TimerHandle: the handle that an asyncio event loop's call_later() returns
-    loop_methods    what a Method in an event loop's class does
-    installed       the queue of the reactor that is installed
-    call_clock      CallClock: what a clock that is moved by hand is made from
+    loop_methods    the methods of an event loop
+    installed       the queue of the installed reactor
+    call_clock      CallClock: the base of the clock for tests
     priority_queue  PriorityQueue and its PriorityEntry
     build           how the extension was compiled
 
-The levels. A tick is 2**-10 s. An entry whose tick differs from the current one
-in bit b, and in none above, is in level b // 6, in the slot that the level's six
-bits of its tick name.
+The levels. A tick is 2**-10 s. Take the highest bit b in which an entry's tick
+differs from the current one. The entry is in level b // 6. The level's six bits
+of the entry's tick are the number of its slot.
 
     level   bits of the tick   one slot        the whole level
     0       0-5                1/1024 s        62.5 ms
@@ -55,24 +58,23 @@ entries are scheduled: A for tick 0 00 03, B for 0 02 05, C for 0 02 05 as well.
     B and C differ in the two before:        level 1, slot 02, B before C
 
 The clock moves to tick 0 02 05. The first occupied slot is level 0's 03: A goes
-into the run. The next is level 1's 02, which starts at 0 02 00: it cascades, and
-B and C, which now differ from 0 02 00 in the last digits alone, go into level 0,
-slot 05, in their order. That slot has come too: B and C follow A into the run,
-which is sorted by (when, sequence) slot by slot, and from which they are called
-while `when` is not after the clock's time. Nothing was done for the ticks between.
+into the run. The next is level 1's 02, which starts at 0 02 00. It cascades: B and
+C now differ from 0 02 00 only in the last digits, so they go into level 0, slot 05,
+in their order. The time of that slot has come too, and B and C follow A into the
+run. The wheel sorts the run by (when, sequence), slot by slot, and calls its timers
+while `when` is not after the clock's time. The ticks in between cost nothing.
 
-A pass takes one `now`. What is scheduled during a pass, and is due already, is
-held until the next; what stood before and is moved to a time at or before `now`
-runs in it.
+A pass takes one `now`. If you schedule a timer during a pass and it has expired
+already, it waits for the next pass. If you move a timer that was pending before to
+a time at or before `now`, it runs in this pass.
 
-Reference counts. A wheel owns one reference to each handle that is pending in it.
-Any reference that is let go can run Python code which schedules, cancels, moves,
-runs a pass or drops the wheel; so an entry is unlinked and all is in order before
-anything is let go.
+Reference counts. A wheel owns one reference to each pending handle. Releasing a
+reference can run Python code that schedules, cancels, moves, runs a pass or drops
+the wheel. So unlink the entry and restore the invariants first, and release last.
 
-Memory. Downstairs takes it from Python's raw allocator, which is malloc() but for
-those who put themselves before it: tracemalloc, debug builds, and tests that have
-it fail. Functions that need some take it before they change anything.
+Memory. Downstairs allocates with Python's raw allocator. That is malloc(), unless
+tracemalloc, a debug build or a test of failing allocations replaces it. Functions
+that need memory allocate it before they change anything.
 """
 
 cimport cython
@@ -86,17 +88,22 @@ from libc.string cimport memcpy, memset
 
 from timerwheel.clock cimport monotonic_ns, monotonic_seconds, wall_seconds
 from timerwheel.entry cimport HELD, NOWHERE, OVERFLOW, SLOT, Entry, Links
+from timerwheel.faults cimport wheel_fault
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
 )
 from timerwheel.histogram cimport Histogram, record
 from timerwheel.level cimport LANES, SLOTS
+from timerwheel.listener cimport (
+    Listener, listener_arm, listener_enter_pass, listener_hears, listener_is_due, listener_is_late,
+    listener_join, listener_leave, listener_restore, listener_told, listener_woke,
+)
 from timerwheel.run cimport are_sorted, merge_sort
+from timerwheel.visits cimport Visitor, wheel_any, wheel_each
 from timerwheel.wheel cimport (
-    LEVELS, Visitor, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault,
-    wheel_first_due, wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release,
-    wheel_remove, wheel_start,
+    LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_free, wheel_hold_new,
+    wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef extern from *:
@@ -177,8 +184,8 @@ cdef extern from "Python.h":
     PyObject *PyImport_GetModule(object name) except? NULL
 
 
-# At most so many entries are looked at to find the next deadline anew: beyond that
-# timeout() answers with the start of their slot, which is never late.
+# The most entries to search for the next deadline. Beyond that, timeout() answers with the start of their
+# slot, which is never late.
 cdef enum:
     SEARCH_BUDGET = 256
 
@@ -197,7 +204,7 @@ cdef inline double as_seconds(object value) except? -1.0:
 
 
 cdef inline double as_time(object value) except? -1.0:
-    """A time as a float. Raises ValueError for NaN, TypeError for what is no number."""
+    """A time as a float. Raises ValueError for NaN, TypeError for a non-number."""
     cdef double seconds = as_seconds(value)
     if isnan(seconds):
         raise ValueError("a time cannot be NaN")

@@ -1,50 +1,50 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: auto_pickle=False, freethreading_compatible=True
 # cython: cdivision=True, nonecheck=True
-"""timerwheel._tasks: what timerwheel.tasks does for each task and each turn.
+"""timerwheel._tasks: the part of timerwheel.tasks that runs for each task and each turn.
 
-A dispatcher has a wheel, which says what is due, and the groups that have tasks
-ready in a priority queue, which says whose turn it is. Each group has its tasks
-that are ready in a priority queue of its own.
+A dispatcher has a wheel of tasks that wait for their time, and a priority queue of groups that have ready
+tasks. Each group has a priority queue of its ready tasks.
 
-Groups take turns by stride scheduling (Waldspurger and Weihl 1995). Each has the
-number of its next turn; the group with the lowest runs a task, which moves it on
-by 1/weight. So groups that are never empty get turns in proportion to their
-weights. A group that comes back takes up at the present turn: time in which it
-wanted nothing is not made up for. A group at its limit has its turn at infinity:
-it keeps its place, so that to end a task never takes memory.
+Groups take turns by stride scheduling (Waldspurger and Weihl 1995). Each group has the number of its next
+turn. The group with the lowest number runs a task, and its number grows by 1/weight. So groups that are
+never empty get turns in proportion to their weights. A group that was empty continues at the present turn,
+without credit for the time in between. A group at its limit has its turn at infinity. It keeps its place in
+the queue, so that ending a task never takes memory.
 
-A policy (src/timerwheel/tasks/_policies.py) may have other keys than priorities for the tasks of a group,
-and may have no turns: then the place of a group is that of its first task, and so all
-tasks are in one order. A key is computed where Python code may run: when a task is
-made, and when its priority is set.
+A policy (src/timerwheel/tasks/_policies.py) may use keys other than priorities for the tasks of a group. A
+policy may also have no turns. Then a group's place is that of its first task, so all tasks are in one
+order. The scheduler computes a key where Python code may run: when you make a task, and when you set its
+priority.
 
-A task is in one place at a time, which its state names: among those that wait for
-another (WAITING; its timer, if it has one, is in the wheel too), in the wheel
-(SCHEDULED), in its group's queue (READY), among those that run (RUNNING), or done. leave() takes
-it out of there, end() makes it done; neither calls Python code nor needs memory
-before the task is where it is to be. An error in what the scheduler does for a task
-(of the clock, of callLater(), of memory, of recursion) is the task's failure:
-break_off(). One that is no Exception, as KeyboardInterrupt, is raised, too.
+A task is in one place at a time, and its state names the place. WAITING: among the tasks that wait for
+others (if it has a timer, that is in the wheel too). SCHEDULED: in the wheel. READY: in its group's queue.
+RUNNING: among the running tasks. Otherwise it is done. leave() takes it out of its place, end() makes it
+done. Neither calls Python code nor needs memory before the task is in its new place. An error of the
+scheduler's own work for a task (of the clock, of callLater(), of memory, of recursion) is the task's
+failure: break_off(). If the error is not an Exception, such as KeyboardInterrupt, it is also raised.
 
 Who waits for a task is told by tell(), from a list: a task that ends while others
 are told joins the list. So a chain of tasks that wait for each other takes no
-stack, however long it is. First come the tasks that are after it: free_dependents().
+stack, however long it is. First come the tasks that are after it: cut_edges().
 
-The reactor is asked for one call. next_call() is the only function that decides
-when: at once, at a time, never. review() makes it so. It is called after each change,
-during a pass too, and before the first task of a pass runs: so a task that turns the
-reactor's loop itself finds the others running in there. What has state in this:
+Nothing here is linear without a budget. tell(), take_due() and what close() cancels stop when it
+is used up, and go on in the next pass. No task starts before they are through: the order is that
+in which all would have become ready at once. The clock is read once in BATCH steps.
+
+The dispatcher asks the reactor for one call. next_call() is the only function that decides when: at once,
+at a time, never. review() asks for it, after each change, also during a pass, and before the first task of
+a pass runs. So if a task turns the reactor's loop itself, the others run in there. The state of this:
 
     wake, wake_time   the reactor's call and its time
     resting           whether that call does nothing but ask for another (see work())
     asking            whether the reactor is being asked (an enum)
 
-A scheduler belongs to its reactor's thread. Without a GIL its methods hold its critical section, so that
-those of a wrong thread wait for it, until it runs something that waits itself.
+A scheduler belongs to its reactor's thread. Without a GIL its methods hold its critical section. Methods in
+a wrong thread wait for it, until the scheduler runs something that waits itself.
 
-The classes are the bases of those in src/timerwheel/tasks, which have what is
-not done for each turn.
+The classes are the bases of those in src/timerwheel/tasks, which have the work that does not run for each
+turn.
 """
 
 cimport cython
@@ -54,33 +54,39 @@ from libc.math cimport HUGE_VAL, floor, isnan, nextafter
 from timerwheel._core cimport PriorityEntry, PriorityQueue, TimerWheel
 
 import enum
+from functools import partial
 from types import GeneratorType
 
 from twisted.python.failure import Failure
 
-# A turn is due this part of its interval before its time: a clock that is advanced by the interval
-# again and again reaches each turn, although sums of floats stray.
+# A turn expires this part of its interval before its time. So a clock that a test advances by the interval,
+# again and again, reaches each turn, although sums of floats drift.
 cdef double GRACE = 2.0**-30
 
 # The reactor's call may come before its time by a rounding of the reactor's sum, of no more seconds.
 cdef double ROUNDING = 2.0**-20
 
+# So many steps are taken between two looks at the clock, each of which takes as long as a step or less.
+cdef Py_ssize_t BATCH = 16
+
 
 include "task.pxi"
+include "task_list.pxi"
 include "dependencies.pxi"
+include "turns.pxi"
 
 
-cdef class DispatcherBase:
+cdef class DispatcherBase(Turns):
     """What is due, what is ready and what runs."""
 
     def __cinit__(self):
-        self._tasks = {}
-        self.groups = PriorityQueue()
+        self.tasks = TaskList()
         self.wake_time = HUGE_VAL
-        self._limit = -1
 
-    def __init__(self, reactor, key_function=None, bint takes_turns=True):
+    def __init__(self, reactor, double budget, Py_ssize_t limit, key_function=None, bint takes_turns=True):
         self._reactor = reactor
+        self._budget = budget
+        self._limit = limit
         self.key_function = key_function
         self.takes_turns = takes_turns
         self.wheel = TimerWheel(reactor.seconds())
@@ -88,103 +94,67 @@ cdef class DispatcherBase:
     cdef double now(self) except? -1.0:
         return self._reactor.seconds()
 
-    # Whose turn it is.
+    cdef Slice new_slice(self) noexcept:
+        """Of work that begins now, or when the clock is first read."""
+        cdef Slice part
+        part.start = HUGE_VAL
+        part.steps = BATCH
+        return part
+
+    cdef bint has_time(self, Slice *part, Py_ssize_t steps) except -1:
+        """Whether the budget lasts, after so many steps more. A clock that was set back ends it."""
+        cdef double now
+        part.steps -= steps
+        if part.steps > 0:
+            return True
+        part.steps = BATCH
+        now = self.now()
+        if part.start == HUGE_VAL:
+            part.start = now
+        return 0.0 <= now - part.start < self._budget
 
     cdef bint may_run(self) noexcept:
         """Whether a task may be started now."""
-        return (
-            self.groups.heap.size and self.groups.heap.nodes[0].when < HUGE_VAL
-            and (self._limit < 0 or self.running < self._limit) and not self._ending
-        )
+        return self.has_turn() and not self._ending and not self.behind
 
     @cython.critical_section
-    def _review_group(self, GroupBase group not None):
-        """Give a group whose limit has changed its place, and have the reactor call if that matters."""
-        self.review_group(group)
+    def _set_limit(self, Py_ssize_t limit, GroupBase group=None):
+        """Have at most so many tasks run at once, of a group or of all; -1: as many as there are."""
+        if group is None:
+            self._limit = limit
+        else:
+            group._limit = limit
+            self.review_group(group)
         self.review()
 
-    cdef int review_group(self, GroupBase group) except -1:
-        """Give a group the place among the groups that it is to have: none if nothing of it is ready."""
-        cdef double turn
-        cdef bint has_place = group.place.owner != NULL
-        if group.ready_tasks.heap.size == 0:
-            if has_place:
-                self.groups.take(group.place).item = None
-            return 0
-        if group._limit >= 0 and group.running >= group._limit:
-            turn = HUGE_VAL
-        elif self.takes_turns:
-            turn = group.next_turn = max(group.next_turn, self.present_turn)
-        else:
-            turn = min(group.ready_tasks.heap.nodes[0].when, DBL_MAX)
-            # Of equal ones the group comes first whose task was ready first.
-            group.place.entry.sequence = group.ready_tasks.heap.nodes[0].sequence
-            self.groups.sequence = group.place.entry.sequence
-        if has_place:
-            self.groups.reprioritize(group.place, turn)
-        else:
-            self.groups.insert(group.place, turn)
-            group.place.item = group
-        return 0
+    # All of them.
 
-    cdef double key_of(self, TaskBase task) except? -1.0:
-        """What the policy orders a task by."""
-        if self.key_function is None:
-            return task._priority
-        return as_number(self.key_function(task), "the key of a task")
-
-    cdef int change_priority(self, TaskBase task, double priority) except -1:
-        cdef double former = task._priority
-        task._priority = priority
-        try:
-            task.key = self.key_of(task)
-        except BaseException:
-            task._priority = former
-            raise
-        if task.state is READY:
-            task.group.ready_tasks.reprioritize(task.entry, task.key)
-            if not self.takes_turns:
-                self.review_group(task.group)
-        return 0
+    @property
+    def _task_count(self):
+        """How many tasks are not done."""
+        return self.tasks.size
 
     @cython.critical_section
-    def _set_stride(self, GroupBase group not None, double stride):
-        """Give a group another weight. By that it waits, too, for the turns that it has had."""
-        cdef double ahead = group.next_turn - self.present_turn
-        if ahead > 0.0:
-            group.next_turn = self.present_turn + ahead * stride / group.stride
-        group.stride = stride
-        self.review_group(group)
+    def _list_tasks(self):
+        """The tasks that are not done, in the order in which they were made. Takes time for each."""
+        return self.tasks.as_list()
 
-    cdef TaskBase take(self):
-        """Take out the task whose turn it is. It is RUNNING."""
-        cdef GroupBase group = self.groups.first().item
-        cdef TaskBase task = group.ready_tasks.take(group.ready_tasks.first()).item
-        self.ready_count -= 1
-        self.present_turn = group.next_turn
-        group.next_turn += group.stride
-        group.running += 1
-        self.running += 1
-        task.state = RUNNING
-        self.review_group(group)
-        return task
+    @cython.critical_section
+    def _begin_walk(self):
+        """Have _next_task() begin with the oldest task that is not done."""
+        self.tasks.begin_walk()
+
+    @cython.critical_section
+    def _next_task(self):
+        """The next task that is not done, None after the last."""
+        return self.tasks.next()
+
+    @property
+    def _is_walked(self):
+        """Whether _next_task() has come to the end."""
+        return self.tasks.cursor is None
 
     # Where a task is.
-
-    cdef int make_ready(self, TaskBase task) except -1:
-        cdef GroupBase group = task.group
-        group.ready_tasks.sequence = self.ready_sequence
-        group.ready_tasks.insert(task.entry, task.key)
-        self.ready_sequence += 1
-        if group.place.owner == NULL or not self.takes_turns:
-            try:
-                self.review_group(group)
-            except BaseException:
-                group.ready_tasks.take(task.entry)
-                raise
-        task.state = READY
-        self.ready_count += 1
-        return 0
 
     @cython.critical_section
     def _come_due(self, TaskBase task not None):
@@ -196,12 +166,8 @@ cdef class DispatcherBase:
         except MemoryError as error:
             self.end(task, FAILED, error)
 
-    @cython.critical_section
-    def _arm(self, TaskBase task not None, double when):
-        """Have a task become ready at a time."""
-        self.arm(task, when)
-
     cdef int arm(self, TaskBase task, double when) except -1:
+        """Have a task become ready at a time."""
         if task.timer is None:
             task.timer = self.wheel.schedule(when, self._come_due, task)
         else:
@@ -211,9 +177,22 @@ cdef class DispatcherBase:
         task.state = SCHEDULED
         return 0
 
+    cdef int arm_again(self, TaskBase task, double when) except -1:
+        """Have a task that has run become ready again at a time."""
+        if not task._cancelled:
+            self.arm(task, when)
+        if task._cancelled:     # by the collector, say, which may have run meanwhile
+            self.end(task, CANCELLED, None)
+        return 0
+
+    @cython.critical_section
+    def _try_again(self, TaskBase task not None, double when):
+        """Make another attempt of a task that has run, at a time."""
+        self.arm_again(task, when)
+
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
-        """Make a new task periodic. Returns when its first turn is due, None for at once."""
+        """Make a new task periodic. Returns the time of its first turn, None for at once."""
         if task.dependencies is not None or task._deadline < HUGE_VAL:
             raise TypeError("call_every() has no options `after` and `deadline`")
         task._interval = interval
@@ -226,37 +205,43 @@ cdef class DispatcherBase:
     @cython.critical_section
     def _enter(self, TaskBase task not None, when=None):
         """Take in a new task, for a time or, without one, at once; or, if that is an error, leave it out."""
-        self.enter(task, when)
-
-    cdef int enter(self, TaskBase task, object when) except -1:
         try:
             if task._deadline < HUGE_VAL:
-                # (At the deadline itself it is not late yet.)
-                alarm_time = nextafter(task._deadline, HUGE_VAL)
-                task.alarm = self.wheel.schedule(alarm_time, self._deadline_missed, task)
+                self.watch_deadline(task)
             if task.dependencies is not None:
                 reserve_dependents(task)
             if when is not None:
                 self.arm(task, when)
             elif task.dependencies is None:
                 self.make_ready(task)
-            self._tasks[task] = None
+            self.tasks.append(task)
             if task.dependencies is not None:
                 self.wait(task)
             self.review()
         except BaseException:
             if not task.is_done():
-                self._tasks.pop(task, None)
+                self.tasks.discard(task)
                 self.leave(task)
-                if task.alarm is not None:
-                    task.alarm.cancel()
+                if task.dependencies is not None:
+                    unlink_all(task)
+                self.forget_deadline(task)
             raise
+
+    cdef int watch_deadline(self, TaskBase task) except -1:
+        # (At the deadline itself the task is not late yet.)
+        alarm_time = nextafter(task._deadline, HUGE_VAL)
+        task.alarm = self.wheel.schedule(alarm_time, self._deadline_missed, task)
+        return 0
+
+    cdef int forget_deadline(self, TaskBase task) except -1:
+        if task.alarm is not None:
+            task.alarm.cancel()
         return 0
 
     # What waits for what.
 
     cdef int wait(self, TaskBase task) except -1:
-        """Have a new task wait for its dependencies. Those that are done it need not wait for."""
+        """Link a new task to its dependencies, except those that are done."""
         cdef TaskBase dependency
         task.state = WAITING
         self.waiting_count += 1
@@ -267,24 +252,48 @@ cdef class DispatcherBase:
                 return self.fail_for(task, dependency)
         return 0 if task.waits_for else self.free(task)
 
-    cdef int free_dependents(self, TaskBase task) except -1:
-        """A task is done: those that wait for it do so no longer."""
-        cdef TaskBase dependent
-        cdef dict dependents = task.dependents
-        task.dependents = None
-        for dependent in dependents:
-            if dependent.state is not WAITING:
-                continue        # what was released for one before it has ended it
-            if dependent.requires_success and task.state is not SUCCEEDED:
-                self.fail_for(dependent, task)
-                continue
-            dependent.waits_for -= 1
-            if dependent.waits_for == 0:
-                self.free(dependent)
-        return 0
+    cdef bint begin_to_cut(self, TaskBase task) except -1:
+        """Have cut_edges() cut edges of a task that is done. Returns whether it has any.
+
+        First those to tasks that it waited for itself, where they are many (see end()).
+        """
+        self.cuts_dependencies = task.dependencies is not None
+        if self.cuts_dependencies:
+            self.cut, self.edges = task, iter(task.dependencies)
+            task.dependencies = None
+        elif task.dependents is not None:
+            self.cut, self.edges = task, iter(task.dependents)
+            task.dependents = None
+        return self.cut is not None
+
+    cdef bint cut_edges(self, Slice *part) except -1:
+        """Have no task wait for `cut`, or that one for none. Returns whether there was time for all.
+
+        What is released for one edge may turn the reactor's loop, and so have the others cut.
+        """
+        cdef TaskBase task = self.cut, other
+        cdef bint cuts_dependencies = self.cuts_dependencies
+        edges = self.edges
+        for other in edges:
+            if cuts_dependencies:
+                unlink(task, other)
+            elif other.state is WAITING:    # else what was released for one before it has ended it
+                self.free_from(other, task)
+            if not self.has_time(part, 1):
+                return False
+        if self.edges is edges:
+            self.cut = self.edges = None
+        return True
+
+    cdef int free_from(self, TaskBase task, TaskBase dependency) except -1:
+        """A task waits for a dependency no longer, which is done."""
+        if task.requires_success and dependency.state is not SUCCEEDED:
+            return self.fail_for(task, dependency)
+        task.waits_for -= 1
+        return 0 if task.waits_for else self.free(task)
 
     cdef int free(self, TaskBase task) except -1:
-        """A task waits for no other any more."""
+        """A task has no dependency left to wait for."""
         cdef tuple _released
         if has_time_to_come(task):
             task.state = SCHEDULED
@@ -298,9 +307,9 @@ cdef class DispatcherBase:
         return 0
 
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1:
-        """A task cannot start, since one that it waits for has not succeeded.
+        """A task cannot start, because one of its dependencies has not succeeded.
 
-        The end of the scheduler cancels the one with the other.
+        If close() cancelled the dependency, this cancels the task too.
         """
         if self._closing is not None and dependency.state is CANCELLED:
             return self.end(task, CANCELLED, None)
@@ -308,7 +317,7 @@ cdef class DispatcherBase:
         return self.end(task, FAILED, None)
 
     cdef int leave(self, TaskBase task) except -1:
-        """Take a task out of where its state says that it is."""
+        """Take a task out of the place that its state names."""
         cdef GroupBase group = task.group
         if task.state is RUNNING:
             self.running -= 1
@@ -316,51 +325,55 @@ cdef class DispatcherBase:
             if group._limit >= 0:
                 self.review_group(group)
         elif task.state is READY:
-            group.ready_tasks.take(task.entry)
-            self.ready_count -= 1
-            self.review_group(group)
+            self.take_back(task)
         elif task.timer is not None:
             task.timer.cancel()
         if task.state is WAITING:
             self.waiting_count -= 1
-            unlink(task)
         return 0
 
     # The end of a task.
 
     @cython.critical_section
-    def _end(self, TaskBase task not None, state, outcome):
-        """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
-        self.end(task, state, outcome)
+    def _finish(self, TaskBase task not None, outcome, bint is_cancelled):
+        """A task has run, with this result or Failure: its turn is over, or it is done."""
+        if isinstance(outcome, Failure):
+            self.end(task, CANCELLED if is_cancelled else FAILED, outcome)
+        elif task._interval > 0.0:
+            self.end_turn(task, self.now())
+        else:
+            self.end(task, SUCCEEDED, outcome)
 
     cdef int end(self, TaskBase task, object state, object outcome) except -1:
+        """Make a task done. outcome: its result; or a Failure, an exception, None for CancelledError."""
         cdef tuple _released
         self.leave(task)
         task.state = state
-        del self._tasks[task]
-        if task.dependents is not None or task.alarm is not None or task.is_to_be_told():
+        self.tasks.discard(task)
+        if task.dependencies is not None and len(task.dependencies) <= BATCH:
+            unlink_all(task)        # (else tell() does it, which has a budget)
+            _released, task.dependencies = task.dependencies, None
+        if (
+            task.dependents is not None or task.dependencies is not None or task.alarm is not None
+            or task.is_to_be_told()
+        ):
             if self.untold is None:
                 self.untold = task
             else:
                 self.last_untold.next_untold = task
             self.last_untold = task
-        if self._closing is not None and not self._tasks:
+        if self._closing is not None and not self.tasks.size:
             self._ending = True
         task._outcome = outcome
-        # They refer to the task, which is to be freed without the collector's help.
+        # They refer to the task. Without this, only the collector would free it.
         task.timer = None
         task.entry = None
         task._deferred = None
         task._retries = None
-        _released, task.dependencies = task.dependencies, None
         return 0
 
-    @cython.critical_section
-    def _end_turn(self, TaskBase task not None):
-        """A turn of a periodic task has ended."""
-        self.end_turn(task, self.now())
-
     cdef int end_turn(self, TaskBase task, double now) except -1:
+        """A turn of a periodic task has ended."""
         cdef double passed, turn
         if task._cancelled or self._closing is not None:
             return self.end(task, CANCELLED, None)
@@ -368,13 +381,10 @@ cdef class DispatcherBase:
         turn = max(task.turn, passed) + 1.0
         task._missed += turn - task.turn - 1.0
         task.turn = turn
-        self.arm(task, task.first + (turn - GRACE) * task._interval)
-        if task._cancelled:     # by the collector, say, which may have run meanwhile
-            self.end(task, CANCELLED, None)
-        return 0
+        return self.arm_again(task, task.first + (turn - GRACE) * task._interval)
 
     cdef int break_off(self, TaskBase task, object error) except -1:
-        """Something done for a task has raised this: it is the task's failure, if that still runs."""
+        """The scheduler's work for a task has raised this: fail the task, if it still runs."""
         if task.state is not RUNNING:
             raise error
         self.end(task, FAILED, error)
@@ -385,9 +395,9 @@ cdef class DispatcherBase:
 
     @cython.critical_section
     def _go_on(self, outcome, then, TaskBase task not None):
-        """What a task waits for has fired: go on with then(outcome, task)."""
+        """The Deferred that a task waits for has fired: go on with then(outcome, task)."""
         try:
-            if task.state is RUNNING:       # else it was broken off
+            if task.state is RUNNING:       # else break_off() has ended it
                 try:
                     then(outcome, task)
                 except BaseException as error:
@@ -396,17 +406,19 @@ cdef class DispatcherBase:
         finally:
             self.review()
 
+    cdef int cancel_running(self, TaskBase task) except -1:
+        self._cancel_running(task)
+        return 0
+
     @cython.critical_section
     def _cancel(self, TaskBase task not None):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
-        return self.cancel(task)
-
-    cdef bint cancel(self, TaskBase task) except -1:
         if task.is_done():
             return False
         try:
             if task.state is RUNNING:
-                self._cancel_running(task)
+                task._cancelled = True
+                self.cancel_running(task)
             else:
                 self.end(task, CANCELLED, None)
             self.settle()
@@ -416,60 +428,114 @@ cdef class DispatcherBase:
 
     # Who waits for the end of a task.
 
-    @cython.critical_section
-    def _settle(self):
-        """Tell who waits of what has ended, unless somebody is at it."""
-        self.settle()
-
     cdef int settle(self) except -1:
-        if (self.untold is not None or self._ending) and not self.telling:
+        if (self.untold is not None or self._ending) and not self.telling and not self.behind:
             self.tell()
         return 0
 
     cdef int tell(self) except -1:
-        """Tell who waits of what has ended, and of what ends meanwhile."""
+        """Tell who waits of what has ended, and of what ends meanwhile; if it takes long, some of it."""
         cdef TaskBase task
+        cdef Slice part = self.new_slice()
         cdef bint outer = self.telling
         cdef bint reviewed = False
         self.telling = True
         try:
-            while self.untold is not None:
+            self.behind = False
+            while self.untold is not None and not self.behind:
                 task = self.untold
+                if self.cut is not None or self.begin_to_cut(task):
+                    self.behind = not self.cut_edges(&part)
+                    continue
                 self.untold, task.next_untold = task.next_untold, None
                 try:
-                    if task.dependents is not None:
-                        self.free_dependents(task)
                     if task.alarm is not None:
                         self.look_at_deadline(task)
+                        part.steps = 0
                     if task.is_to_be_told():
                         if not reviewed:
-                            self.review()       # for one who turns the reactor's loop when told
+                            self.review()       # a listener may turn the reactor's loop
                             reviewed = True
-                        task._tell()
+                        if not self.tell_listeners(task, &part):
+                            self.put_back(task)
+                            self.behind = True
+                            break
                 except BaseException:   # who has not been told yet is told later
-                    task.next_untold, self.untold = self.untold, task
-                    if task.next_untold is None:
-                        self.last_untold = task
+                    self.put_back(task)
                     raise
-            self.last_untold = None
-            if self._ending and not self._tasks:
-                self._closed()
+                self.behind = self.untold is not None and not self.has_time(&part, 1)
+            if self.untold is None:
+                self.last_untold = None
+                self.behind = False
+                if self._ending and not self.tasks.size:
+                    self._closed()
         finally:
             self.telling = outer
         return 0
 
+    cdef bint tell_listeners(self, TaskBase task, Slice *part) except -1:
+        """Tell who waits for a task that is done. Returns whether there was time for all."""
+        while True:
+            is_last = task._tell_next()
+            part.steps = 0      # that may have taken any time
+            if is_last:
+                return True
+            if not self.has_time(part, 1):
+                return False
+
+    cdef int put_back(self, TaskBase task) except -1:
+        """Have a task be the first of whom is told again."""
+        task.next_untold, self.untold = self.untold, task
+        if task.next_untold is None:
+            self.last_untold = task
+        return 0
+
     cdef int look_at_deadline(self, TaskBase task) except -1:
-        """A task with a deadline is done. Perhaps it was late, and the wheel has not seen that yet."""
+        """A task with a deadline is done. It may be late although the wheel has not noticed yet."""
         alarm, task.alarm = task.alarm, None
         if alarm.cancel() and self.now() > task._deadline:
             self._deadline_missed(task)
+        return 0
+
+    # The end of all tasks.
+
+    @cython.critical_section
+    def _begin_closing(self, closing not None):
+        """Take no more tasks. closing: a `timerwheel.tasks._closing.Closing`."""
+        self._closing = closing
+
+    @cython.critical_section
+    def _cancel_some(self):
+        """Cancel, for as long as the budget lasts, what is to be cancelled."""
+        self._ending = True
+        self.review()
+        try:
+            self._go_on_closing()
+            if self.running:
+                self._ending = True     # who waits for it shows only when this has returned
+        finally:
+            self.review()
+
+    cdef int _go_on_closing(self) except -1:
+        cdef bint is_through = self._closing.go_on(partial(self._budget_lasts, self.now()))
+        self._ending = not is_through or not self.tasks.size
+        return self.settle()
+
+    def _budget_lasts(self, double start):
+        """Whether there is budget left for what began then."""
+        return 0.0 <= self.now() - start < self._budget
+
+    cdef int _closed(self) except -1:
+        """All tasks of a scheduler that takes no more are done."""
+        self._closing.tell()
+        self._ending = False
         return 0
 
     # A pass.
 
     @cython.critical_section
     def _pass(self):
-        """What the reactor calls."""
+        """The function that the reactor calls."""
         cdef double due = self.wake_time
         self.wake = None
         self.wake_time = HUGE_VAL
@@ -482,34 +548,49 @@ cdef class DispatcherBase:
             self.review()
 
     cdef int work(self, double due) except -1:
-        """Run what is due and ready, for as long as the budget lasts.
+        """Run the expired and ready tasks, until the budget is used up.
 
-        As many as were ready when it began, no more: what these make ready waits
-        for the reactor, unless it has priority. So a task that makes itself ready
-        again cannot hold up all else, under a clock that stands still either.
+        It runs at most as many tasks as were ready when it began. Tasks that these make ready wait for the
+        reactor, unless they come first by priority. So a task that makes itself ready again cannot hold up
+        the others, even if the clock stands still.
 
-        When the budget was used up the reactor has a turn of its loop for itself: what Twisted
-        writes in one turn it sends in the next, and an answer would else wait for two passes.
+        When the budget is used up, the reactor gets one turn of its loop without tasks. Twisted sends in
+        the next turn what it writes in this one, so an answer would otherwise wait for two passes.
         """
         cdef double start = self.now()
         cdef double spent = 0.0
         cdef Py_ssize_t left
         self.tell()
-        if self._ending:
+        if self._ending and not self.behind:
             self._go_on_closing()
             spent = self.now() - start
-        if not self._ending:
-            self.wheel.advance(due if start < due <= start + ROUNDING else start)
+        if not self._ending and not self.behind and self.take_due(due, start):
             # (What waited then may run, too: a chain of tasks is no reason to leave.)
             left = self.ready_count + self.waiting_count
             if self.ready_count:
                 self.review(1)
-            # (A clock that was set back counts as a budget that is used up.)
+            # (If somebody sets the clock back, that counts as a used-up budget.)
             while left and self.may_run() and 0.0 <= spent < self._budget:
                 spent = self.run(self.take()) - start
                 left -= 1
+        else:
+            spent = self.now() - start
         self.resting = not 0.0 <= spent < self._budget
         return 0
+
+    cdef bint take_due(self, double due, double start) except -1:
+        """Make ready what is due, in a pass that began at `start`. Returns whether there was time for all."""
+        cdef double now = due if start < due <= start + ROUNDING else start
+        cdef Slice part = self.new_slice()
+        part.start = start
+        self.wheel.begin_pass(now)
+        try:
+            while self.wheel.fire_some(now, BATCH) == BATCH:
+                if not self.has_time(&part, BATCH):
+                    return False
+        finally:
+            self.wheel.end_pass()
+        return True
 
     cdef double run(self, TaskBase task) except? -1.0:
         """Make an attempt, or one of a periodic task's turns. Returns the time after it."""
@@ -540,23 +621,20 @@ cdef class DispatcherBase:
     # The reactor's call.
 
     cdef double next_call(self, Py_ssize_t spare) except? -1.0:
-        """When the reactor is to call: -inf for at once, inf for never. The pass runs `spare` tasks itself.
+        """When the reactor should call: -inf for at once, inf for never. The pass runs `spare` tasks
+        itself.
 
-        That may be before anything is due, since the wheel knows no more without a search; a pass
-        finds nothing then, and asks again. It happens once a level of the wheel at most.
+        This may be before the first deadline, because the wheel does not search for it. Such a pass finds
+        nothing and asks again. This happens at most once for each level of the wheel.
         """
         if self._ending or self.untold is not None or self.ready_count > spare and self.may_run():
             return -HUGE_VAL
         return self.wheel.next_wake() if self.wheel.wheel.count else HUGE_VAL
 
-    @cython.critical_section
-    def _review(self):
-        """Have the reactor call when there is something to do, and only then."""
-        self.review()
-
     cdef int review(self, Py_ssize_t spare=0) except -1:
+        """Have the reactor call when there is something to do, and only then."""
         if self.asking != SETTLED:
-            # Asking the reactor may run the collector, and with it what makes or cancels tasks.
+            # Asking the reactor may run the collector, and so destructors that make or cancel tasks.
             self.asking = CHANGED
             return 0
         try:
@@ -569,10 +647,10 @@ cdef class DispatcherBase:
             self.asking = SETTLED
 
     cdef int ask(self, double when) except -1:
-        """Ask the reactor for the call at a time, or to move it there, or for none."""
+        """Schedule, move or cancel the reactor's call, for a time or for none."""
         cdef double delay = 0.0
         if self.wake is not None and not self.wake.active():
-            # Somebody else has cancelled it, as tests do with all that is left on a reactor.
+            # The program has cancelled it, as tests do with all calls left on a reactor.
             self.wake = None
         elif when == self.wake_time:
             return 0

@@ -1,9 +1,10 @@
 # A reactor's attributes, read and written as object.__getattribute__() and object.__setattr__() do.
 #
-# Not by its dict: since 3.11 CPython makes that only when somebody asks for it, as vars() does. On 3.11 and
-# 3.12 each attribute that Python code reads of the reactor costs more from then on, and Twisted's own reads
-# many for each message. From 3.13 on it does not. There the queue is looked up in the dict, since a class
-# that was changed a thousand times has each attribute of its instances looked up in all its bases.
+# Up to Python 3.12 this does not ask for the reactor's dict. Since 3.11 CPython makes the dict only when
+# somebody asks for it, as vars() does. On 3.11 and 3.12 each attribute that Python code reads of the
+# reactor costs more from then on, and Twisted reads many for each message. From 3.13 on it does not cost
+# more. There this looks up the queue in the dict, because after a thousand changes of a class CPython looks
+# up each attribute of its instances in all bases.
 
 cdef str KEY = "_timerwheel"    # the attribute of a reactor that holds its queue
 
@@ -37,9 +38,9 @@ cdef extern from "Python.h":
 
 
 cdef inline PyObject *queue_in(PyObject *reactor) except? NULL:
-    """The queue that a reactor has, with a reference; or NULL.
+    """The queue of a reactor, as a new reference; or NULL.
 
-    NULL, too: not a reactor, perhaps, but something else that Twisted's function may know.
+    NULL also for an object that is not a reactor, which Twisted's function may know how to treat.
     """
     cdef PyObject *queue = found_in(reactor, KEY)
     if queue != NULL and queue.ob_type != <PyTypeObject *>CallQueue:
@@ -55,7 +56,7 @@ def find_queue(reactor):
 
 
 def find_attribute(reactor, str name not None, default=None):
-    """What object.__getattribute__() finds; default if that is nothing, or if there is no memory for it."""
+    """The attribute that object.__getattribute__() finds; default if there is none, or no memory."""
     cdef PyObject *value = generic_getattr(<PyObject *>reactor, <PyObject *>name)
     if value == NULL:
         PyErr_Clear()
@@ -64,12 +65,12 @@ def find_attribute(reactor, str name not None, default=None):
 
 
 def set_attributes(reactor, dict attributes not None):
-    """Set attributes as object.__setattr__() does. Needs no memory for those that the reactor has."""
+    """Set attributes as object.__setattr__() does. To replace existing ones needs no memory."""
     for name, value in attributes.items():
         checked(generic_setattr(<PyObject *>reactor, <PyObject *>name, <PyObject *>value))
 
 
 def remove_attribute(reactor, str name not None):
-    """Remove an attribute of a reactor's own, if there is one. Needs no memory."""
+    """Remove a reactor's own attribute, if it has it. Needs no memory."""
     if generic_setattr(<PyObject *>reactor, <PyObject *>name, NULL) < 0:
         PyErr_Clear()

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Where the lowest and the highest set bit of a 64-bit word are.
+"""The positions of the lowest and the highest set bit of a 64-bit word.
 
 One instruction with gcc and clang; a plain loop-free search everywhere else.
 The word must not be zero.

@@ -1,4 +1,4 @@
-# How this extension was compiled: what `python -m timerwheel info` tells of it.
+# How this extension was compiled, for `python -m timerwheel info`.
 
 cdef extern from *:
     """
@@ -18,7 +18,7 @@ cdef extern from *:
     const char *switches "timerwheel_switches"
     const int CYTHON_HEX_VERSION
 
-# The project's, when this was compiled.
+# The project's version at the time of compilation.
 VERSION = version.decode()
 
 # The switches of setup.py that were on; empty for a plain build.

@@ -1,7 +1,7 @@
-# What timerwheel.Clock, a clock that is moved by hand, is made from.
+# The base of timerwheel.Clock, a clock for tests.
 #
-# Its calls are in a CallQueue of its own, which no reactor owns: it has no passes and no hook, and so
-# delays stay apart from `time`, as they do in Twisted's Clock.
+# A CallQueue of its own has its calls. No reactor owns that queue, so it has no passes and no hook. So
+# delays stay apart from `time`, as in Twisted's Clock.
 
 if FREE_THREADED:
     from threading import RLock
@@ -9,10 +9,10 @@ if FREE_THREADED:
 
 @cython.trashcan(True)
 cdef class CallClock:
-    """The methods of timerwheel.Clock that are done in C. The rest is Twisted's Clock, its other base.
+    """The methods of timerwheel.Clock in C. Its other base, Twisted's Clock, has the rest.
 
-    The time is the attribute rightNow, any number. It and seconds() are looked up each time: the
-    program may set them, on the instance or in a subclass. So it may max_calls_at_once, or None.
+    The attribute rightNow is the time, any number. A program may set rightNow and seconds() on the instance
+    or in a subclass, so this looks them up each time. It may also set max_calls_at_once.
     """
 
     def __cinit__(self):
@@ -23,14 +23,14 @@ cdef class CallClock:
 
     @property
     def calls(self):
-        """The pending calls in the order in which they will be made: a sequence, always up to date."""
+        """The pending calls, next first: a sequence, always up to date."""
         return CallsInOrder.__new__(CallsInOrder, self.queue)
 
     @calls.setter
     def calls(self, calls):
-        # Twisted's Clock.__init__() sets it, which a class with another base besides may call.
+        # Twisted's Clock.__init__() sets it. A subclass with another base may call that.
         if len(calls):
-            raise AttributeError("calls can be set to an empty list alone: callLater() adds to them")
+            raise AttributeError("you can set calls only to an empty list; callLater() adds to them")
         self.queue.detach_all()
 
     def seconds(self):
@@ -38,22 +38,22 @@ cdef class CallClock:
         return self.rightNow
 
     def callLater(self, delay, callable, *args, **kw):
-        """Have callable(*args, **kw) called when the clock is delay seconds on. Returns a DelayedCall.
+        """Schedule callable(*args, **kw) for delay seconds from now. Returns a DelayedCall.
 
-        If delay is negative, by the next advance() at the latest, even one by 0. Raises ValueError
-        if it is NaN, TypeError if it is no number or callable cannot be called.
+        If delay is negative, the next advance() makes the call, even an advance by 0. Raises ValueError if
+        delay is NaN, TypeError if it is not a number or callable is not callable.
         """
         return schedule_by(self.queue, self.seconds, as_time(delay), callable, args, kw)
 
     def getDelayedCalls(self):
-        """A list of the pending calls, in the order in which they will be made."""
+        """A list of the pending calls, next first."""
         return in_order(self.queue)
 
     def advance(self, amount):
-        """Move the clock on by so many seconds, and make the calls that are due then, in order.
+        """Move the clock by amount seconds, and make the calls that have expired then, in order.
 
-        Calls that these make, and that are due too, are made as well. An exception of a call ends
-        the advance and is raised; the rest stays pending.
+        If these calls schedule others that have expired too, it also makes those. If a call raises,
+        advance() ends and raises that exception; the remaining calls stay pending.
         """
         cdef Burst burst
         burst.latest = -HUGE_VAL
@@ -77,7 +77,7 @@ cdef class CallClock:
         return 0
 
     cdef bint make_next(self, Burst *burst) except -1:
-        """Make the next call that is due, and release it. Returns whether there was one."""
+        """Make the next expired call, and release it. Returns whether there was one."""
         # (The last one may have moved the clock.)
         cdef DelayedCall call = take_due(self.queue, as_seconds(self.seconds()), burst)
         if call is None:
@@ -92,9 +92,9 @@ cdef class CallClock:
 
 @cython.final
 cdef class CallsInOrder:
-    """The pending calls of a Clock in the order in which they will be made: a sequence, always up to date.
+    """The pending calls of a Clock, next first: a sequence, always up to date.
 
-    An iteration goes over those that are pending when it begins.
+    An iteration goes over the calls that are pending when it begins.
     """
 
     def __cinit__(self, CallQueue queue not None):
@@ -104,8 +104,8 @@ cdef class CallsInOrder:
         return count_of(self.queue)
 
     def __getitem__(self, index):
-        # The earliest alone needs no sorting: programs go from call to call by it.
-        # (What the index is compared by may be Python code: so that comes first.)
+        # Index 0 needs no sorting: programs go from call to call by it. (Comparing the index may run Python
+        # code, so it comes first.)
         call = first(self.queue) if index == 0 else None
         return in_order(self.queue)[index] if call is None else call
 
@@ -125,11 +125,11 @@ cdef class CallsInOrder:
         return repr(in_order(self.queue))
 
     def copy(self):
-        """A list of the calls that are pending now."""
+        """A list of the calls pending now."""
         return in_order(self.queue)
 
     def index(self, *args):
-        """The place of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""
+        """The index of a call: index(call[, start[, stop]]). Raises ValueError if it is not there."""
         return in_order(self.queue).index(*args)
 
     def count(self, value, /):
@@ -138,7 +138,7 @@ cdef class CallsInOrder:
 
 
 cdef DelayedCall take_due(CallQueue queue, double now, Burst *burst):
-    """The next call that is due, or None. It has left the queue, unless the burst would be too long."""
+    """The next expired call, or None. It has left the queue, unless the burst would be too long."""
     cdef DelayedCall call = None
     cdef Entry *entry
     if isnan(now):
@@ -167,7 +167,8 @@ cdef DelayedCall take_due(CallQueue queue, double now, Burst *burst):
 cdef DelayedCall first(CallQueue queue):
     """The call that will be made first, or None.
 
-    The wheel is moved to it, perhaps ahead of the clock: it takes what is scheduled behind that too.
+    This advances the wheel to it, perhaps ahead of the clock. The wheel also takes timers for earlier
+    times.
     """
     cdef DelayedCall call = None
     acquire(queue.lock)

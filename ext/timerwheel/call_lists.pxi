@@ -2,22 +2,22 @@
 
 
 cdef int append_call(Entry *entry, void *calls) noexcept:
-    """Append what an entry stands for to a list. That runs no Python code: the wheel stays as it is."""
+    """Append an entry's call to a list. This runs no Python code, so the wheel does not change."""
     cdef PyObject *handle = handle_of(entry)
     if handle.ob_type == <PyTypeObject *>AdoptedCall:
         handle = (<Handle>handle)._func
-    # NULL: the collector has cleared it.
+    # NULL: the collector has cleared the call.
     return 0 if handle == NULL else PyList_Append(<PyObject *>calls, handle)
 
 
 cdef list in_order(CallQueue queue):
-    """All calls in the order in which they will be made."""
+    """All calls, next first."""
     return listed(queue, with_time)
 
 
 cdef list listed(CallQueue queue, Visitor copy_node):
     """All calls in the order of the keys that copy_node gives their nodes. This changes nothing."""
-    cdef list calls = []        # this may run the garbage collector: so before the entries are counted
+    cdef list calls = []        # may run the garbage collector, so it comes before the count of entries
     acquire(queue.lock)
     try:
         fill_list(calls, queue, copy_node)
@@ -34,7 +34,7 @@ cdef int fill_list(list calls, CallQueue queue, Visitor copy_node) except -1:
     if nodes == NULL:
         raise MemoryError("no memory to sort the delayed calls")
     wheel_each(&queue.wheel, copy_node, &end)
-    # Timeouts of one length, that are due soon, lie in the order in which they were made.
+    # Timeouts of one length that expire soon are already in the order of scheduling.
     ordered = nodes if are_sorted(nodes, size) else merge_sort(nodes, end, size)
     try:
         for index in range(size):
@@ -45,14 +45,14 @@ cdef int fill_list(list calls, CallQueue queue, Visitor copy_node) except -1:
 
 
 cdef int with_time(Entry *entry, void *end) noexcept:
-    """Copy the keys for the order in which the calls will be made."""
+    """Copy the keys for the order by deadline."""
     without_time(entry, end)
     (<Node **>end)[0][-1].when = entry.when
     return 0
 
 
 cdef int without_time(Entry *entry, void *end) noexcept:
-    """Copy the keys for the order in which the calls were scheduled: that of all for one time."""
+    """Copy the keys for the order of scheduling, which is also that of calls for the same time."""
     cdef Node *node = (<Node **>end)[0]
     node.when = 0.0
     node.sequence = entry.sequence

@@ -9,12 +9,12 @@ cdef double LONGEST_TIMEOUT = 2147483   # 2**31 ms, Twisted's ceiling (ReactorBa
 cdef class CallQueue(TimerWheel):
     """The delayed calls of one reactor, or of one asyncio event loop, on a wheel.
 
-    reactor is a twisted.internet.base.ReactorBase. report() is called while an
-    exception of a timed call is being handled, with the call's creator, to log it.
+    reactor is a twisted.internet.base.ReactorBase. To log an exception of a timed call, the queue calls
+    report() with the call's creator, while handling that exception.
     """
 
     def __cinit__(self):
-        self.alarm = self.latest_pass = -HUGE_VAL
+        self.latest_pass = -HUGE_VAL
         self.figures.since = monotonic_seconds()
         if FREE_THREADED:
             self.self_ref = PyWeakref_NewRef(self, NULL)
@@ -24,11 +24,11 @@ cdef class CallQueue(TimerWheel):
         self.reactor = reactor
         self.report = report
         self.replacements = {}
-        # The clock is not read yet: a subclass's seconds() may not be ready for it.
+        # This does not read the clock yet: a subclass's seconds() may not be ready.
         TimerWheel.__init__(self, 0.0)
 
     def replace(self, str name, replacement):
-        """Have a method of the reactor done by replacement(), called without the reactor."""
+        """Replace a method of the reactor. replacement() gets no reactor as argument."""
         if name == "timeout":
             self.timeout_replacement = replacement
         else:
@@ -39,7 +39,7 @@ cdef class CallQueue(TimerWheel):
         return self.next_timeout(self.reactor)
 
     def attach(self, waker):
-        """Have the reactor woken by a `timerwheel._wakers.Waker` from now on."""
+        """Let a `timerwheel._wakers.Waker` wake the reactor from now on."""
         self.waker = waker
         self.hook = waker.hook
         self.nested_loops = waker.nested_loops
@@ -64,12 +64,15 @@ cdef class CallQueue(TimerWheel):
         acquire(self.lock)
         old = self._hook        # which is released after the lock
         self._hook = hook
+        if hook is None:
+            listener_leave(&self.listener)
+        else:
+            listener_join(&self.listener)
         release(self.lock)
-        self.disarmed()
 
     @property
     def watch(self):
-        """The CallWatch that is told of each timed call; or None."""
+        """The CallWatch that times each timed call; or None."""
         return watch_of(self)
 
     @watch.setter
@@ -82,21 +85,20 @@ cdef class CallQueue(TimerWheel):
 
     def disarmed(self):
         """Note that nothing is armed: what was has gone off, and may fail before timeout() is asked."""
-        # Without a hook no deadline is before the alarm.
         acquire(self.lock)
-        self.alarm = -HUGE_VAL if self._hook is None else HUGE_VAL
+        listener_arm(&self.listener, HUGE_VAL)
         release(self.lock)
 
     def is_needed(self):
-        """Whether the event loop runs, and so is no garbage."""
+        """Whether the event loop runs, so it is not garbage."""
         return self.reactor is not None and self.reactor.is_running()
 
     def make_immortal(self):
-        """Have the garbage collector no longer walk the pending calls.
+        """Keep the garbage collector from walking the pending calls.
 
-        The reactor is the installed one, or the event loop runs. Takes O(n) steps, or none if it is so.
+        For the installed reactor, or a running event loop. Takes O(n) steps, or none if it is done already.
 
-        Not without a GIL, where that collector walks all objects itself.
+        Does nothing without a GIL, because that collector walks all objects itself.
         """
         if FREE_THREADED or self.immortal:
             return
@@ -104,14 +106,14 @@ cdef class CallQueue(TimerWheel):
         wheel_each(&self.wheel, untrack_handle, NULL)
 
     def make_mortal(self):
-        """Have it walk them again: the reactor or the loop is to go, with all that they hold."""
+        """Let the collector walk them again, because the reactor or the loop may become garbage."""
         if not self.immortal:
             return
         self.immortal = False
         wheel_each(&self.wheel, track_handle, NULL)
 
     def adopt(self, call):
-        """Take over a call that a stock reactor made, or one of ours that is in no queue."""
+        """Take over a call of a stock reactor, or one of ours that is in no queue."""
         self.take_over(call)
 
     def moved_sooner(self, call):
@@ -127,7 +129,7 @@ cdef class CallQueue(TimerWheel):
         when = as_time(call.time)
         acquire_entry(&handle.entry)
         try:
-            has_listener = handle.owner == <PyObject *>self and self.alarm > -HUGE_VAL
+            has_listener = handle.owner == <PyObject *>self and listener_hears(&self.listener)
             if handle.owner == <PyObject *>self:
                 wheel_move(&self.wheel, &handle.entry, when)
                 note_moved(self, False)
@@ -137,7 +139,7 @@ cdef class CallQueue(TimerWheel):
             self.compare(when, NAN)
 
     def adopt_bypassed(self, call):
-        """Take over a call that Twisted's own callLater(), which a program has kept, has made."""
+        """Take over a call scheduled by Twisted's own callLater(), which a program has kept."""
         cdef CallWatch watch = watch_of(self)
         if watch is not None and watch.origins:
             remember_origin(watch, call)
@@ -155,11 +157,11 @@ cdef class CallQueue(TimerWheel):
         self.watch = None
 
     def run_timers(self, reactor):
-        """Make the calls that are due now: the timed part of runUntilCurrent()."""
+        """Make the expired calls: the timed part of runUntilCurrent()."""
         self.run_pass(reactor)
 
     def figures_now(self):
-        """What `timerwheel.stats()` is made from, by its names. Takes constant time."""
+        """The figures of `timerwheel.stats()`, by name. Takes constant time."""
         return figures_of(self)
 
     def next_deadline(self):
@@ -170,15 +172,15 @@ cdef class CallQueue(TimerWheel):
         return next_of(self, SEARCH_BUDGET)
 
     def pending_calls(self):
-        """A list of all pending calls, in the order in which they were scheduled."""
+        """A list of all pending calls, in the order of scheduling."""
         return self.pending()
 
     def calls_in_order(self):
-        """A list of all pending calls, in the order in which they will be made."""
+        """A list of all pending calls, next first."""
         return in_order(self)
 
     def check_invariants(self):
-        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        """Raise AssertionError if the inner structure is not sound. For tests; takes O(n) steps."""
         TimerWheel.check_invariants(self)
         for call in self.pending():
             if isinstance(call, DelayedCall):
@@ -231,7 +233,7 @@ cdef class CallQueue(TimerWheel):
             if self.wheel.count == 0 and self.passes == 0 and not isnan(now):
                 wheel_start(&self.wheel, now)
             link(self, handle, when)
-            has_listener = self.alarm > -HUGE_VAL
+            has_listener = listener_hears(&self.listener)
         finally:
             release(handle.entry.lock)
         if has_listener:
@@ -244,7 +246,7 @@ cdef class CallQueue(TimerWheel):
         return True
 
     cdef double now(self, object reactor) except? -1.0:
-        """What the clock of the reactor, or of the event loop, says."""
+        """The time of the reactor's, or the event loop's, clock."""
         if self.serves_loop:
             return time_of(reactor)
         return read_clock(seconds_of(self, reactor))
@@ -253,37 +255,32 @@ cdef class CallQueue(TimerWheel):
         """Tell the hook if a call at this time may be before what its owner is armed for.
 
         now: the time; NaN if it is not known.
-
-        It may be so, too, when by the clock the alarm should have gone off: the
-        clock has been stepped, or replaced, since it was set.
         """
-        cdef double alarm
-        cdef bint is_before
+        cdef Listener last
+        cdef bint is_late
         if isnan(now):
             now = self.now(self.reactor)
         acquire(self.lock)
-        alarm = self.alarm
-        is_before = when < alarm or now >= alarm > -HUGE_VAL
-        if is_before:
-            self.alarm = when
+        last = self.listener
+        is_late = listener_is_late(&self.listener, when, now)
+        if is_late:
+            listener_arm(&self.listener, when)
         release(self.lock)
-        if is_before:
-            self.announce(now, alarm)
+        if is_late:
+            self.announce(now, last)
         return 0
 
-    cdef int announce(self, double now, double last) except -1:
-        """Tell the hook, whose owner will ask timeout() what to be armed for. last: the alarm before."""
+    cdef int announce(self, double now, Listener last) except -1:
+        """Tell the hook, whose owner will ask timeout() what to be armed for. last: as it was before."""
         try:
             self.hook()
         except BaseException:
             acquire(self.lock)
-            self.alarm = last
+            listener_restore(&self.listener, last)
             release(self.lock)
             raise
         acquire(self.lock)
-        if self.alarm <= now:
-            # Armed for at once: it need not hear until it asks timeout() again.
-            self.alarm = -HUGE_VAL
+        listener_told(&self.listener, now)
         release(self.lock)
         return 0
 
@@ -294,9 +291,9 @@ cdef class CallQueue(TimerWheel):
         return make_call(self, call)
 
     cdef int fire_adopted(self, AdoptedCall handle, double now) except -1:
-        """Make a stock call, as ReactorBase.runUntilCurrent does; or put it off if it was moved later.
+        """Make a stock call, as ReactorBase.runUntilCurrent does; or move it if its deadline is later now.
 
-        Returns whether it was made.
+        Returns whether it made the call.
         """
         cdef CallWatch watch
         cdef object call = callback_of(handle)
@@ -339,12 +336,11 @@ cdef class CallQueue(TimerWheel):
 
     cdef int run_pass(self, object reactor) except -1:
         """Make the calls that are due now, and stood before. A failure is reported, and the pass goes on."""
-        cdef double now, alarm
+        cdef double now
+        cdef Listener before
         acquire(self.lock)
         self.figures.passes += 1
-        if self._hook is not None and self.alarm == -HUGE_VAL and self.passes == 0:
-            # This may be the pass that was armed for at once, and it may fail before timeout() is asked.
-            self.alarm = HUGE_VAL
+        listener_woke(&self.listener)
         release(self.lock)
         now = read_clock(seconds_of(self, reactor))
         if isnan(now):
@@ -352,10 +348,9 @@ cdef class CallQueue(TimerWheel):
         acquire(self.lock)
         self.latest_pass = now
         self.inserted = self.wheel.sequence
-        alarm = self.alarm
+        before = self.listener
         if not self.nested_loops:
-            # Who runs a pass asks timeout() after it: the hook need not hear before.
-            self.alarm = -HUGE_VAL
+            listener_enter_pass(&self.listener)
         release(self.lock)
         if self.nested_loops:
             return self.fire_due(now)
@@ -363,7 +358,7 @@ cdef class CallQueue(TimerWheel):
             self.fire_due(now)
         finally:
             acquire(self.lock)
-            self.alarm = alarm if self._hook is not None else -HUGE_VAL
+            listener_restore(&self.listener, before)
             release(self.lock)
         return 0
 
@@ -401,7 +396,8 @@ cdef class CallQueue(TimerWheel):
         is_empty = self.wheel.count == 0
         if not is_empty:
             when = wheel_next(&self.wheel, SEARCH_BUDGET)
-        self.alarm = when if self._hook is not None else -HUGE_VAL
+        listener_arm(&self.listener, when)
+        self.overdue = False
         release(self.lock)
         if is_empty:
             return None
@@ -412,7 +408,7 @@ cdef class CallQueue(TimerWheel):
         return when - now
 
     cdef list pending(self):
-        """All calls but stock ones that are cancelled and have told another canceller."""
+        """All calls except stock ones that are cancelled and have told another canceller."""
         cdef list calls = listed(self, without_time)
         if self.serves_loop:
             return calls
@@ -430,7 +426,7 @@ cdef inline CallWatch watch_of(CallQueue queue):
 
 
 cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
-    """Call what a DelayedCall holds. A failure is reported."""
+    """Call the function of a DelayedCall. Reports a failure."""
     try:
         invoke(call)
     except BaseException:
@@ -440,7 +436,7 @@ cdef inline int make_call(CallQueue queue, DelayedCall call) except -1:
 
 
 cdef int make_adopted_call(CallQueue queue, object call) except -1:
-    """Call what a stock call holds. A failure is reported."""
+    """Call the function of a stock call. Reports a failure."""
     cdef object kw
     try:
         call.called = 1
@@ -453,7 +449,7 @@ cdef int make_adopted_call(CallQueue queue, object call) except -1:
 
 
 cdef inline PyObject *take_due_handle(CallQueue queue, double now) noexcept:
-    """The first handle that is due, with a reference; or NULL. It has left if it is no AdoptedCall."""
+    """The first expired handle, as a new reference; or NULL. It has left unless it is an AdoptedCall."""
     cdef PyObject *handle = NULL
     cdef Entry *entry
     acquire(queue.lock)
@@ -483,9 +479,10 @@ cdef int traverse_queue(PyObject *self, visitproc visit, void *argument) noexcep
 
 
 cdef int clear_queue(PyObject *self) noexcept:
-    """Release the reactor, and what belongs to it, and all calls. The reactor's own is left to it.
+    """Release the reactor and its parts, and all calls. The reactor's own attributes stay with it.
 
-    What is taken apart with the queue may still call it: so it keeps report(), which is no garbage.
+    Objects that the collector takes apart with the queue may still call it. So the queue keeps report(),
+    which is not garbage.
     """
     cdef CallQueue queue = <CallQueue>self
     quiet_queue(self)
@@ -497,7 +494,7 @@ cdef int clear_queue(PyObject *self) noexcept:
 cdef void quiet_queue(PyObject *self) noexcept:
     """Have a queue that is about to go ask neither hook nor reactor any more."""
     acquire((<CallQueue>self).lock)
-    (<CallQueue>self).alarm = -HUGE_VAL
+    listener_leave(&(<CallQueue>self).listener)
     release((<CallQueue>self).lock)
 
 
@@ -506,7 +503,7 @@ cdef inline PyObject *queue_to_tell(Handle handle) except? NULL:
 
     Without a GIL the queue may be about to go: then nobody can make a reference of its weak one.
     """
-    if handle.owner == NULL or (<CallQueue>handle.owner).alarm == -HUGE_VAL:
+    if handle.owner == NULL or not listener_hears(&(<CallQueue>handle.owner).listener):
         return NULL
     if FREE_THREADED:
         return referent(<PyObject *>(<CallQueue>handle.owner).self_ref)

@@ -1,17 +1,17 @@
-# A walk over the pending calls of a queue in slices, between which they come and go.
+# A walk over the pending calls of a queue in slices. Calls come and go between the slices.
 #
-# What lies ahead is met latest first: a slot that falls due meanwhile moves to levels that the walk has
-# still to reach. Between slices the walk stands behind a call that it has met. If that has left its list,
-# it goes back to one that it has met before.
+# The walk begins with the latest deadlines. So if a slot cascades meanwhile, its calls move to levels that
+# the walk has not reached yet. Between slices the walk stands behind a call that it has met. If that call
+# has left its list, the walk goes back to one that it has met before.
 
 cdef enum:
-    HEAP_NODES = 0          # the parts of a wheel in the order of their numbers, which is met backwards
+    HEAP_NODES = 0          # the parts of a wheel; the walk goes backwards through them
     RUN_NODES = 1
     HELD_LIST = 2
     FIRST_LANE = 3
     OVERFLOW_LIST = FIRST_LANE + LEVELS * SLOTS * LANES
 
-    ANCHORS = 16            # so many calls are remembered to go on from
+    ANCHORS = 16            # the calls to remember, to go on from
 
 # Multiplied by this, successive numbers spread evenly over 64 bits: 2**64 divided by the golden ratio.
 cdef uint64_t GOLDEN = <uint64_t>0x9E3779B97F4A7C15
@@ -20,26 +20,26 @@ cdef uint64_t GOLDEN = <uint64_t>0x9E3779B97F4A7C15
 @cython.final
 cdef class CallWalk:
     """CallWalk(queue, every=1)\n--\n\n\
-    Meets the calls that are pending in a queue now, in slices, and gives one in `every` of them.
+    Walks past the pending calls of a queue, in slices, and returns one in `every` of them.
 
-    Calls that are made or moved between two slices may be missed or met twice. The
-    walk ends all the same: after at most twice as many calls as were pending. Which
-    calls are given depends on the order of scheduling alone, in no regular pattern.
-    Raises ValueError if every is zero.
+    If you schedule or move calls between two slices, the walk may miss them or meet them
+    twice. It still ends, after at most twice as many calls as were pending. The sample
+    depends only on the order of scheduling, in no regular pattern. Raises ValueError if
+    every is zero.
     """
 
     cdef CallQueue queue
-    cdef int part               # the part that the walk is in; -1 after the last
-    cdef list anchors           # of a list: handles met, the last one behind which the walk stands
-    cdef size_t index           # of the run and the heap: of the next node
+    cdef int part               # the current part; -1 after the last
+    cdef list anchors           # handles met in a list; the walk stands behind the last
+    cdef size_t index           # the next node of the run or the heap
     cdef uint64_t limit         # calls from this sequence on are new
-    cdef size_t left            # so many more are met at the most
-    cdef uint64_t threshold     # a call is given if its sequence times GOLDEN is not above
+    cdef size_t left            # the most calls still to meet
+    cdef uint64_t threshold     # a call is in the sample if its sequence times GOLDEN is not above
     cdef bint busy              # in advance()
 
     def __cinit__(self, CallQueue queue not None, uint64_t every=1):
         if every == 0:
-            raise ValueError("every is a whole number from 1 on")
+            raise ValueError("every must be a whole number, 1 or more")
         self.queue = queue
         self.anchors = []
         self.part = OVERFLOW_LIST
@@ -51,17 +51,17 @@ cdef class CallWalk:
 
     @property
     def over(self):
-        """Whether all calls have been met."""
+        """Whether the walk has ended."""
         return self.part < 0 or self.left == 0
 
     def advance(self, size_t visits):
-        """Meet so many calls more; return a list of those that are given.
+        """Walk past so many calls more; return a list of the sampled ones.
 
-        Takes constant time for a call that is met, and some microseconds. It changes nothing.
+        Takes constant time for each call that it meets, plus some microseconds. It changes nothing.
         """
         cdef list calls = []
         cdef size_t until
-        if self.busy:       # a call that is let go of runs code that asks for more
+        if self.busy:       # releasing a call can run code that calls advance() again
             return calls
         self.busy = True
         try:
@@ -100,7 +100,7 @@ cdef class CallWalk:
         return 0
 
     cdef int visit_nodes(self, list calls, size_t until) except -1:
-        """Meet calls of the run or the heap. (They stay short: what is in them is due.)"""
+        """Meet calls of the run or the heap. (These are short: they have expired calls only.)"""
         cdef bint over
         acquire(self.queue.lock)
         try:
@@ -112,7 +112,7 @@ cdef class CallWalk:
         return 0
 
     cdef bint visit_some(self, list calls, size_t until) except -1:
-        """Meet calls of the run or the heap, whose lock is held. Returns whether these were the last."""
+        """Meet calls of the run or the heap, under the lock. Returns whether these were the last."""
         cdef Wheel *wheel = &self.queue.wheel
         cdef Node *nodes = wheel.heap.nodes
         cdef size_t size = wheel.heap.size
@@ -138,14 +138,14 @@ cdef class CallWalk:
         return 0
 
     cdef int forget_lost_anchors(self) except -1:
-        """Forget the handles met that have left the list, latest first."""
+        """Forget the anchors that have left the list, latest first."""
         cdef Handle anchor
         while self.anchors:
             anchor = self.anchors[len(self.anchors) - 1]
             if self.is_there(anchor):
                 return 0
             self.anchors.pop()
-            anchor = None       # may run code of the program's: so the next is looked at after it
+            anchor = None       # may run the program's code, so look at the next one after it
         return 0
 
     cdef bint is_there(self, Handle anchor) noexcept:
@@ -166,7 +166,7 @@ cdef class CallWalk:
 
 
 cdef inline int part_of(const Entry *entry) noexcept:
-    """In which list an entry is; -1 if in none."""
+    """The list of an entry; -1 if it is in none."""
     if entry.place == SLOT:
         return FIRST_LANE + (<int>entry.index * SLOTS + entry.slot) * LANES + (entry.sequence & (LANES - 1))
     if entry.place == OVERFLOW:

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """The clocks as Python's time module reads them, without the call.
 
-Where the platform has no clock_gettime (Windows) Python's own functions are
-called, so that the reactor and time.time() never disagree.
+If the platform has no clock_gettime (Windows), this calls Python's own functions, so that the reactor and
+time.time() never disagree.
 """
 
 from libc.stdint cimport int64_t

@@ -7,7 +7,7 @@ cdef uint8_t twisted_is_imported = 0    # these three are there
 
 
 cdef int import_twisted() except -1:
-    """Import what is needed of Twisted. Not done before: TimerWheel and PriorityQueue do without."""
+    """Import names from Twisted. This is late because TimerWheel and PriorityQueue do not need Twisted."""
     global stock_call, already_called, already_cancelled
     if not load_number(&twisted_is_imported):
         from twisted.internet import error
@@ -26,10 +26,9 @@ cdef int import_twisted() except -1:
 
 @cython.final
 cdef class SteadyClock:
-    """A clock that reads as wall time at first, and then runs on with the monotonic clock.
+    """A clock that starts from the wall time and then follows the monotonic clock.
 
-    It is called for the time, seconds since the epoch. Steps of the wall clock
-    after it was made do not move it.
+    Call it for the time, in seconds since the epoch. Later steps of the wall clock do not move it.
     """
 
     def __init__(self):
@@ -43,18 +42,18 @@ cdef class SteadyClock:
 
 
 cdef inline double read_clock(object seconds) except? -1.0:
-    """What a clock says. It may run any Python code.
+    """The time of a clock. It may run any Python code.
 
-    Each clock is called, Python's time.time() too: libraries with which tests travel in time may have
-    put a function of theirs into it, at any time.
+    This calls each clock, Python's time.time() too. A library with which tests travel in time may replace
+    that function at any time.
     """
     if type(seconds) is SteadyClock:
         return (<SteadyClock>seconds).read()
-    return as_seconds(PyObject_CallNoArgs(seconds))     # less than what Cython makes of seconds()
+    return as_seconds(PyObject_CallNoArgs(seconds))     # cheaper than what Cython generates for seconds()
 
 
 cdef inline PyObject **dict_pointer(PyObject *call) noexcept:
-    """Where a DelayedCall has its dict, which is NULL until it gets an attribute of its own."""
+    """The place of a DelayedCall's dict, which is NULL until it gets an attribute of its own."""
     return <PyObject **>(<char *>call + (<PyTypeObject *>DelayedCall).tp_dictoffset)
 
 
@@ -67,19 +66,20 @@ cdef enum Mark:
     CANCELLED = 2
     DELAYED_NEW = 4     # delayed before the queue's next look at its new calls
     CALLED_DELETED = 8  # the program has deleted the attribute `called`
+    REARMS = 16         # when it has been called, its event loop is to be set for the next deadline
 
 
 @cython.final
 cdef class DelayedCall(Handle):
     """DelayedCall(time, func, args, kw, cancel, reset, seconds=None)\n--\n\n\
-    A call that is to be made later: what reactor.callLater() returns. Provides IDelayedCall.
+    A scheduled call, as reactor.callLater() returns it. Provides IDelayedCall.
 
-    It does all that twisted.internet.base.DelayedCall does, and isinstance()
-    takes it for one. Its constructor is that class's too: such a call is in no
-    queue, and tells the functions cancel and reset, as the stock one does.
+    It has all methods of twisted.internet.base.DelayedCall, and passes isinstance()
+    as one. Its constructor takes the same arguments: such a call is in no queue, and
+    calls the functions cancel and reset, as the stock one does.
     """
 
-    __module__ = __name__   # for the instances: that of an extension type has none to give them
+    __module__ = __name__   # for the instances: an extension type's own does not reach them
 
     def __cinit__(self):
         import_twisted()
@@ -97,7 +97,7 @@ cdef class DelayedCall(Handle):
             self.entry.mark = 0
         finally:
             release(self.entry.lock)
-        self.func = func    # before the others: it deletes them
+        self.func = func    # first, because it deletes args and kw
         self.args = args
         self.kw = kw
         if seconds is not None:
@@ -110,13 +110,13 @@ cdef class DelayedCall(Handle):
 
     @property
     def __class__(self):
-        # What isinstance() asks when the type is not a subclass. An extension type cannot be one
-        # of a Python class, and programs ask isinstance(call, twisted.internet.base.DelayedCall).
+        # isinstance() reads this if the type is not a subclass. An extension type cannot be a subclass of a
+        # Python class, and programs use isinstance(call, twisted.internet.base.DelayedCall).
         return stock_call
 
     @property
     def time(self):
-        """When the call is to be made, before delay() and later resets: seconds of the reactor's clock."""
+        """The deadline without delay() and resets to later, in seconds of the reactor's clock."""
         cdef double time
         acquire_entry(&self.entry)
         settle(self)
@@ -126,7 +126,7 @@ cdef class DelayedCall(Handle):
 
     @property
     def delayed_time(self):
-        """By how many seconds the call is to be made after `time`."""
+        """The seconds from `time` to the deadline."""
         cdef double delayed_time
         acquire_entry(&self.entry)
         settle(self)
@@ -136,7 +136,7 @@ cdef class DelayedCall(Handle):
 
     @property
     def called(self):
-        """1 once the call has been made, or is being made; else 0."""
+        """1 once the reactor has begun to make the call; else 0."""
         cdef uint8_t mark = mark_of(self)
         if mark & CALLED_DELETED:
             raise AttributeError("'DelayedCall' object has no attribute 'called'")
@@ -153,12 +153,12 @@ cdef class DelayedCall(Handle):
 
     @property
     def cancelled(self):
-        """1 once the call has been cancelled; else 0."""
+        """1 once somebody has cancelled the call; else 0."""
         return 1 if mark_of(self) & CANCELLED else 0
 
     @property
     def seconds(self):
-        """The clock of the call: called for the time, as its reactor's was when the call was made."""
+        """The clock of the call, a function: the reactor's `seconds` when the call was scheduled."""
         return attribute(self, &self._seconds, "seconds")
 
     @seconds.setter
@@ -170,11 +170,11 @@ cdef class DelayedCall(Handle):
         self.seconds
         set_pointer(self, &self._seconds, DELETED["seconds"])
 
-    # These three are seldom set, so they are kept in the instance's dict and not in its struct.
+    # Programs rarely set these three, so they are in the instance's dict and not in its struct.
 
     @property
     def debug(self):
-        """Whether calls made now remember where: DelayedCall.debug of Twisted."""
+        """Whether new calls remember who scheduled them: DelayedCall.debug of Twisted."""
         return own_attribute(self, "debug", stock_call.debug)
 
     @debug.setter
@@ -187,7 +187,7 @@ cdef class DelayedCall(Handle):
 
     @property
     def creator(self):
-        """The formatted stack where the call was made, if Twisted's DelayedCall.debug was on; else None."""
+        """The formatted stack that scheduled the call, if Twisted's DelayedCall.debug was on; else None."""
         return own_attribute(self, "creator", None)
 
     @creator.setter
@@ -211,7 +211,7 @@ cdef class DelayedCall(Handle):
         delete_own_attribute(self, "_repr")
 
     def getTime(self):
-        """When the call is to be made, in seconds of the reactor's clock."""
+        """The deadline, in seconds of the reactor's clock."""
         cdef double time
         acquire_entry(&self.entry)
         time = self._time + self._delayed_time
@@ -219,11 +219,11 @@ cdef class DelayedCall(Handle):
         return time
 
     def active(self):
-        """Whether the call is still to be made."""
+        """Whether the call is pending."""
         return not mark_of(self) & (CALLED | CANCELLED)
 
     def cancel(self):
-        """Cancel the call, and let go of its function and arguments.
+        """Cancel the call, and release its function and arguments.
 
         Raises AlreadyCancelled or AlreadyCalled.
         """
@@ -248,9 +248,9 @@ cdef class DelayedCall(Handle):
         drop_callback(self)
 
     def reset(self, secondsFromNow):
-        """Have the call made so many seconds from now, instead of when it was to be made.
+        """Move the call to so many seconds from now.
 
-        Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
+        Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for a non-number.
         """
         cdef double when, delayed = 0.0
         cdef bint sooner, is_alone
@@ -264,7 +264,7 @@ cdef class DelayedCall(Handle):
         try:
             require_active(self)    # the clock or the number may have run Python code
             settle(self)
-            sooner = when < self._time or self._time == -HUGE_VAL   # from which no delay leads anywhere
+            sooner = when < self._time or self._time == -HUGE_VAL   # no delay leads away from there
             if not sooner and when != self._time:   # inf - inf is NaN
                 delayed = when - self._time
             move_call(self, when if sooner else self._time, delayed)
@@ -278,9 +278,9 @@ cdef class DelayedCall(Handle):
             tell(self, "resetter")
 
     def delay(self, secondsLater):
-        """Have the call made so many seconds later than it was to be made; sooner, if negative.
+        """Move the call to so many seconds after its deadline; sooner, if negative.
 
-        Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for what is no number.
+        Raises AlreadyCancelled or AlreadyCalled; ValueError for NaN; TypeError for a non-number.
         """
         cdef double delayed, when
         cdef bint is_alone
@@ -306,7 +306,7 @@ cdef class DelayedCall(Handle):
             tell(self, "resetter")
 
     def activate_delay(self):
-        """Make the delay part of `time`. For Twisted's own code, which calls this on calls in its heap."""
+        """Add the delay to `time`. For Twisted's own code, which calls this on calls in its heap."""
         acquire_entry(&self.entry)
         activate(self)
         release(self.entry.lock)
@@ -321,7 +321,7 @@ cdef class DelayedCall(Handle):
         return object.__hash__(self)
 
     def __dir__(self):
-        # That of object looks at __class__, which is Twisted's.
+        # object's own looks at __class__, which is Twisted's.
         return {*object.__dir__(self), *dir(DelayedCall)}
 
     def __repr__(self):
@@ -349,7 +349,7 @@ cdef int delete_own_attribute(DelayedCall call, str name) except -1:
 
 
 cdef int tell(DelayedCall call, str name) except -1:
-    """Tell the function that a call in no queue was given. There is none if its queue is gone."""
+    """Call the function that a call outside a queue has. It has none if its queue is gone."""
     cdef object function = own_attribute(call, name, None)
     if function is not None:
         function(call)
@@ -365,13 +365,13 @@ cdef inline uint8_t mark_of(DelayedCall call) noexcept:
 
 
 cdef inline void change_marks(DelayedCall call, uint8_t marks, uint8_t changed) noexcept:
-    """Have a call have these of the changed marks, and not the others."""
+    """Set these of the changed marks of a call, and clear the other changed ones."""
     acquire_entry(&call.entry)
     set_marks(call, marks, changed)
     release(call.entry.lock)
 
 
-# From here to move_call() each function is called under the lock.
+# Call each function from here to move_call() under the lock.
 
 cdef inline void set_marks(DelayedCall call, uint8_t marks, uint8_t changed) noexcept:
     call.entry.mark = call.entry.mark & ~changed | marks
@@ -388,10 +388,10 @@ cdef inline int require_active(DelayedCall call) except -1:
 
 
 cdef inline void settle(DelayedCall call) noexcept:
-    """Make the delay part of `time` if Twisted would have done so by now.
+    """Add the delay to `time` if Twisted would have done so by now.
 
-    It does so when it first takes a new call into its heap, and when a pass finds that the `time`
-    of one in the heap has come. Only `time` and `delayed_time` can tell: the deadline is the same.
+    Twisted does so when it first takes a new call into its heap, and when a pass finds that the `time` of a
+    call in the heap has passed. This shows only in `time` and `delayed_time`: the deadline is the same.
     """
     if call._delayed_time > 0.0 and call.owner != NULL:
         if call.entry.sequence < (<CallQueue>call.owner).inserted and (
@@ -400,7 +400,7 @@ cdef inline void settle(DelayedCall call) noexcept:
 
 
 cdef inline void activate(DelayedCall call) noexcept:
-    """Make the delay part of `time`."""
+    """Add the delay to `time`."""
     call._time += call._delayed_time
     call._delayed_time = 0.0
 

@@ -1,10 +1,10 @@
-# What waits for what. An edge of the graph is in two places: in the tuple of the task that waits, and
-# in the dict of the task that it waits for. So both ends find it in constant time, and a task that
-# gives up leaves nothing behind with those that it would have waited for.
+# The graph of dependencies. An edge is in two places: in the tuple of the task that waits, and in the dict
+# of its dependency. So both ends find it in constant time. If a task stops waiting, it leaves nothing
+# behind with its dependencies.
 
 
 cdef tuple as_dependencies(object after, DispatcherBase scheduler):
-    """What the option `after` was given, as a tuple; None if that is empty."""
+    """The option `after` as a tuple; None if it is empty."""
     cdef object task
     if isinstance(after, TaskBase):
         raise TypeError(f"after must be several tasks, as in after=[task], not {after!r}")
@@ -22,9 +22,9 @@ cdef bint has_time_to_come(TaskBase task) noexcept:
 
 
 cdef int reserve_dependents(TaskBase task) except -1:
-    """Have each of a task's dependencies ready to take it in.
+    """Make each of a task's dependencies ready to link the task.
 
-    Beforehand, since a new dict may run the collector, and with it what ends tasks.
+    This comes first, because a new dict may run the collector, and so destructors that end tasks.
     """
     cdef TaskBase dependency
     for dependency in task.dependencies:
@@ -34,17 +34,23 @@ cdef int reserve_dependents(TaskBase task) except -1:
 
 
 cdef int link(TaskBase task, TaskBase dependency) except -1:
-    """Have a task wait for another that is not done, once."""
+    """Link a task to another that is not done, once."""
     if task not in dependency.dependents:
         dependency.dependents[task] = None
         task.waits_for += 1
     return 0
 
 
-cdef int unlink(TaskBase task) except -1:
+cdef int unlink(TaskBase task, TaskBase dependency) except -1:
+    """Have a dependency know a task no more."""
+    if dependency.dependents is not None:
+        dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
+    return 0
+
+
+cdef int unlink_all(TaskBase task) except -1:
     """Have none of its dependencies know a task any more."""
     cdef TaskBase dependency
     for dependency in task.dependencies:
-        if dependency.dependents is not None:
-            dependency.dependents.pop(task, None)   # (An empty one stays: link() may count on it.)
+        unlink(task, dependency)
     return 0

@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""An entry: all that the wheel knows of one timer, and the lists that hold it.
+"""An entry: everything that the wheel knows of one timer, and the lists of entries.
 
-Lists are circular and doubly linked around a head that is no entry, so that an
-entry leaves its list without knowing which one it is in.
+Lists are circular and doubly linked around a head that is no entry. So an entry can leave its list without
+knowing which one it is in.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -12,9 +12,9 @@ cdef enum Place:
     NOWHERE     # not pending
     SLOT        # in a slot of a level
     OVERFLOW    # beyond the top level
-    RUN         # due: in the sorted run
-    HEAP        # due: scheduled at or before the current tick
-    HELD        # due, but made during the pass that is running: waits for the next
+    RUN         # expired: in the sorted run
+    HEAP        # expired: scheduled at or before the current tick
+    HELD        # expired, but scheduled during the current pass: waits for the next
 
 
 cdef struct Links:
@@ -24,13 +24,13 @@ cdef struct Links:
 
 cdef struct Entry:
     Links links         # first, so that a Links* in a list is an Entry*
-    double when         # the deadline, seconds; where it lies may lag behind (see wheel.pxd)
+    double when         # the deadline, seconds; its slot may lag behind (see wheel.pxd)
     uint64_t sequence   # the order of scheduling: breaks ties between equal deadlines
     uint32_t index      # HEAP: its place among the nodes. SLOT: the number of its level
     uint8_t place
     uint8_t slot        # SLOT: which one of the level, to clear its bit
-    uint8_t mark        # for whoever embeds the entry: the wheel does not look at it
-    uint8_t lock        # for the same: which lock guards it
+    uint8_t mark        # for the owner of the entry: the wheel does not look at it
+    uint8_t lock        # for the owner: the number of its lock
 
 
 cdef inline void list_init(Links *head) noexcept nogil:

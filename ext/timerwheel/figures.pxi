@@ -1,21 +1,21 @@
-# What a queue counts, always.
+# The counts of a queue, which are always on.
 #
-# Each count is one addition where the thing happens. The monotonic clock is read twice in a pass that
-# makes a call, and never in one that makes none.
+# Each count is one addition where the thing happens. A pass that makes a call reads the monotonic clock
+# twice. A pass that makes none never reads it.
 
 from sys import getsizeof
 
 
 cdef enum:
     LATENESS_LOWEST = -20       # the histogram of lateness begins at 2**-20 s, a microsecond
-    CALLS_LOWEST = 0            # that of the calls of a pass at 1
+    CALLS_LOWEST = 0            # the histogram of calls in a pass begins at 1
 
-# Bytes that the garbage collector puts before each object that it knows.
+# The bytes that the garbage collector puts before each object that it tracks.
 cdef size_t COLLECTORS = getsizeof([]) - [].__sizeof__()
 
 
 cdef inline void note_fired(CallQueue queue, double lateness) noexcept:
-    """A call is about to be made, lateness seconds after its deadline."""
+    """Count a call that is about to be made, lateness seconds after its deadline."""
     queue.figures.fired += 1
     record(&queue.figures.lateness, lateness, LATENESS_LOWEST)
 
@@ -28,21 +28,21 @@ cdef inline void note_moved(CallQueue queue, bint later) noexcept:
 
 
 cdef void note_cancelled(CallQueue queue) noexcept:
-    """A call has left that is not made. Takes the lock."""
+    """Count a call that leaves without being made. Takes the lock."""
     acquire(queue.lock)
     queue.figures.cancelled += 1
     release(queue.lock)
 
 
 cdef void note_failed(CallQueue queue) noexcept:
-    """A call has failed. Takes the lock."""
+    """Count a call that has failed. Takes the lock."""
     acquire(queue.lock)
     queue.figures.failed += 1
     release(queue.lock)
 
 
 cdef void note_busy_pass(CallQueue queue, uint64_t made) noexcept:
-    """A pass ends that has made calls, or has had an event loop make them. Takes the lock."""
+    """Count a pass in which the wheel, or an event loop, has made calls. Takes the lock."""
     acquire(queue.lock)
     queue.figures.busy_passes += 1
     record(&queue.figures.calls_per_pass, <double>made, CALLS_LOWEST)
@@ -50,7 +50,7 @@ cdef void note_busy_pass(CallQueue queue, uint64_t made) noexcept:
 
 
 cdef int note_pass(CallQueue queue, uint64_t made, int64_t began) except -1:
-    """A pass ends that has made calls. began: when, monotonic ns. Takes the lock."""
+    """Count the time of a pass that has made calls. began: when, monotonic ns. Takes the lock."""
     cdef double seconds = <double>(monotonic_ns() - began) / 1e9
     note_busy_pass(queue, made)
     acquire(queue.lock)
@@ -84,7 +84,7 @@ cdef dict figures_of(CallQueue queue):
         "moved_sooner": figures.moved_sooner,
         "bypassed": figures.bypassed,
         "passes": figures.passes,
-        # (One that is running has no calls yet.)
+        # (A running pass has no calls yet.)
         "idle_passes": figures.passes - figures.busy_passes - passes,
         "calls_per_pass": histogram_state(&figures.calls_per_pass, CALLS_LOWEST),
         "lateness": histogram_state(&figures.lateness, LATENESS_LOWEST),
@@ -97,14 +97,14 @@ cdef dict figures_of(CallQueue queue):
 
 
 cdef tuple histogram_state(const Histogram *histogram, int lowest):
-    """(lowest, total, largest, counts): what `timerwheel.observe.Histogram` is made from."""
+    """(lowest, total, largest, counts), from which `timerwheel.observe.Histogram` is made."""
     return (
         lowest, histogram.total, histogram.largest,
         (<const char *>histogram.counts)[:sizeof(histogram.counts)])
 
 
 cdef size_t memory_of(CallQueue queue) noexcept:
-    """Bytes of the queue and its handles, without what they refer to."""
+    """The bytes of the queue and its handles, without functions and arguments."""
     cdef size_t nodes = queue.wheel.run.capacity + queue.wheel.heap.capacity
     return (
         (<PyTypeObject *>CallQueue).tp_basicsize + COLLECTORS + nodes * sizeof(Node)

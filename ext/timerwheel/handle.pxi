@@ -1,16 +1,16 @@
-# The handle that all handles are made from: what a wheel holds, its callback and its memory.
+# The base of all handles: an entry in a wheel, its callback and its memory.
 #
-# The callback is kept in C pointers, NULL for none, and the memory is taken and given back here, not
-# by the functions that Cython makes: a handle is made untracked, which is most of what making one
-# would cost, and the memory of the last few is kept for the next.
+# C pointers hold the callback, NULL for none. This file allocates and frees handles, not the functions that
+# Cython generates. A new handle is untracked, because tracking is most of the cost of making one. The
+# memory of the last few handles is kept for the next ones.
 
 
 cdef class Handle:
-    """What a wheel holds: an entry, and what is to be called when it falls due."""
+    """An entry in a wheel, and the function to call when it expires."""
 
     @property
     def func(self):
-        """What is to be called."""
+        """The function to call."""
         return attribute(self, &self._func, "func")
 
     @func.setter
@@ -20,8 +20,8 @@ cdef class Handle:
             fill_pointer(self, &self._kw, DELETED["kw"])
         set_pointer(self, &self._func, func)
 
-    # To delete what is deleted is an error while the handle is pending. Later it is none: cancel() deletes
-    # all three, and unittest.mock does once more what it patched before.
+    # Deleting a deleted attribute is an error while the handle is pending. Later it is not: cancel()
+    # deletes all three, and unittest.mock deletes once more an attribute that it has patched.
 
     @func.deleter
     def func(self):
@@ -68,7 +68,7 @@ cdef class Handle:
 @cython.final
 @cython.internal
 cdef class Deleted:
-    """Stands in a handle for an attribute that the program has deleted. All that is done with it fails."""
+    """Stands in a handle for an attribute that the program has deleted. Any use of it fails."""
 
     cdef str name
 
@@ -92,7 +92,7 @@ cdef dict DELETED = {name: Deleted(name) for name in ("func", "args", "kw", "sec
 
 
 cdef inline object attribute(Handle handle, PyObject **pointer, str name):
-    """The value of an attribute. Raises AttributeError if it has been deleted, or dropped by cancel()."""
+    """The value of an attribute. Raises AttributeError if the program or cancel() has deleted it."""
     cdef PyObject *value
     acquire_entry(&handle.entry)
     value = pointer[0]
@@ -144,7 +144,7 @@ cdef inline bint has(Handle handle, PyObject **pointer) noexcept:
 
 
 cdef inline void set_pointer(Handle handle, PyObject **pointer, object value) noexcept:
-    """Have a handle's pointer, which owns its object, own another."""
+    """Replace the object that a handle's pointer owns."""
     cdef PyObject *old
     Py_INCREF(value)
     acquire_entry(&handle.entry)
@@ -155,7 +155,7 @@ cdef inline void set_pointer(Handle handle, PyObject **pointer, object value) no
 
 
 cdef inline void fill_pointer(Handle handle, PyObject **pointer, object value) noexcept:
-    """Have a handle's pointer that is NULL own an object."""
+    """Make a handle's pointer, which is NULL, own an object."""
     acquire_entry(&handle.entry)
     if pointer[0] == NULL:
         Py_INCREF(value)
@@ -170,7 +170,7 @@ cdef inline void clear_pointer(PyObject **pointer) noexcept:
 
 
 cdef inline void set_callback(Handle handle, object func, tuple args, dict kw) noexcept:
-    """Give a new handle its callback. Empty arguments are none."""
+    """Give a new handle its callback. Empty arguments become NULL."""
     Py_INCREF(func)
     handle._func = <PyObject *>func
     if args:
@@ -182,7 +182,7 @@ cdef inline void set_callback(Handle handle, object func, tuple args, dict kw) n
 
 
 cdef inline int invoke(Handle handle) except -1:
-    """Call func. The handle keeps it, and so may be asked for it afterwards."""
+    """Call func. The handle keeps it, so the program can still read it afterwards."""
     cdef object func, args, mapping = None
     cdef PyObject *kw
     acquire_entry(&handle.entry)
@@ -198,9 +198,9 @@ cdef inline int invoke(Handle handle) except -1:
         return 0
     args = NO_ARGUMENTS if handle._args == NULL else <object>handle._args
     if kw != NULL:
-        mapping = <object>kw    # a reference: another thread may put another into the handle
+        mapping = <object>kw    # a reference: another thread may replace it in the handle
     release(handle.entry.lock)
-    if type(args) is not tuple:     # a program may have put another sequence here
+    if type(args) is not tuple:     # the program may have set another sequence
         args = tuple(args)
     invoke_with(func, args, kw)
     return 0
@@ -217,7 +217,7 @@ cdef int invoke_with(object func, tuple args, PyObject *kw) except -1:
 
 
 cdef inline void drop_callback(Handle handle) noexcept:
-    """Let go of func and its arguments, after they are out of reach: that may run Python code."""
+    """Release func and its arguments, once they are out of reach. This may run Python code."""
     cdef PyObject *func
     cdef PyObject *args
     cdef PyObject *kw
@@ -233,28 +233,28 @@ cdef inline void drop_callback(Handle handle) noexcept:
 
 
 cdef inline void track(PyObject *handle) noexcept:
-    """Have the collector know a handle. It does not yet know a new one, or one of an immortal wheel."""
+    """Track a handle. A new one, or one of an immortal wheel, is not tracked yet."""
     if not PyObject_GC_IsTracked(handle):
         PyObject_GC_Track(handle)
 
 
 # Memory.
 
-# (Without a GIL none is kept: CPython's allocator has memory for each thread.)
+# (Without a GIL this keeps none: CPython's allocator keeps memory for each thread.)
 cdef enum:
     SPARES = 64
 
-cdef PyObject *spares[SPARES]       # the memory of DelayedCalls and TimerHandles that are gone
+cdef PyObject *spares[SPARES]       # the memory of freed DelayedCalls and TimerHandles
 cdef int spare_count = 0
 
 
 cdef inline bint has_spare_size(PyTypeObject *type) noexcept:
-    """Whether the memory of this type's handles is kept. It is of one size."""
+    """Whether to keep the memory of this type's handles. They all have one size."""
     return type == <PyTypeObject *>DelayedCall or type == <PyTypeObject *>TimerHandle
 
 
 cdef inline object new_handle(PyTypeObject *type, uint8_t lock):
-    """A new handle of this type, all zero but for its lock, that the collector does not walk yet."""
+    """A new handle of this type, untracked, and all zero except its lock."""
     global spare_count
     cdef object handle
     if not FREE_THREADED and spare_count and has_spare_size(type):
@@ -270,10 +270,10 @@ cdef inline object new_handle(PyTypeObject *type, uint8_t lock):
 
 
 cdef void dealloc_handle(PyObject *handle) noexcept:
-    """Nothing refers to a handle any more; such a one is in no wheel.
+    """Deallocate a handle. It is in no wheel.
 
-    CPython's trashcan bounds the depth of the recursion: of a long chain of handles, each the
-    function or the argument of the next, it puts off what is too deep.
+    CPython's trashcan bounds the depth of the recursion. In a long chain of handles, each the function or
+    the argument of the next, it defers the deep ones.
     """
     PyObject_GC_UnTrack(handle)
     with_trashcan(handle, dealloc_handle, free_handle)
@@ -294,7 +294,7 @@ cdef void free_handle(PyObject *handle) noexcept:
 
 
 cdef int traverse_handle(PyObject *handle, visitproc visit, void *argument) noexcept:
-    # (No variable of a Python type: that would count a reference, which the collector's count forbids.)
+    # (No variable of a Python type here: it would take a reference, which the collector's count forbids.)
     cdef int result = 0
     if (<Handle>handle)._func != NULL:
         result = visit((<Handle>handle)._func, argument)
@@ -311,9 +311,9 @@ cdef int clear_handle(PyObject *handle) noexcept:
 
 
 cdef void manage_memory(PyTypeObject *type, traverseproc traverse, inquiry clear) noexcept:
-    """Have a type of handles, which has no subtypes, collected and deallocated by these functions.
+    """Make a type of handles, without subtypes, use these functions for collection and deallocation.
 
-    Cython makes a type one that the collector knows only if it has Python attributes.
+    Cython makes a type that the collector tracks only if it has Python attributes.
     """
     type.tp_flags |= Py_TPFLAGS_HAVE_GC
     type.tp_traverse = traverse

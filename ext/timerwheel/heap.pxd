@@ -59,7 +59,7 @@ cdef inline int heap_reserve(Heap *heap, size_t size) except -1 nogil:
     nodes = <Node *>PyMem_RawRealloc(heap.nodes, capacity * sizeof(Node))
     if nodes == NULL:
         with gil:
-            raise MemoryError("no memory for the heap of timers that are due")
+            raise MemoryError("no memory for the heap of expired timers")
     heap.nodes = nodes
     heap.capacity = capacity
     return 0
@@ -68,8 +68,8 @@ cdef inline int heap_reserve(Heap *heap, size_t size) except -1 nogil:
 cdef inline void heap_shrink(Heap *heap, size_t size) noexcept nogil:
     """Give back memory if room for size nodes is a quarter of the array or less.
 
-    Each shrinking moves fewer nodes than have left since the one before. The heap stays as it is if
-    the allocator refuses.
+    Each shrinking moves fewer nodes than have left since the one before. If the allocator refuses, the heap
+    does not change.
     """
     cdef size_t capacity = heap.capacity
     cdef Node *nodes
@@ -119,7 +119,7 @@ cdef inline void heap_sift_down(Heap *heap, size_t index, Node node) noexcept no
 
 
 cdef inline void heap_push(Heap *heap, Entry *entry) noexcept nogil:
-    """Add entry under its deadline. The caller has reserved the room."""
+    """Add entry by its deadline. The caller must have reserved the room."""
     cdef Node node
     node.when = entry.when
     node.sequence = entry.sequence
@@ -130,7 +130,7 @@ cdef inline void heap_push(Heap *heap, Entry *entry) noexcept nogil:
 
 
 cdef inline void heap_settle(Heap *heap, size_t index, Node node) noexcept nogil:
-    """Put node at index, or above or below it: what replaces a node may belong either way."""
+    """Put node at index, or above or below it, because a replacement may belong either way."""
     if index > 0 and node_precedes(&node, &heap.nodes[(index - 1) // CHILDREN]):
         heap_sift_up(heap, index, node)
     else:
@@ -145,7 +145,7 @@ cdef inline void heap_remove(Heap *heap, Entry *entry) noexcept nogil:
 
 
 cdef inline void heap_update(Heap *heap, Entry *entry) noexcept nogil:
-    """Move entry to where its deadline, which has changed, belongs."""
+    """Move entry to the place of its changed deadline."""
     cdef Node node
     node.when = entry.when
     node.sequence = entry.sequence

@@ -1,9 +1,9 @@
 # cython: language_level=3
 """A log-linear histogram, as HdrHistogram's: values of any size, counted with one relative error.
 
-Each power of two is an octave of 16 equal buckets, so a bucket is at most 1/16 as wide as its
-values are large. A double names its bucket itself: the exponent is the octave, and the first
-four bits of the mantissa are the place in it. Recording is a shift and three additions.
+Each power of two is an octave of 16 equal buckets, so a bucket is at most 1/16 as wide as its values are
+large. A double contains its bucket: the exponent is the octave, and the first four bits of the mantissa are
+the place in it. Recording is a shift and three additions.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -35,7 +35,7 @@ cdef inline int64_t bucket_of(double value, int lowest) noexcept nogil:
 
 
 cdef inline void record(Histogram *histogram, double value, int lowest) noexcept nogil:
-    """Count a value. NaN, which inf - inf is, counts as beyond all, and not in the total."""
+    """Count a value. NaN (inf - inf) counts as beyond all, and is not in the total."""
     histogram.counts[bucket_of(value, lowest)] += 1
     if value == value:
         histogram.total += value

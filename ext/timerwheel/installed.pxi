@@ -1,16 +1,16 @@
-# The queue of the reactor that is installed: it is no garbage as long as that lasts.
+# The queue of the installed reactor. It is not garbage while that reactor is installed.
 
 from weakref import ref
 
-cdef object immortal_ref = None     # a weak reference to the queue that is immortal, if there is one
+cdef object immortal_ref = None     # a weak reference to the immortal queue, if there is one
 
 
 def review_immortality(phase="start", info=None):
-    """Have the collector not walk the calls of the installed reactor, and walk those of any other.
+    """Hide the calls of the installed reactor from the collector, and show it those of any other.
 
-    For gc.callbacks, which the collector calls when a collection begins: whoever has taken the
-    installed reactor's place by then, what nothing else refers to is found in that collection.
-    Takes O(n) steps when another reactor is installed, else a few. Does nothing without a GIL.
+    For gc.callbacks, which the collector calls when a collection begins. If another reactor has been
+    installed by then, this collection finds the garbage of the first. Takes O(n) steps when another reactor
+    is installed, else a few. Does nothing without a GIL.
     """
     global immortal_ref
     cdef CallQueue queue, immortal

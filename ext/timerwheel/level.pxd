@@ -1,11 +1,10 @@
 # cython: language_level=3
-"""A level of the wheel: 64 slots and a map of which are occupied.
+"""A level of the wheel: 64 slots and a map of the occupied ones.
 
-A slot is several lists, not one. Entries lie wherever the allocator put them, so
-walking one list waits for main memory at each step; steps in several lists wait
-at the same time. An entry's sequence chooses the list, so that walking them in
-turn meets the entries in about the order of scheduling. (Nothing depends on that
-order: what falls due is sorted.)
+A slot is several lists, not one. Entries are anywhere in memory, so a walk of one list waits for main
+memory at each step. Walks of several lists wait at the same time. An entry's sequence selects its list, so
+a walk of the lists in turn meets the entries in about the order of scheduling. (Nothing depends on that
+order: the run is sorted.)
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -17,7 +16,7 @@ from timerwheel.entry cimport SLOT, Entry, Links, list_append, list_init, list_i
 cdef enum:
     SLOT_BITS = 6
     SLOTS = 64
-    LANES = 8           # lists a slot: as many as a byte has bits
+    LANES = 8           # lists in a slot: as many as a byte has bits
 
 
 cdef struct Slot:
@@ -39,12 +38,12 @@ cdef inline void slot_init(Slot *slot) noexcept nogil:
 cdef struct SlotWalk:
     Slot *slot
     Links *items[LANES]     # the next of each lane
-    unsigned lane           # whose turn it is
-    unsigned ended          # lanes that are at their end, since one was not
+    unsigned lane           # the lane of the next entry
+    unsigned ended          # lanes found at their end since the last entry
 
 
 cdef inline void walk_start(SlotWalk *walk, Slot *slot) noexcept nogil:
-    """Start to walk over the entries of a slot, which may each be moved elsewhere once it has been met."""
+    """Start to walk over the entries of a slot. The caller may move each entry once the walk has met it."""
     cdef int lane
     walk.slot = slot
     walk.lane = walk.ended = 0
@@ -94,14 +93,14 @@ cdef inline void level_remove(Level *level, Entry *entry) noexcept nogil:
     list_unlink(&entry.links)
     if next != entry.links.previous:
         return
-    # It was between its list's head and the head: the list is empty now.
+    # Both its neighbours were the list's head, so the list is empty now.
     level.lanes[entry.slot] &= ~(1 << (entry.sequence & (LANES - 1)))
     if level.lanes[entry.slot] == 0:
         level.occupied &= ~((<uint64_t>1) << entry.slot)
 
 
 cdef inline void level_empty_slot(Level *level, unsigned slot) noexcept nogil:
-    """Forget the entries of a slot, which have been moved elsewhere."""
+    """Empty a slot whose entries have moved elsewhere."""
     slot_init(&level.slots[slot])
     level.lanes[slot] = 0
     level.occupied &= ~((<uint64_t>1) << slot)
@@ -122,7 +121,7 @@ cdef inline bint level_is_sound(const Level *level) noexcept nogil:
 cdef inline unsigned level_first(const Level *level) noexcept nogil:
     """The first occupied slot of a level that has one.
 
-    No wrap-around: entries of a level lie ahead of the current tick in the
-    level's own turn (wheel.pxd), so slot order is time order.
+    There is no wrap-around: the entries of a level are after the current tick, in the level's own turn
+    (wheel.pxd). So slot order is time order.
     """
     return lowest_bit(level.occupied)

@@ -1,19 +1,19 @@
-# Locks, for a Python that runs without the GIL. With a GIL all of this compiles to nothing.
+# Locks, for a Python without the GIL. With a GIL all of this compiles to nothing.
 #
-# A lock guards a wheel or a priority queue, and all that is said of the entries in it: links, deadline,
-# mark, owner, callback. There are 256, which no one frees. A wheel has the number of one, and each entry
-# the number of the wheel that it is in or was in last. So whoever has an entry can lock the wheel that
-# it is in without a look at that wheel, which another thread may be freeing: it takes its entries out
-# under the same lock first. (A critical section of CPython's does not do: it locks an object that must
-# stay, and a second one inside it may open it.) Two wheels may share a number: then they wait for each
-# other, and that is all.
+# A lock guards a wheel or a priority queue, and the fields of its entries: links, deadline, mark, owner,
+# callback. There are 256 locks, and nothing frees them. A wheel has the number of its lock. An entry has
+# the number of the wheel that it is in or was in last. So with an entry you can lock its wheel without
+# reading the wheel, which another thread may be freeing. That thread first takes the entries out under the
+# same lock. (CPython's critical sections do not fit: one locks an object that must stay, and a second one
+# inside it may release the first.) If two wheels share a number, they wait for each other, with no other
+# effect.
 #
-# When an entry changes its number, whoever sees the new one must also see what was done to the entry
-# under the old lock. So the number is stored with release order and loaded with acquire order.
+# When an entry changes its number, a thread that reads the new number must also see the changes made to
+# the entry under the old lock. So store the number with release order and load it with acquire order.
 #
-# Under a lock no code of the program runs and nothing waits: no clock is read, nothing is released that
-# may be the last reference, no second lock is taken. An owner is borrowed: it may be about to go, so
-# that nobody makes a reference of it (see queue_to_tell).
+# Under a lock, run no code of the program and do not wait: read no clock, release no reference that may be
+# the last, take no second lock. `owner` is a borrowed reference to an object that may be about to go, so do
+# not make a new reference from it (see queue_to_tell).
 
 cdef extern from *:
     """
@@ -33,7 +33,8 @@ cdef extern from *:
       #ifdef _MSC_VER
         #include <intrin.h>
         #define timerwheel_load(number) ((uint8_t)_InterlockedOr8((volatile char *)(number), 0))
-        #define timerwheel_store(number, value) _InterlockedExchange8((volatile char *)(number), (char)(value))
+        #define timerwheel_store(number, value) \\
+            _InterlockedExchange8((volatile char *)(number), (char)(value))
         #define timerwheel_next(number) ((uint8_t)_InterlockedExchangeAdd8((volatile char *)(number), 1))
         #define timerwheel_load_pointer(pointer) \\
             ((PyObject *)_InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL))
@@ -81,15 +82,15 @@ cdef inline void acquire_entry(Entry *entry) noexcept:
         while True:
             number = load_number(&entry.lock)
             acquire(number)
-            if load_number(&entry.lock) == number:  # else it has gone to another wheel meanwhile
+            if load_number(&entry.lock) == number:  # else it has moved to another wheel meanwhile
                 return
             release(number)
 
 
 cdef inline void acquire_to_add(Entry *entry, PyObject **owner, uint8_t number) noexcept:
-    """Take this lock, and have it be the entry's, which is to be added to a wheel that has it.
+    """Take this lock, and make it the lock of an entry that the caller will add to a wheel with this lock.
 
-    If the entry is in a wheel already (owner is not NULL), that one's is taken. Until release(entry.lock).
+    If the entry is in a wheel already (owner is not NULL), take that wheel's. Until release(entry.lock).
     """
     cdef uint8_t last
     if FREE_THREADED:
@@ -103,7 +104,7 @@ cdef inline void acquire_to_add(Entry *entry, PyObject **owner, uint8_t number) 
 
 
 def _renew_locks():
-    """In a child that was forked: whoever held a lock is not there."""
+    """In a forked child: the threads that held locks do not exist here."""
     renew_locks()
 
 

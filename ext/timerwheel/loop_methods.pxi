@@ -1,16 +1,16 @@
-# The methods of an asyncio event loop that are done here, and the passes of its queue.
+# The methods of an asyncio event loop that the wheel replaces, and the passes of its queue.
 #
-# asyncio's own _run_once() stays: it waits for I/O, has _process_events() move what is ready to
-# loop._ready, moves what is due from its heap there, and calls all that was there by then. The wheel's
-# handles join at the end of _process_events(): so order, debug mode, stop() and KeyboardInterrupt are
-# asyncio's. A loop that is not asyncio's, as uvloop's, has them called by the alarm that it watches.
+# asyncio's own _run_once() stays. It waits for I/O, and _process_events() moves ready callbacks to
+# loop._ready. Then it moves the expired timers of its own heap there, and calls all of them. The wheel's
+# handles join at the end of _process_events(). So order, debug mode, stop() and KeyboardInterrupt are
+# asyncio's. On other loops, such as uvloop's, the reader of the alarm calls the expired timers.
 
 cdef extern from "<math.h>" nogil:
     double nextafter(double, double)
 
 cdef extern from "Python.h":
     object PyObject_CallMethodNoArgs(object, object name)
-    object PyObject_CallMethodOneArg(object, object name, object argument)
+    object PyObject_CallOneArg(object, object argument)
     bint PyMethod_Check(object)
 
 import time as time_module
@@ -20,9 +20,9 @@ cdef dict time_names = time_module.__dict__
 
 @cython.final
 cdef class LoopClock:
-    """time.monotonic(), whatever that is when it is asked: tests put clocks of their own there.
+    """time.monotonic(), looked up at each call, because tests put their own clocks there.
 
-    In a class it is no method: what is called is given no loop.
+    In a class it is not a method: a call passes no loop.
     """
 
     def __cinit__(self):
@@ -61,7 +61,7 @@ def loop_queue(loop):
 
 
 cdef inline double time_of(object loop) except? -1.0:
-    """What a loop's clock says. It is looked up each time."""
+    """The time of a loop's clock, which is looked up each time."""
     return as_seconds(PyObject_CallMethodNoArgs(loop, "time"))
 
 
@@ -156,23 +156,28 @@ cdef object loop_process_events(object method, PyObject **args, size_t nargsf, P
 
 
 def move_due_timers(CallQueue queue not None):
-    """Have asyncio's loop call what is due: move it to loop._ready, in order."""
+    """Move the expired timers to loop._ready, in order, for asyncio's loop to call."""
     move_due(queue)
 
 
 def run_due_timers(CallQueue queue not None):
-    """Call what is due, in order: for a loop that is not asyncio's.
+    """Call the expired timers, in order, for a loop that is not asyncio's.
 
-    SystemExit and KeyboardInterrupt end it and are raised; the rest stays pending.
+    SystemExit and KeyboardInterrupt propagate; the remaining timers stay pending.
     """
     cdef double now
     cdef PyObject *handle
     cdef int64_t began
     cdef uint64_t made = 0
+    cdef bint debug
+    cdef object loop = queue.reactor
     count_pass(queue)
     if not count_of(queue):
         return
-    now = time_of(queue.reactor)
+    now = time_of(loop)
+    debug = loop_debugs(queue, loop)
+    if debug:
+        from timerwheel.aio._debug import run_and_time
     began = monotonic_ns()
     queue.begin_pass(now)
     try:
@@ -181,7 +186,10 @@ def run_due_timers(CallQueue queue not None):
             if handle == NULL:
                 return
             made += 1
-            run_handle(<TimerHandle>owned(handle))
+            if debug:
+                run_and_time(owned(handle), loop)
+            else:
+                run_handle(<TimerHandle>owned(handle))
     finally:
         if made:
             note_pass(queue, made, began)
@@ -189,19 +197,29 @@ def run_due_timers(CallQueue queue not None):
 
 
 cdef int move_due(CallQueue queue) except -1:
-    """Takes one step a handle that is due. Tells the hook if the time has come for which it is armed."""
+    """Take out the expired handles, one by one. Call the hook if the alarm's time has passed.
+
+    The hook sets the next alarm, in Python, so it waits until the loop has called the expired timers.
+    If nothing has set an alarm by then, it ends the loop's next wait at once: the timers may have been
+    cancelled, or have run a loop inside this one.
+    """
     cdef double now, latest
     cdef PyObject *handle
     cdef uint64_t made = 0
-    cdef object ready
+    cdef object timer = None
+    cdef object append = None   # of loop._ready: looked up once, when it is needed
     cdef object loop = queue.reactor
+    cdef bint waits_no_longer = queue.overdue
     count_pass(queue)
-    if not count_of(queue) or loop is None:
+    if loop is None:
+        return 0
+    if not count_of(queue):
+        if waits_no_longer:
+            queue.hook()
         return 0
     now = time_of(loop)
-    # asyncio calls what is before the end of the clock's tick: this is the last time before that.
+    # asyncio calls timers before the end of the clock's tick: this is the last time before that.
     latest = nextafter(now + as_seconds(loop._clock_resolution), -HUGE_VAL)
-    ready = loop._ready
     queue.begin_pass(latest)
     try:
         while True:
@@ -209,22 +227,45 @@ cdef int move_due(CallQueue queue) except -1:
             if handle == NULL:
                 break
             made += 1
-            PyObject_CallMethodOneArg(ready, "append", owned(handle))
+            timer = owned(handle)
+            if append is None:
+                append = loop._ready.append
+            PyObject_CallOneArg(append, timer)
     finally:
         if made:
             note_busy_pass(queue, made)
         queue.end_pass()
-    return rearm_after(queue, latest)
+    return rearm_after(queue, latest, timer, waits_no_longer)
 
 
-cdef inline int rearm_after(CallQueue queue, double now) except -1:
-    """Have the hook set the next alarm, if the last one's time has come."""
-    cdef bint is_over
+cdef inline int rearm_after(CallQueue queue, double now, object last, bint waits_no_longer) except -1:
+    """Have the hook set the next alarm if the last one's time has come: after `last`, if there is one."""
+    cdef bint is_due
     acquire(queue.lock)
-    is_over = -HUGE_VAL < queue.alarm <= now    # else its owner is armed for at once, or need not hear
+    is_due = listener_is_due(&queue.listener, now)
+    if is_due and last is not None and not waits_no_longer:
+        (<TimerHandle>last).entry.mark |= REARMS
+        queue.overdue = True
+        listener_arm(&queue.listener, HUGE_VAL)     # a call that is scheduled meanwhile sets the alarm
+        is_due = False
     release(queue.lock)
-    if is_over:
+    if is_due or waits_no_longer:
         queue.hook()
+    return 0
+
+
+cdef int rearm(TimerHandle handle) except -1:
+    """After the last call of a turn: have the hook set the next alarm, if that has not been done."""
+    cdef PyObject *found
+    cdef CallQueue queue
+    acquire_entry(&handle.entry)
+    handle.entry.mark &= ~REARMS
+    release(handle.entry.lock)
+    found = NULL if handle._event_loop == NULL else queue_in(handle._event_loop)
+    if found != NULL:
+        queue = <CallQueue>owned(found)
+        if queue.overdue:
+            queue.hook()
     return 0
 
 
@@ -236,7 +277,7 @@ cdef void count_pass(CallQueue queue) noexcept:
 
 
 cdef inline PyObject *take_due_timer(CallQueue queue, double now) noexcept:
-    """The first handle that is due, with a reference, after it has left; or NULL."""
+    """Take out the first expired handle, as a new reference; or NULL."""
     cdef PyObject *handle = NULL
     cdef Entry *entry
     acquire(queue.lock)

@@ -11,7 +11,7 @@ cdef uint8_t asyncio_is_imported = 0
 
 
 cdef int import_asyncio() except -1:
-    """Import what is needed of asyncio. Not done before: a reactor does without."""
+    """Import names from asyncio. This is late because a reactor does not need asyncio."""
     global stock_timer
     if not load_number(&asyncio_is_imported):
         from asyncio import TimerHandle
@@ -26,20 +26,19 @@ cdef int import_asyncio() except -1:
 
 @cython.final
 cdef class TimerHandle(Handle):
-    """A callback that an event loop is to call later. isinstance() takes it for an asyncio.TimerHandle.
+    """A timer of an event loop. It passes isinstance() as an asyncio.TimerHandle.
 
-    What it inherits as `func` is its `_callback`. What asyncio keeps as attributes can be read by the
-    same names.
+    The inherited `func` is its `_callback`. You can read asyncio's attributes by asyncio's names.
     """
 
-    __module__ = __name__   # for the instances: that of an extension type has none to give them
+    __module__ = __name__   # for the instances: an extension type's own does not reach them
 
     def __init__(self):
         raise TypeError("a TimerHandle is made by an event loop's call_later() or call_at()")
 
     @property
     def __class__(self):
-        # What isinstance() and super() ask: an extension type cannot be a subclass of a Python class.
+        # isinstance() and super() read this. An extension type cannot be a subclass of a Python class.
         return stock_timer
 
     @property
@@ -72,28 +71,28 @@ cdef class TimerHandle(Handle):
 
     @property
     def _source_traceback(self):
-        """The stack where the call was made, if the loop was in debug mode then; else None."""
+        """The stack that scheduled the call, if the loop was in debug mode then; else None."""
         return None if self._stack == NULL else <object>self._stack
 
     @property
     def _repr(self):
-        """What repr() gave when the call was cancelled, in debug mode; else None."""
+        """The repr() from when the call was cancelled, in debug mode; else None."""
         return None if self._last_repr == NULL else <object>self._last_repr
 
     def when(self):
-        """When the callback is to be called, in seconds of the loop's clock."""
+        """The deadline, in seconds of the loop's clock."""
         return deadline_of(self)
 
     def getTime(self):
-        """The same, by the name that a reactor's calls have for it."""
+        """The deadline, by the name that a reactor's calls use."""
         return deadline_of(self)
 
     def get_context(self):
-        """The context in which the callback is called."""
+        """The context of the callback."""
         return self._context
 
     def cancelled(self):
-        """Whether the call was cancelled."""
+        """Whether somebody has cancelled the call."""
         return cancelled_of(self)
 
     def cancel(self):
@@ -120,7 +119,11 @@ cdef class TimerHandle(Handle):
 
         Raises SystemExit and KeyboardInterrupt. Does nothing if the call was cancelled.
         """
-        run_handle(self)
+        try:
+            run_handle(self)
+        finally:
+            if self.entry.mark & REARMS:
+                rearm(self)
 
     def _repr_info(self):
         return stock_timer._repr_info(self)
@@ -131,7 +134,7 @@ cdef class TimerHandle(Handle):
     def __hash__(self):
         return hash(deadline_of(self))
 
-    # What is compared has these attributes, whosever it is.
+    # Both sides have these attributes, ours and asyncio's.
 
     def __lt__(self, other):
         return stock_timer.__lt__(self, other)
@@ -149,7 +152,7 @@ cdef class TimerHandle(Handle):
         return stock_timer.__eq__(self, other)
 
     def __dir__(self):
-        # That of object looks at __class__, which is asyncio's.
+        # object's own looks at __class__, which is asyncio's.
         return {*object.__dir__(self), *dir(TimerHandle)}
 
 
@@ -186,7 +189,7 @@ cdef int run_handle(TimerHandle handle) except -1:
 
 
 cdef inline int run_in_context(TimerHandle handle, object context) except -1:
-    if not PyContext_CheckExact(context):   # asyncio takes all that has a run()
+    if not PyContext_CheckExact(context):   # asyncio accepts any object with a run()
         context.run(callback_of(handle), *arguments_of(handle))
         return 0
     PyContext_Enter(context)

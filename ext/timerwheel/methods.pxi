@@ -1,18 +1,17 @@
-# The methods of a reactor that are done here.
+# The methods of a reactor that the wheel replaces.
 #
-# A `Method` stands in the class in which Twisted defines the method, in the place of Twisted's
-# function. Which method a call reaches is decided by Python alone, as it is for any other: what a
-# program puts on a subclass, on a class or on an instance comes before ours, or instead of it, as it
-# would with Twisted's function, and super() leads on to ours. Called on a reactor that has a queue, a
-# Method does its work on the wheel; called on any other, it calls Twisted's function.
+# A `Method` stands in the class in which Twisted defines the method, in place of Twisted's function. Python
+# alone decides which method a call reaches. If a program defines the method on a subclass, on a class or on
+# an instance, that one hides ours, as it would hide Twisted's function, and super() leads to ours. If the
+# reactor has a queue, a Method works on the wheel. On any other reactor it calls Twisted's function.
 
 @cython.final
 cdef class Method:
     """Method(name, function, base=None)\n--\n\n\
-    Stands in a class in the place of Twisted's function, and passes for it.
+    Stands in a class in place of Twisted's function, and passes for it.
 
     Its attributes, its signature and its source are the function's. Bound to a
-    reactor, it is a method as any other. base: the class whose method of this
+    reactor, it is a method like any other. base: the class whose method of this
     name the function calls, if it calls one.
     """
 
@@ -45,7 +44,7 @@ cdef class Method:
         return self if reactor is None else PyMethod_New(self, reactor)
 
     def __getattribute__(self, str name not None):
-        # With the class, too, isinstance() takes it for a function, and with it inspect and unittest.mock.
+        # With this class, isinstance(), inspect and unittest.mock take it for a function.
         if name == "__wrapped__":
             return self.function
         return PyObject_GenericGetAttr(self, name) if name in OWN else getattr(self.function, name)
@@ -75,7 +74,7 @@ probe_method = None
 
 
 cdef inline PyObject *queue_of(PyObject **args, size_t nargsf) except? NULL:
-    """The queue of the reactor that a method is called on, with a reference; or NULL if that has none."""
+    """The queue of a method's reactor, as a new reference; or NULL if the reactor has none."""
     return queue_in(args[0]) if PyVectorcall_NARGS(nargsf) else NULL
 
 
@@ -145,7 +144,7 @@ cdef object run_until_current(object method, PyObject **args, size_t nargsf, PyO
         return call_function(method, args, nargsf, names)
     reactor = <object>args[0]
     if thread_calls_of(queue, reactor):
-        # Twisted's function makes the calls from threads, and then those that it finds in its heap.
+        # Twisted's function makes the calls from threads, and then the calls in its heap.
         acquire(queue.lock)
         passes = queue.figures.passes
         release(queue.lock)
@@ -172,7 +171,7 @@ cdef object get_delayed_calls(object method, PyObject **args, size_t nargsf, PyO
 
 
 cdef inline bint is_more_than_self(size_t nargsf, PyObject *names) noexcept:
-    """Whether there are arguments that a method without any does not take: Twisted's function says so."""
+    """Whether a method without parameters got arguments: then Twisted's function raises the error."""
     return names != NULL or PyVectorcall_NARGS(nargsf) != 1
 
 
@@ -231,7 +230,7 @@ cdef inline object schedule_by(
     now = read_clock(clock)
     when = now + seconds
     if isnan(when):
-        raise ValueError("the clock says NaN")
+        raise ValueError("the clock returned NaN")
     call = <DelayedCall>new_handle(<PyTypeObject *>DelayedCall, queue.lock)
     call._time = when
     set_callback(call, func, args, kw)

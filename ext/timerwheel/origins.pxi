@@ -1,6 +1,6 @@
-# Who scheduled a timer: code and place in it of the nearest frames outside Twisted and this package.
+# Who scheduled a timer: the code and offset of the nearest frames outside Twisted and this package.
 #
-# Kept as they are, a reference to the code and an offset: the line is looked up when somebody asks.
+# An origin keeps a reference to the code and an offset. It looks up the line when somebody asks.
 
 cdef extern from *:
     """
@@ -30,12 +30,12 @@ cdef extern from *:
     int PyCode_Addr2Line(PyCodeObject *, int) noexcept
 
 cdef enum:
-    MOST_FRAMES = 64        # that are looked through
+    MOST_FRAMES = 64        # to search
 
 ORIGIN = "_timerwheel_origin"       # the attribute of a call, in its own dict
 cdef str origin_attribute = ORIGIN
 
-# In these functions of Twisted's a reactor's loop begins: what is below them did not schedule it.
+# In these functions of Twisted's a reactor's loop begins: frames below them did not schedule the timer.
 cdef frozenset LOOPS = frozenset((
     "run", "mainLoop", "runUntilCurrent", "simulate", "_onTimer", "doIteration"))
 
@@ -45,7 +45,7 @@ cdef frozenset LOOPS = frozenset((
 cdef class Origin:
     """Where a timer was scheduled: the nearest two frames outside Twisted, asyncio and timerwheel."""
 
-    cdef object code, caller        # caller: None if there is one frame alone
+    cdef object code, caller        # caller: None if there is only one frame
     cdef int offset, caller_offset
 
     @property
@@ -73,7 +73,7 @@ cdef tuple frame_name(object code, int offset):
 
 
 cdef inline int remember_origin(CallWatch watch, object call) except -1:
-    """Remember who schedules a call, if it is the turn of this one."""
+    """Remember who schedules a call, if this one is in the sample."""
     cdef bint is_turn
     acquire(watch.lock)
     watch.until_origin -= 1
@@ -87,9 +87,9 @@ cdef inline int remember_origin(CallWatch watch, object call) except -1:
 
 
 cpdef Origin find_origin():
-    """Where the Python code that runs was called from, or None if that cannot be told.
+    """The place that called the running Python code, or None if it is unknown.
 
-    Twisted's nearest frame stands for the program's where it has none above the reactor's loop.
+    If the program has no frame above the reactor's loop, this returns Twisted's nearest frame.
     """
     cdef PyFrameObject *current = PyEval_GetFrame()
     cdef object frame, code
@@ -127,7 +127,7 @@ cdef enum Kind:
 
 
 cdef Kind frame_kind(PyFrameObject *frame, object code) except *:
-    """What a frame belongs to, by the name of its module."""
+    """The owner of a frame, by the name of its module."""
     cdef object namespace = owned(frame_globals(frame))
     cdef PyObject *found = PyDict_GetItemWithError(namespace, "__name__")
     cdef str name

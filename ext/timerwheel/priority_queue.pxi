@@ -1,4 +1,4 @@
-# The priority queue by itself.
+# The priority queue.
 
 from types import GenericAlias
 
@@ -7,7 +7,7 @@ from types import GenericAlias
 cdef class PriorityEntry:
     """An item in a PriorityQueue, as push() returns it.
 
-    item is what was pushed. It stays when the entry has left the queue.
+    item is the item that you pushed. It stays when the entry has left the queue.
     """
 
     @classmethod
@@ -57,14 +57,14 @@ cdef inline PyObject *priority_entry_of(Entry *entry) noexcept:
 @cython.trashcan(True)
 cdef class PriorityQueue:
     """PriorityQueue()\n--\n\n\
-    A priority queue whose items can be removed, and given another priority, while they wait.
+    A priority queue. You can remove an item, or change its priority, while it waits.
 
-    The lowest priority comes first; equal ones in the order in which they were
-    pushed, which an item keeps when its priority changes. Priorities are
-    compared as floats. push, pop, remove and update take O(log n) steps of C and
-    call no Python code, so that items need not be comparable. An indexed 4-ary
-    heap. Threads may share a queue, on a Python without a GIL too: each
-    operation is atomic.
+    The lowest priority comes first. Items of equal priority come in the order in
+    which you pushed them, and keep that order when their priority changes. The queue
+    compares priorities as floats. push, pop, remove and update take O(log n) steps of
+    C and call no Python code, so items need not be comparable. It is an indexed 4-ary
+    heap. Threads may share a queue, also on a Python without a GIL: each operation is
+    atomic.
     """
 
     @classmethod
@@ -77,7 +77,7 @@ cdef class PriorityQueue:
         heap_init(&self.heap)
 
     def __init__(self):
-        pass    # so that arguments are refused
+        pass    # refuses arguments
 
     def __dealloc__(self):
         self.detach_all()
@@ -95,7 +95,7 @@ cdef class PriorityQueue:
         return isinstance(entry, PriorityEntry) and self.holds(<PriorityEntry>entry)
 
     def __iter__(self):
-        """The items in order, as they are now: a snapshot."""
+        """A snapshot of the items, in order."""
         cdef list items = []
         acquire(self.lock)
         try:
@@ -107,11 +107,11 @@ cdef class PriorityQueue:
     def push(self, priority, item):
         """Add item and return its PriorityEntry.
 
-        Raises ValueError if priority is NaN, TypeError if it is no number.
+        Raises ValueError if priority is NaN, TypeError if it is not a number.
         """
         cdef PriorityEntry entry = PriorityEntry.__new__(PriorityEntry)
         entry.item = item
-        entry.entry.lock = self.lock    # else all queues would meet at the first lock
+        entry.entry.lock = self.lock    # else all queues would contend for the first lock
         self.insert(entry, as_time(priority))
         return entry
 
@@ -145,7 +145,7 @@ cdef class PriorityQueue:
         self.detach_all()
 
     def check_invariants(self):
-        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        """Raise AssertionError if the inner structure is not sound. For tests; takes O(n) steps."""
         cdef size_t index
         acquire(self.lock)
         try:
@@ -186,7 +186,7 @@ cdef class PriorityQueue:
         return 0
 
     cdef void detach_all(self) noexcept:
-        """Let go of all entries, once they are out of the queue."""
+        """Release all entries, once they are out of the queue."""
         cdef Heap heap
         cdef Entry *entry
         cdef size_t index
@@ -244,7 +244,7 @@ cdef class PriorityQueue:
         return result
 
 
-# These three are called under the lock.
+# Call these three under the lock.
 
 cdef inline int require_owner(PriorityEntry entry, PriorityQueue queue) except -1:
     if entry.owner != <PyObject *>queue:
@@ -259,7 +259,7 @@ cdef inline PriorityEntry first_of(Heap *heap):
 
 
 cdef int list_items(list items, Heap *heap) except -1:
-    """Append the items in order. That runs no Python code: the heap stays as it is."""
+    """Append the items in order. This runs no Python code, so the heap does not change."""
     cdef size_t index
     cdef Node *nodes = <Node *>PyMem_RawMalloc((2 * heap.size + 1) * sizeof(Node))
     cdef Node *ordered

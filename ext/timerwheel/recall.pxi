@@ -1,12 +1,12 @@
-# What is recalled of a reactor's classes, in place of looking it up each time.
+# Attributes of a reactor's classes that the wheel remembers, instead of looking them up each time.
 #
-# Each timer asks its reactor for seconds(), each pass for threadCallQueue and _justStopped. Python looks
-# in the classes first, and then in the reactor's own dict. Since 3.12 CPython tells, before it happens,
-# that a dict is to be changed (PyDict_Watch): those of the classes are watched, and what was found in
-# them is good until one of them changes. So only the reactor's own dict is left to look into. (That is
-# not watched: CPython 3.13.0 does not tell of attributes that are set.) On 3.12 to look into that would
-# cost more than it gains (attributes.pxi): there only DelayedCall.debug is recalled. Older Pythons do not
-# tell, and without a GIL it may be told too late: there all is looked up.
+# Each timer asks its reactor for seconds(), each pass for threadCallQueue and _justStopped. Python looks in
+# the classes first, and then in the reactor's own dict. Since 3.12 CPython reports a change of a watched
+# dict before it happens (PyDict_Watch). The wheel watches the dicts of the classes, and remembers what it
+# found in them until one changes. So only the reactor's own dict is left to search. (The wheel does not
+# watch that one: CPython 3.13.0 does not report attributes that are set.) On 3.12, searching it would cost
+# more than it gains (attributes.pxi), so there the wheel remembers only DelayedCall.debug. Older Pythons do
+# not report changes, and without a GIL the report may come too late. There the wheel looks everything up.
 
 cdef extern from *:
     """
@@ -31,19 +31,19 @@ cdef extern from *:
         int (*callback)(int, PyObject *, PyObject *, PyObject *) noexcept) noexcept
 
 
-cdef int watcher = -1           # -1: no dict is watched
-cdef uint64_t changes = 0       # of watched dicts, so far, that may change what is recalled
+cdef int watcher = -1           # -1: the wheel watches no dict
+cdef uint64_t changes = 0       # how many changes of watched dicts so far may affect a remembered value
 
-# The names that are recalled, and those that may change how any is looked up.
+# The remembered names, and the names that may change how Python looks up any name.
 cdef frozenset RECALLED = frozenset((
     "seconds", "threadCallQueue", "_justStopped", "debug", "__getattr__", "__getattribute__"))
 
-cdef uint64_t debug_found = 0               # at how many changes the next was found; 0: it was not
+cdef uint64_t debug_found = 0               # the value of `changes` when the next was found; 0: not found yet
 cdef bint debug_recalled = False
 
 
 cdef int note_change(int event, PyObject *dict, PyObject *key, PyObject *value) noexcept:
-    """Called before a watched dict is changed, cleared or deallocated."""
+    """CPython calls this before it changes, clears or deallocates a watched dict."""
     global changes
     if key == NULL or <object>key in RECALLED:
         changes += 1
@@ -51,7 +51,7 @@ cdef int note_change(int event, PyObject *dict, PyObject *key, PyObject *value) 
 
 
 cdef int start_watching() except -1:
-    """A process has eight watchers. Where none is left, all is looked up."""
+    """A process has eight watchers. If none is left, the wheel looks everything up."""
     global watcher, changes
     if WATCHES and watcher < 0:
         watcher = add_watcher(note_change)
@@ -93,7 +93,7 @@ cdef inline object just_stopped_of(CallQueue queue, object reactor):
 
 
 cdef inline object look_up(object reactor, str name, const ClassAttribute *recalled):
-    """An attribute of a reactor. recalled: what its classes have of it, or NULL if that is not known."""
+    """An attribute of a reactor. recalled: the classes' part of it, or NULL if that is unknown."""
     cdef PyObject *own
     if recalled != NULL and not recalled.is_computed:
         own = PyDict_GetItemWithError(PyObject_GenericGetDict(reactor, NULL), name)
@@ -105,7 +105,7 @@ cdef inline object look_up(object reactor, str name, const ClassAttribute *recal
 
 
 cdef inline bint recalls(CallQueue queue, object reactor) except -1:
-    """Whether the queue recalls what the reactor's classes have now. Finds it anew if it did not."""
+    """Whether the queue's remembered values are current. Finds them again if they are not."""
     cdef Recalled *recalled = &queue.recalled
     if (READS_DICTS and recalled.found == changes != 0
             and recalled.type == Py_TYPE(reactor) and recalled.type.tp_mro == <PyObject *>queue.mro):
@@ -114,7 +114,7 @@ cdef inline bint recalls(CallQueue queue, object reactor) except -1:
 
 
 cdef bint find_all(CallQueue queue, object reactor) except -1:
-    """Find what a reactor's classes have, once their dicts are watched."""
+    """Find the attributes of a reactor's classes, once their dicts are watched."""
     cdef Recalled *recalled = &queue.recalled
     recalled.found = 0
     recalled.type = Py_TYPE(reactor)
@@ -136,7 +136,7 @@ cdef int find(CallQueue queue, str name, ClassAttribute *attribute) except -1:
         if found != NULL:
             break
     attribute.value = NULL
-    # (A type that is no builtin may become one of descriptors.)
+    # (A type that is not a builtin may become a descriptor type.)
     attribute.is_computed = queue.recalled.type.tp_getattro != generic_getattr or found != NULL and (
         found.ob_type.tp_descr_set != NULL or not found.ob_type.tp_flags & Py_TPFLAGS_IMMUTABLETYPE)
     if found != NULL and type(<object>found) is staticmethod:

@@ -1,13 +1,12 @@
 # cython: language_level=3
-"""The sorted run: entries that fell due slot by slot, taken from the front.
+"""The sorted run: expired entries, appended slot by slot and taken from the front.
 
-A slot that falls due is appended and its part sorted; slots fall due in time
-order, so the whole stays sorted. It costs no heap step for each timer of a
-burst. An entry that leaves out of turn is found by binary search and leaves a
-hole: its node keeps its key and loses its entry.
+When the time of a slot comes, the wheel appends its entries and sorts that part. Slots come in time order,
+so the whole run stays sorted. A burst costs no heap step for each timer. If an entry leaves out of turn, a
+binary search finds it, and it leaves a hole: its node keeps its key and loses its entry.
 
-The array shrinks as the run does: one that is three quarters empty is halved at
-least. Each shrinking moves fewer nodes than have left since the one before.
+The array shrinks with the run: if it is three quarters empty, it shrinks to half or less. Each shrinking
+moves fewer nodes than have left since the one before.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
@@ -23,7 +22,7 @@ cdef enum:
     SMALLEST_RUN = 64
     LARGEST_KEPT_RUN = 4096     # a longer array shrinks with the run
     INSERTION_LIMIT = 16
-    RADIX_LIMIT = 512           # a shorter part is merged: to clear and sum up the counts would cost more
+    RADIX_LIMIT = 512           # a shorter part is merge-sorted: clearing the counts would cost more
     DIGIT_BITS = 11
     DIGITS = 2048               # 2**DIGIT_BITS
     MOST_PASSES = 4             # of a radix sort; with more, merging is faster
@@ -49,9 +48,9 @@ cdef inline void run_free(Run *run) noexcept nogil:
 
 
 cdef inline void run_close_gap(Run *run) noexcept nogil:
-    """Move what is left to the front once that is small beside what has been taken.
+    """Move the rest to the front, once it is small compared to the part already taken.
 
-    Without this a run that is never quite empty would grow for ever.
+    Without this, a run that is never quite empty would grow forever.
     """
     if run.head > run.capacity // 2:
         memcpy(run.nodes, &run.nodes[run.head], (run.tail - run.head) * sizeof(Node))
@@ -60,7 +59,7 @@ cdef inline void run_close_gap(Run *run) noexcept nogil:
 
 
 cdef inline bint run_append(Run *run, Entry *entry) noexcept nogil:
-    """Add entry at the end, unsorted. False, changing nothing, when there is no memory."""
+    """Add entry at the end, unsorted. Without memory, returns False and changes nothing."""
     cdef size_t capacity
     cdef Node *nodes
     if run.tail == run.capacity:
@@ -89,7 +88,7 @@ cdef inline bint are_sorted(const Node *nodes, size_t size) noexcept nogil:
 
 cdef inline bint run_is_sorted(const Run *run, size_t start) noexcept nogil:
     """Whether the nodes from start on are in order."""
-    # Without nodes there may be no array, and C defines no offset from where there is none.
+    # Without nodes there may be no array, and C defines no offset from a null pointer.
     return run.tail == start or are_sorted(&run.nodes[start], run.tail - start)
 
 
@@ -107,7 +106,7 @@ cdef inline void insertion_sort(Node *nodes, size_t size) noexcept nogil:
 
 cdef inline void merge(
         Node *target, const Node *left, size_t lefts, const Node *right, size_t rights) noexcept nogil:
-    """Merge two sorted sequences, the right one behind the left; left wins no ties, there are none."""
+    """Merge two sorted sequences, the right one behind the left. There are no ties."""
     cdef size_t index
     if rights == 0 or node_precedes(right - 1, right):      # parts are often in order already
         memcpy(target, left, (lefts + rights) * sizeof(Node))
@@ -153,7 +152,7 @@ cdef inline uint64_t sort_key(const Node *node) noexcept nogil:
 
 cdef inline void radix_pass(
         Node *target, const Node *source, size_t size, unsigned shift, unsigned width) noexcept nogil:
-    """Distribute the nodes by so many bits of their key. Those with the same bits keep their order."""
+    """Distribute the nodes by DIGIT_BITS bits of their key. Nodes with the same bits keep their order."""
     cdef size_t places[DIGITS]
     cdef size_t index, count, place = 0
     cdef uint64_t mask = (<uint64_t>1 << width) - 1
@@ -174,8 +173,8 @@ cdef inline void radix_pass(
 cdef inline Node *radix_sort(Node *nodes, Node *scratch, size_t size) noexcept nogil:
     """Sort by the bits in which the deadlines differ: a dozen within a tick of today's clock.
 
-    Nodes with the same deadline stay in the order in which they are. Returns whichever of the two
-    arrays holds the result, or nodes as they were if the bits are too many.
+    Nodes with the same deadline keep their order. Returns whichever of the two arrays holds the result, or
+    the unchanged nodes if too many bits differ.
     """
     cdef uint64_t first = sort_key(nodes), differing = 0
     cdef unsigned shift, bits, passes, width
@@ -204,19 +203,19 @@ cdef inline Node *sort(Node *nodes, Node *scratch, size_t size) noexcept nogil:
     if size < RADIX_LIMIT:
         return merge_sort(nodes, scratch, size)
     sorted = radix_sort(nodes, scratch, size)
-    # Those with the same deadline may have been out of order; or there were too many bits.
+    # Nodes with the same deadline may have been out of order; or too many bits differ.
     if are_sorted(sorted, size):
         return sorted
     return merge_sort(sorted, scratch if sorted == nodes else nodes, size)
 
 
 cdef inline bint run_sort(Run *run, size_t start) noexcept nogil:
-    """Sort the nodes from start on. False, changing nothing, when there is no memory."""
+    """Sort the nodes from start on. Without memory, returns False and changes nothing."""
     cdef Node *nodes
     cdef Node *scratch
     cdef Node *sorted
     cdef size_t size = run.tail - start
-    # Timeouts of one length fall due in the order in which they were made.
+    # Timeouts of one length expire in the order in which they were scheduled.
     if run_is_sorted(run, start):
         return True
     nodes = &run.nodes[start]
@@ -234,7 +233,7 @@ cdef inline bint run_sort(Run *run, size_t start) noexcept nogil:
 
 
 cdef inline Node *run_first(Run *run) noexcept nogil:
-    """The first node that is no hole, or NULL. Gives back the memory of a long run that is used up."""
+    """The first node that is no hole, or NULL. Frees the memory of a long run that is used up."""
     while run.head < run.tail:
         if run.nodes[run.head].entry != NULL:
             return &run.nodes[run.head]
@@ -247,7 +246,7 @@ cdef inline Node *run_first(Run *run) noexcept nogil:
 
 
 cdef inline void run_shrink(Run *run) noexcept nogil:
-    """Give back memory that the run no longer needs. It stays as it is if the allocator refuses."""
+    """Free memory that the run does not need. If the allocator refuses, the run does not change."""
     cdef size_t index, size = run.tail - run.head - run.holes, capacity = run.capacity
     cdef Node *target = run.nodes
     if capacity <= LARGEST_KEPT_RUN or size > capacity // 4:
@@ -267,10 +266,10 @@ cdef inline void run_shrink(Run *run) noexcept nogil:
 
 
 cdef inline void run_fetch_ahead(const Run *run) noexcept nogil:
-    """Fetch an entry that comes soon: it may lie anywhere in memory."""
+    """Prefetch an entry that comes soon: it may be anywhere in memory."""
     cdef uintptr_t coming
     if run.tail - run.head > FETCH_AHEAD:
-        # (A prefetch of nothing is harmless.)
+        # (Prefetching NULL is harmless.)
         coming = <uintptr_t>run.nodes[run.head + FETCH_AHEAD].entry
         prefetch(<const void *>(coming - 16))
         prefetch(<const void *>(coming + 48))
@@ -288,7 +287,7 @@ cdef inline void run_remove(Run *run, const Entry *entry) noexcept nogil:
 
 
 cdef inline void run_make_hole(Run *run, const Entry *entry) noexcept nogil:
-    """Make a hole where entry is. Its deadline is still the one it was sorted by."""
+    """Replace entry by a hole. Its deadline must still be the one in the sort."""
     cdef size_t low = run.head, high = run.tail, middle
     cdef Node *node
     while low < high:

@@ -1,4 +1,4 @@
-# A task and a group: what they are made from.
+# The bases of tasks and groups.
 
 cdef extern from *:
     """
@@ -10,20 +10,23 @@ cdef extern from *:
     bint has_await(object) noexcept
 
 
-# Its members, found without a look into a dict.
+# Its members as C variables, to spare a lookup in a dict.
 cdef object WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED
 
 
 class TaskState(enum.Enum):
-    """What a task does.
+    """The state of a task.
 
         WAITING -> SCHEDULED -> READY -> RUNNING -> SUCCEEDED, FAILED or CANCELLED
 
-    WAITING: tasks that it is to be after have not ended. SCHEDULED: its time has not come.
-    READY: it waits for its turn. RUNNING: its function runs, or what that returned has not
-    fired yet. A periodic task whose turn has ended, and a task that is to be tried again, go
-    from RUNNING back to SCHEDULED. A task that does not run can become CANCELLED at any time,
-    and one that is WAITING can become FAILED. The last three are for good.
+    - WAITING: the tasks in `after` have not ended.
+    - SCHEDULED: its time has not come.
+    - READY: it waits for its turn.
+    - RUNNING: its function runs, or the Deferred that it returned has not fired yet.
+    - SUCCEEDED, FAILED, CANCELLED: it is done, for good.
+
+    A periodic task goes from RUNNING back to SCHEDULED after each turn. So does a task that will be tried
+    again. A task that does not run can become CANCELLED at any time. A WAITING one can become FAILED.
     """
 
     WAITING = "waiting"
@@ -39,7 +42,7 @@ WAITING, SCHEDULED, READY, RUNNING, SUCCEEDED, FAILED, CANCELLED = TaskState
 
 
 cdef class TaskBase:
-    """What a dispatcher needs of a task."""
+    """The part of a task that a dispatcher needs."""
 
     def __init__(
         self, DispatcherBase scheduler not None, func, tuple args not None, *,
@@ -69,14 +72,14 @@ cdef class TaskBase:
         self.timeout = timeout
         self.retry = retry
         self.fallback = fallback
-        # Now, since taking memory may run the collector, and with it what cancels the task.
+        # Now, because allocating may run the collector, and so destructors that cancel the task.
         self.entry = PriorityEntry.__new__(PriorityEntry)
         self.entry.item = self
         self.key = scheduler.key_of(self)
 
     @property
     def priority(self):
-        """The priority, a float. It may be set at any time. The lowest runs first."""
+        """The priority, a float. The lowest runs first. You can set it at any time."""
         return self._priority
 
     @priority.setter
@@ -88,12 +91,12 @@ cdef class TaskBase:
 
     @property
     def deadline(self):
-        """The time by which the task is to be done, by the reactor's clock; None if it has none."""
+        """The time by which the task should be done, by the reactor's clock; None if it has none."""
         return self._deadline if self._deadline < HUGE_VAL else None
 
     @property
     def when(self):
-        """The time that a SCHEDULED or WAITING task has yet to reach, by the reactor's clock; else None."""
+        """The time that a SCHEDULED or WAITING task waits for, by the reactor's clock; else None."""
         cdef Timer timer
         with cython.critical_section(self._scheduler):
             timer = self.timer if has_time_to_come(self) else None
@@ -101,9 +104,9 @@ cdef class TaskBase:
 
     @property
     def after(self):
-        """The tasks that a WAITING task was given to wait for, a tuple; empty in any other state."""
+        """The option `after` of a WAITING task, a tuple; empty in any other state."""
         with cython.critical_section(self._scheduler):
-            return self.dependencies or ()
+            return self.dependencies if self.state is WAITING else ()
 
     @property
     def interval(self):
@@ -112,7 +115,7 @@ cdef class TaskBase:
 
     @property
     def missed(self):
-        """How many turns of a periodic task were left out."""
+        """How many turns of a periodic task the scheduler has left out."""
         return int(self._missed)
 
     @property
@@ -120,11 +123,17 @@ cdef class TaskBase:
         """Whether the task has succeeded, failed or been cancelled."""
         return self.is_done()
 
+    def _told(self):
+        """What those are told who wait: the result, or a Failure, which is made when first asked for."""
+        if self.state is not SUCCEEDED and not isinstance(self._outcome, Failure):
+            self._outcome = Failure(self._dependency_error() if self._outcome is None else self._outcome)
+        return self._outcome
+
     cdef bint is_done(self):
         return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED
 
     cdef bint is_to_be_told(self):
-        """Whether somebody waits to be told that the task is done, or its failure is to be logged."""
+        """Whether the task has listeners to tell that it is done, or a failure to log."""
         return self._listeners is not None or self.state is FAILED and self._cause is None
 
 
@@ -141,11 +150,11 @@ cdef double as_number(object given, str what) except? -1.0:
     return number
 
 
-cdef int CO_ITERABLE_COROUTINE = 0x100      # of a generator that types.coroutine() has made awaitable
+cdef int CO_ITERABLE_COROUTINE = 0x100      # of a generator that types.coroutine() made awaitable
 
 
 cpdef bint is_result(object outcome) except -1:
-    """Whether what an attempt has returned is its result, not something to wait for nor its failure."""
+    """Whether an attempt has returned a result, not an awaitable or a failure."""
     if outcome is None:
         return True
     if has_await(outcome) or isinstance(outcome, Failure):
@@ -154,13 +163,17 @@ cpdef bint is_result(object outcome) except -1:
 
 
 cdef class GroupBase:
-    """The tasks of a group that are ready, and its place among the groups."""
+    """The ready tasks of a group, and its place among the groups."""
 
     def __cinit__(self):
         self.ready_tasks = PriorityQueue()
         self.place = PriorityEntry.__new__(PriorityEntry)
         self.stride = 1.0
         self._limit = -1
+
+    def __init__(self, DispatcherBase scheduler not None, Py_ssize_t limit):
+        self._scheduler = scheduler
+        self._limit = limit
 
     @property
     def ready(self):

@@ -1,9 +1,8 @@
 # cython: language_level=3
-"""Ticks: whole units of 2**-10 s that keep the order of the float times they stand for.
+"""Ticks: whole units of 2**-10 s, in the same order as the float times.
 
-Scaling by a power of two is exact and rounding down never swaps two times, so a
-smaller tick means an earlier time. Times too large or too small for a tick
-(infinity among them) share the last or the first one.
+Scaling by a power of two is exact and rounding down never swaps two times, so a smaller tick means an
+earlier time. Times too large or too small for a tick (infinity among them) share the last or the first one.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -19,7 +18,7 @@ cdef extern from *:
 
 
 cdef inline uint64_t tick_of(double when) noexcept nogil:
-    """The tick in which a time lies, counted from -2**62 so that it is never negative."""
+    """The tick of a time, counted from -2**62 so that it is never negative."""
     cdef double scaled = when * TICKS_PER_SECOND
     cdef int64_t ticks
     # Saturate first: a cast from a float that does not fit is undefined in C.
@@ -35,8 +34,8 @@ cdef inline uint64_t tick_of(double when) noexcept nogil:
 
 
 cdef inline double tick_start(uint64_t tick) noexcept nogil:
-    """The time at which a tick starts: exact for each at which a slot may start.
+    """The time at which a tick starts. It is exact for each tick at which a slot may start.
 
-    Such a tick is that of a float with some low bits cleared, which a float can hold too.
+    Such a tick is a float's with some low bits cleared, so a float can hold it.
     """
     return <double><int64_t>(tick - <uint64_t>TICK_LIMIT) / TICKS_PER_SECOND

@@ -1,4 +1,4 @@
-# The wheel by itself.
+# The wheel without a reactor.
 
 
 @cython.final
@@ -15,13 +15,13 @@ cdef class Timer(Handle):
 
     @property
     def active(self):
-        """Whether the timer is still to fire."""
+        """Whether the timer is pending."""
         return is_pending(self)
 
     def cancel(self):
-        """Take the timer out of its wheel and let go of its callback.
+        """Cancel the timer, and release its callback.
 
-        Returns True, or False if it had fired or been cancelled before.
+        Returns False if it had fired or been cancelled before, else True.
         """
         if not withdraw(self):
             return False
@@ -29,10 +29,10 @@ cdef class Timer(Handle):
         return True
 
     def reschedule(self, when):
-        """Give the timer another deadline, sooner or later, keeping its turn among equal ones.
+        """Give the timer another deadline, sooner or later. Its order among equal ones does not change.
 
-        Raises ValueError if it has fired (TimerWheel.rearm() is for those) or been
-        cancelled, or if when is NaN.
+        Raises ValueError if the timer has fired (use TimerWheel.rearm()) or been cancelled, or if when is
+        NaN.
         """
         cdef double time = as_time(when)
         acquire_entry(&self.entry)
@@ -54,16 +54,16 @@ manage_memory(<PyTypeObject *>Timer, traverse_handle, clear_handle)
 @cython.trashcan(True)
 cdef class TimerWheel:
     """TimerWheel(now)\n--\n\n\
-    A hierarchical timer wheel that calls back in exact order.
+    A hierarchical timer wheel that fires timers in exact order.
 
-    Times are floats, seconds of any clock that the caller keeps; now is that
-    clock's time. Scheduling, cancelling and moving take the same few steps
-    however many timers there are. Timers fire in order of (deadline, order of
-    scheduling), never before their deadline.
+    Times are floats, in seconds of a clock that you keep; now is that clock's
+    time. Scheduling, cancelling and moving take the same few steps with any
+    number of timers. Timers fire in order of (deadline, order of scheduling),
+    never before their deadline.
 
-    Threads may share a wheel, on a Python without a GIL too: each operation is
-    atomic. advance() is as many operations as it calls timers: two threads that
-    advance one wheel call each timer once, in no order between the two.
+    Threads may share a wheel, also on a Python without a GIL: each operation is
+    atomic. advance() is one operation for each timer that it fires. If two threads
+    advance one wheel, each timer fires once, in no order between the two threads.
     """
 
     def __cinit__(self):
@@ -88,15 +88,15 @@ cdef class TimerWheel:
         return count_of(self)
 
     def schedule(self, when, func, *args, **kw):
-        """Have func(*args, **kw) called when advance() reaches when. Returns a Timer.
+        """Schedule func(*args, **kw) for when advance() reaches when. Returns a Timer.
 
-        Raises TypeError if func cannot be called, ValueError if when is NaN.
+        Raises TypeError if func is not callable, ValueError if when is NaN.
         """
         cdef double time = as_time(when)
         cdef Timer timer
         require_timers(self)
         if not callable(func):
-            raise TypeError(f"{func!r} is not callable")
+            raise TypeError(f"schedule() needs a callable, not {func!r}")
         timer = <Timer>new_handle(<PyTypeObject *>Timer, self.lock)
         set_callback(timer, func, args, kw)
         acquire(self.lock)
@@ -107,14 +107,14 @@ cdef class TimerWheel:
         return timer
 
     cpdef rearm(self, Timer timer, double when):
-        """Have a timer that has fired fire again, at when: its callback is still with it.
+        """Schedule a timer that has fired again, for when, with the same callback.
 
-        Raises TypeError if it is no Timer; ValueError if when is NaN, or if the timer
-        has not fired yet or was cancelled.
+        Raises TypeError if it is not a Timer; ValueError if when is NaN, or if the timer has not fired yet
+        or was cancelled.
         """
         require_timers(self)
         if timer is None:
-            raise TypeError("None is no timer")
+            raise TypeError("rearm() needs a Timer, not None")
         if isnan(when):
             raise ValueError("a time cannot be NaN")
         cdef bint fired
@@ -129,44 +129,41 @@ cdef class TimerWheel:
             raise ValueError(f"the timer has not fired: {timer!r}")
 
     def advance(self, now):
-        """Call all that is due at now, in order; return how many were called.
+        """Fire all timers with a deadline up to now, in order. Returns how many fired.
 
-        What the callbacks schedule waits for the next advance(), if it is due at
-        once too. An exception of a callback ends the advance and is raised; what
-        is left is called by the next. A now before an earlier one fires only what
-        was scheduled since for a time at or before it.
+        If a callback schedules a timer, it waits for the next advance(), even if it has expired already. If
+        a callback raises, advance() ends and raises that exception; the next advance() fires the remaining
+        timers. If now is before an earlier now, only timers fire that you have scheduled since, for a time
+        up to now.
         """
         cdef double time = as_time(now)
-        cdef Py_ssize_t fired = 0
         require_timers(self)
         self.begin_pass(time)
         try:
-            while fire_next(self, time):
-                fired += 1
+            return self.fire_some(time, PY_SSIZE_T_MAX)
         finally:
             self.end_pass()
-        return fired
 
     def next_expiry(self):
         """The earliest deadline, or None if there are no timers. Exact.
 
-        It is remembered until its timer leaves or moves. To find it anew takes a look at
-        each timer of the first slot that has any: of n timers at about the same time, n.
+        The wheel remembers it until that timer leaves or moves. To find it again takes a step for each
+        timer of the first slot that has any: n steps for n timers at about the same time.
         """
-        # Each is looked at once, or twice if it was moved later.
+        # Each timer takes one step, or two if it was moved later.
         return next_of(self, SIZE_MAX)
 
     cpdef next_wake(self):
         """When to call advance() next: the earliest deadline or a time before it; None without timers.
 
-        Constant time: at most 256 timers are looked at, and then not again before as many
-        have left. Who advances when this says, and asks again, advances at each deadline, and
-        before it at most six times for nothing: once a level of the wheel.
+        Takes constant time: it looks at 256 timers at most, and not again before as many have left. Call
+        advance() at this time, and ask again: then you advance at each deadline, and at most six times in
+        vain before it, once for each level of the wheel.
         """
         return next_of(self, SEARCH_BUDGET)
 
     def check_invariants(self):
-        """Raise AssertionError if the inner structure is not sound. For tests; it looks at everything."""
+        """Raise AssertionError if the inner structure is not sound. For tests; takes O(n) steps."""
         cdef const char *fault
         acquire(self.lock)
         fault = wheel_fault(&self.wheel)
@@ -178,7 +175,7 @@ cdef class TimerWheel:
         acquire(self.lock)
         self.passes += 1
         wheel_hold_new(&self.wheel)
-        # An empty one would stand at now, which may be before the pass around this one.
+        # An empty wheel would go to now, which may be before the pass around this one.
         if self.passes == 1 or self.wheel.count:
             try:
                 wheel_advance(&self.wheel, now)
@@ -189,17 +186,24 @@ cdef class TimerWheel:
         release(self.lock)
         return 0
 
+    cdef Py_ssize_t fire_some(self, double now, Py_ssize_t most) except -1:
+        """In a pass, call what is due, `most` timers at most. Returns how many that were."""
+        cdef Py_ssize_t fired = 0
+        while fired < most and fire_next(self, now):
+            fired += 1
+        return fired
+
     cdef void end_pass(self) noexcept:
-        """End a pass. What was held stays so while a pass around this one goes on."""
+        """End a pass. HELD entries stay held while a pass around this one goes on."""
         acquire(self.lock)
         leave_pass(self)
         release(self.lock)
 
     cdef void detach_all(self) noexcept:
-        """Let go of all handles, which stay as they are but will not fire.
+        """Release all handles. They do not change, but will not fire.
 
-        Not of those that a destructor run by this adds: one that adds another
-        each time would never let it end.
+        This does not release handles that a destructor adds meanwhile: if each destructor added another, it
+        would never end.
         """
         cdef size_t left = count_of(self)
         while left and detach_one(self):
@@ -207,7 +211,7 @@ cdef class TimerWheel:
 
 
 cdef inline int require_timers(TimerWheel wheel) except -1:
-    """Raise TypeError for a reactor's queue: what is in it, and how it is called, is not as here."""
+    """Raise TypeError for a reactor's queue, which has other entries and other ways to call them."""
     if Py_TYPE(wheel) == <PyTypeObject *>CallQueue:
         raise TypeError("a CallQueue has calls, not timers")
     return 0
@@ -230,7 +234,7 @@ cdef inline double deadline_of(Handle handle) noexcept:
 
 
 cdef inline object next_of(TimerWheel wheel, size_t budget):
-    """The earliest deadline, for which so many timers are looked at, or None."""
+    """The earliest deadline, or None. Looks at so many timers at most, then answers a time before it."""
     cdef double when = 0.0
     cdef bint found
     acquire(wheel.lock)
@@ -248,7 +252,7 @@ cdef inline void leave_pass(TimerWheel wheel) noexcept:
 
 
 cdef inline bint fire_next(TimerWheel wheel, double now) except -1:
-    """Call the first timer that is due, and release it. Returns whether there was one."""
+    """Call the first expired timer, and release it. Returns whether there was one."""
     cdef Entry *entry
     cdef Handle handle
     acquire(wheel.lock)
@@ -289,13 +293,13 @@ cdef inline bint withdraw(Handle handle) noexcept:
     return pending
 
 
-# How a handle enters a wheel and leaves it. Who calls these two holds the wheel's lock.
+# A handle enters a wheel and leaves it only here. The caller of these two holds the wheel's lock.
 #
-# The collector knows a handle that has left its wheel: others can reach it, and it may be part of a
-# cycle. It knows one that is pending, too, but in a wheel that is immortal.
+# The collector tracks a handle that has left its wheel, because the handle may be part of a cycle. It also
+# tracks a pending handle, unless the wheel is immortal.
 
 cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
-    """Take handle in under a deadline, with a reference to it."""
+    """Put handle into the wheel for a deadline, with a reference to it."""
     handle.entry.when = when
     wheel_add(&wheel.wheel, &handle.entry)
     handle.owner = <PyObject *>wheel
@@ -306,15 +310,15 @@ cdef inline int link(TimerWheel wheel, Handle handle, double when) except -1:
 
 
 cdef inline void leave(Entry *entry) noexcept:
-    """Take a handle out of its wheel: the one way out. The reference that the wheel had is the caller's."""
+    """Take a handle out of its wheel: the only way out. The caller gets the wheel's reference."""
     cdef PyObject *handle = handle_of(entry)
     wheel_remove(&(<TimerWheel>(<Handle>handle).owner).wheel, entry)
     (<Handle>handle).owner = NULL
     track(handle)
 
 
-# The collector cannot see references that C lists hold: the types that have such lists show
-# them, by functions put around those that Cython made.
+# The collector cannot see references in C lists. So the types that have such lists show them to it, with
+# functions around those that Cython generates.
 
 cdef struct Walk:
     visitproc visit

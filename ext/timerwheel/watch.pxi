@@ -1,4 +1,4 @@
-# What is noted of each timed call while somebody watches: `timerwheel.watch()`.
+# The times of each timed call while a watch is on: `timerwheel.watch()`.
 
 cdef extern from "Python.h":
     PyTypeObject PyMethod_Type, PyFunction_Type, PyCFunction_Type
@@ -11,20 +11,20 @@ from functools import partial
 
 cdef object looping_call = None     # twisted.internet.task.LoopingCall
 cdef uint8_t looping_call_is_imported = 0
-cdef object stand_in = None         # a type whose instances stand for functions, and
-cdef object function_of = None      # what is called with an instance to get its function
+cdef object stand_in = None         # a type whose instances replace functions, and
+cdef object function_of = None      # a function that returns the replaced one
 
 cdef enum:
     TIMES_LOWEST = -20      # the histograms of calls begin at a microsecond
-    MOST_FUNCTIONS = 1024   # that are told apart; a program may make functions without end
+    MOST_FUNCTIONS = 1024   # to time separately; a program may make functions without end
 
 
 @cython.final
 cdef class CallTimes:
-    """How long the calls of one function took."""
+    """The times of one function's calls."""
 
-    cdef object name                # what describe() said of it
-    cdef object kept                # so that the key of the function stays its own
+    cdef object name                # from describe()
+    cdef object kept                # keeps the function's key valid
     cdef Histogram histogram
 
 
@@ -33,10 +33,10 @@ cdef class CallWatch:
     """CallWatch(owner, describe, slow, origins, stall)\n--\n\n\
     Times the calls of a queue.
 
-    describe(function) names a function. owner.slow_call(call, seconds, late) is called after a call
-    that took longer than slow seconds; owner.stall_ended(call, seconds, found) after one that took
-    longer than stall seconds, with whether find_stall() had found it. Of one call in origins it is
-    remembered who scheduled it; of none if that is 0.
+    describe(function) names a function. After a call that took longer than slow seconds, it calls
+    owner.slow_call(call, seconds, late). After one that took longer than stall seconds, it calls
+    owner.stall_ended(call, seconds, found); found says whether find_stall() had found it. It
+    remembers who scheduled one call in origins; 0 means none.
     """
 
     def __init__(self, owner, describe, double slow, unsigned origins, double stall):
@@ -50,9 +50,9 @@ cdef class CallWatch:
         self.lock = new_lock()
 
     def find_stall(self):
-        """(call, seconds so far, thread) of the call that is being made, if that takes too long already.
+        """(call, seconds so far, thread) of the current call, if it has taken too long already.
 
-        None if it does not, or was found before. For another thread than the reactor's.
+        None if it has not, or if this has returned it before. For another thread than the reactor's.
         """
         cdef int64_t now = monotonic_ns()
         cdef object running = None
@@ -77,7 +77,7 @@ cdef class CallWatch:
 
 cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late) except -1:
     """Make a DelayedCall, ours or a stock one, and note how long it took."""
-    cdef object around      # a call in which the reactor's loop was run
+    cdef object around      # a call that has run the reactor's loop
     cdef Running running
     cdef double seconds
     cdef int64_t began
@@ -106,7 +106,7 @@ cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late
 
 
 cdef object swap_running(CallWatch watch, object call, Running *running):
-    """Note which call is being made, and since when, in exchange for what was noted before."""
+    """Set the current call and its start, and return the previous ones."""
     cdef object last        # released after the lock
     cdef Running last_running
     acquire(watch.lock)
@@ -135,7 +135,7 @@ cdef object function_in(object call):
 
 
 cdef CallTimes times_of(CallWatch watch, object func):
-    """The times of a function; those of all others together beyond MOST_FUNCTIONS."""
+    """The times of a function; beyond MOST_FUNCTIONS, all others share one."""
     cdef CallTimes times
     cdef object target = target_of(func)
     cdef object key = key_of(target)
@@ -165,7 +165,7 @@ cdef int import_looping_call() except -1:
 
 
 def set_stand_in(kind, get_function):
-    """Have target_of() see through instances of a type. get_function(instance) gives its function."""
+    """Make target_of() see through instances of a type. get_function(instance) returns the function."""
     global stand_in, function_of
     function_of = get_function
     stand_in = kind
@@ -173,7 +173,7 @@ def set_stand_in(kind, get_function):
 
 def target_of(func):
     """The function in a bound method, a partial, a LoopingCall or a stand-in; else func."""
-    cdef int left = 8       # one may be in the other, or in itself
+    cdef int left = 8       # they may be nested, or contain themselves
     import_looping_call()
     while left:
         left -= 1
@@ -191,10 +191,9 @@ def target_of(func):
 
 
 def key_of(target):
-    """What tells a function from others, and stays when it is made anew.
+    """A key for a function, which is the same when the program makes the function again.
 
-    It is made from the address of its code, or of the type of an instance: it is good for as long as
-    that is kept.
+    The key is the address of its code, or of the type of an instance. It is valid while that object exists.
     """
     if Py_TYPE(target) == &PyFunction_Type:
         return <Py_ssize_t>PyFunction_GET_CODE(<PyObject *>target)
@@ -202,12 +201,12 @@ def key_of(target):
         return target.__qualname__
     if target is None:
         return None
-    # (Of a class and of its instances there are two.)
+    # (A class and its instances have different keys.)
     return <Py_ssize_t><PyObject *>target if PyType_Check(target) else -<Py_ssize_t>Py_TYPE(target)
 
 
 cdef object kept_for(object target):
-    """What has to be kept for key_of() to be good."""
+    """The object that must exist for key_of() to stay valid."""
     if Py_TYPE(target) == &PyFunction_Type:
         return <object>PyFunction_GET_CODE(<PyObject *>target)
     return target if PyType_Check(target) else type(target)

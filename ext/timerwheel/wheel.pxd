@@ -1,53 +1,49 @@
 # cython: language_level=3
-"""The wheel: levels of slots for what lies ahead, a sorted run and a heap for what is due.
+"""The wheel: levels of slots for future entries, a sorted run and a heap for expired ones.
 
-An entry that lies ahead is kept in the level of the highest bit in which its
-tick differs from the current one, in the slot which that level's six bits of its
-tick name (tokio's wheel chooses levels so; Varghese and Lauck 1987 is the
-origin). Lists of slots keep the order of scheduling, through cascades too. What
-no level reaches is in the overflow list.
+Take the highest bit in which a future entry's tick differs from the current one. It selects the entry's
+level, and that level's six bits of the tick select the slot. (tokio's wheel selects levels in the same way;
+Varghese and Lauck 1987 is the origin.) Lists of slots keep the order of scheduling, through cascades too.
+Entries beyond the top level are in the overflow list.
 
-`elapsed` is the current tick. Between calls no slot holds an entry at or before
-it (but after a MemoryError, until the next advance): those are in the run, the
-heap or the held list, and pop in exact order of (when, sequence). Time that goes
-back changes nothing: `elapsed` stays, and what is scheduled at or before it goes
-into the heap. (A wheel that is empty follows it.)
+`elapsed` is the current tick. Between calls no slot has an entry at or before it (except after a
+MemoryError, until the next advance). Those entries are in the run, the heap or the held list, and pop in
+exact order of (when, sequence). If time goes back, `elapsed` stays, and an entry scheduled at or before it
+goes into the heap. (An empty wheel follows the time.)
 
-Where an entry lies may lag behind its `when`: moving it later only stores the
-new time. It is put right when its slot falls due or is searched.
+The place of an entry may lag behind its `when`: moving it later only stores the new time. The wheel
+corrects the place when the slot's time comes or a search meets the entry.
 
-Functions that may need memory take it before they change anything, and raise
-MemoryError.
+Functions that may need memory allocate it before they change anything, and raise MemoryError.
 """
 
 from libc.stdint cimport UINT64_MAX, uint64_t
 
 from timerwheel.bits cimport highest_bit
+from timerwheel.earliest cimport (
+    Earliest, earliest_arrived, earliest_fell_due, earliest_found, earliest_init, earliest_left,
+    earliest_moved, earliest_recall, earliest_remember, earliest_spread,
+)
 from timerwheel.entry cimport (
     HEAP, HELD, NOWHERE, OVERFLOW, RUN, SLOT,
     Entry, Links, list_append, list_init, list_is_empty, list_unlink,
 )
 from timerwheel.heap cimport (
-    Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
-    node_precedes,
+    Heap, Node, heap_free, heap_init, heap_push, heap_remove, heap_reserve, heap_shrink, node_precedes,
 )
 from timerwheel.level cimport (
-    LANES, SLOT_BITS, SLOTS, Level, SlotWalk, level_append, level_empty_slot, level_first, level_init,
-    level_is_sound, level_remove, walk_next, walk_start,
+    SLOT_BITS, SLOTS, Level, SlotWalk, level_append, level_empty_slot, level_first, level_init,
+    level_remove, walk_next, walk_start,
 )
 from timerwheel.run cimport (
-    Run, run_append, run_close_gap, run_first, run_free, run_init, run_is_sound, run_remove, run_sort,
+    Run, run_append, run_close_gap, run_first, run_free, run_init, run_remove, run_sort,
 )
 from timerwheel.ticks cimport tick_of, tick_start
 
 
 cdef enum:
     LEVELS = 6
-    CROWD = 16              # a search of more entries is long
     WHEEL_BITS = 36         # LEVELS * SLOT_BITS: a turn of the top level is 2**26 s, two years
-
-
-ctypedef int (*Visitor)(Entry *entry, void *argument) noexcept
 
 
 cdef struct Wheel:
@@ -56,10 +52,7 @@ cdef struct Wheel:
     uint64_t limit          # entries from this sequence on may not fall due yet
     size_t count
     size_t held_count
-    Entry *earliest         # the earliest in slots and overflow, or NULL when not known
-    double crowded          # the start of a slot in which a search took long
-    Entry *foremost         # the earliest in that slot, or NULL when not known
-    size_t credit           # so many entries may leave before another search of that slot pays
+    Earliest known          # of slots and overflow
     Level levels[6]
     Links overflow
     Links held
@@ -73,9 +66,7 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
     wheel.sequence = 0
     wheel.limit = UINT64_MAX
     wheel.count = wheel.held_count = 0
-    wheel.earliest = wheel.foremost = NULL
-    wheel.crowded = 0.0
-    wheel.credit = 0
+    earliest_init(&wheel.known)
     for number in range(LEVELS):
         level_init(&wheel.levels[number])
     list_init(&wheel.overflow)
@@ -85,10 +76,10 @@ cdef inline void wheel_init(Wheel *wheel, double now) noexcept nogil:
 
 
 cdef inline void wheel_start(Wheel *wheel, double now) noexcept nogil:
-    """Have a wheel that has no entries stand at now, which may be before: its clock may be another."""
+    """Set an empty wheel to now, which may be earlier: its clock may be another one."""
     run_first(&wheel.run)   # forgets the holes in it, which were sorted by the other clock
     wheel.elapsed = tick_of(now)
-    wheel.credit = 0
+    earliest_init(&wheel.known)
 
 
 cdef inline void wheel_free(Wheel *wheel) noexcept nogil:
@@ -99,15 +90,10 @@ cdef inline void wheel_free(Wheel *wheel) noexcept nogil:
 # Where an entry goes, and how it leaves.
 
 cdef inline int wheel_reserve(Wheel *wheel, double when) except -1 nogil:
-    """Take the memory that one more entry at this deadline may need, later releases included."""
+    """Allocate the memory that one more entry at this deadline may need, also for later releases."""
     if tick_of(when) > wheel.elapsed:
         return 0
     return heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + 1)
-
-
-cdef inline bint is_beside(const Entry *entry, const Entry *other) noexcept nogil:
-    """Whether two entries that lie ahead are in the same slot."""
-    return entry.place == other.place == SLOT and entry.index == other.index and entry.slot == other.slot
 
 
 cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) noexcept nogil:
@@ -121,14 +107,11 @@ cdef inline void wheel_place_ahead(Wheel *wheel, Entry *entry, uint64_t tick) no
         number = highest_bit(difference | 1) // SLOT_BITS
         level_append(
             &wheel.levels[number], number, (tick >> (number * SLOT_BITS)) & (SLOTS - 1), entry)
-    if wheel.earliest != NULL and entry.when < wheel.earliest.when:
-        wheel.earliest = entry
-    if wheel.foremost != NULL and entry.when < wheel.foremost.when and is_beside(entry, wheel.foremost):
-        wheel.foremost = entry
+    earliest_arrived(&wheel.known, entry)
 
 
 cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
-    """Put entry where its deadline belongs. The caller has reserved the memory."""
+    """Put entry into the place of its deadline. The caller must have reserved the memory."""
     cdef uint64_t tick = tick_of(entry.when)
     if tick > wheel.elapsed:
         wheel_place_ahead(wheel, entry, tick)
@@ -141,7 +124,7 @@ cdef inline void wheel_place(Wheel *wheel, Entry *entry) noexcept nogil:
 
 
 cdef inline void wheel_unplace(Wheel *wheel, Entry *entry) noexcept nogil:
-    """Take entry out of wherever it lies."""
+    """Take entry out of its place."""
     if entry.place == RUN:
         run_remove(&wheel.run, entry)
     elif entry.place == HEAP:
@@ -161,20 +144,11 @@ cdef inline void wheel_unplace_ahead(Wheel *wheel, Entry *entry) noexcept nogil:
         level_remove(&wheel.levels[entry.index], entry)
     else:
         list_unlink(&entry.links)
-    wheel.credit -= wheel.credit > 0
-    wheel_forget(wheel, entry)
-
-
-cdef inline void wheel_forget(Wheel *wheel, const Entry *entry) noexcept nogil:
-    """An entry that leaves, or is moved later, is no longer known to be the earliest anywhere."""
-    if entry == wheel.earliest:
-        wheel.earliest = NULL
-    if entry == wheel.foremost:
-        wheel.foremost = NULL
+    earliest_left(&wheel.known, entry)
 
 
 cdef inline int wheel_add(Wheel *wheel, Entry *entry) except -1 nogil:
-    """Add an entry whose `when` is set. Its sequence is given here."""
+    """Add an entry with its `when` set. This sets its sequence."""
     wheel_reserve(wheel, entry.when)
     entry.sequence = wheel.sequence
     wheel.sequence += 1
@@ -193,7 +167,7 @@ cdef inline int wheel_move(Wheel *wheel, Entry *entry, double when) except -1 no
     """Give entry another deadline. Later is one store; sooner relinks at once."""
     if when >= entry.when and entry.place != RUN:
         entry.when = when
-        wheel_forget(wheel, entry)
+        earliest_moved(&wheel.known, entry)
         return 0
     wheel_reserve(wheel, when)
     wheel_unplace(wheel, entry)
@@ -205,7 +179,7 @@ cdef inline int wheel_move(Wheel *wheel, Entry *entry, double when) except -1 no
 # What comes next.
 
 cdef inline int wheel_first_level(const Wheel *wheel) noexcept nogil:
-    """The number of the lowest level that has entries, or -1. Its first slot is the next to fall due."""
+    """The number of the lowest level that has entries, or -1. Its first slot comes next."""
     cdef int number
     for number in range(LEVELS):
         if wheel.levels[number].occupied:
@@ -271,26 +245,22 @@ cdef inline double wheel_first_start(const Wheel *wheel) noexcept nogil:
 cdef inline void wheel_search(Wheel *wheel, size_t budget) noexcept nogil:
     """Find the earliest entry in slots and overflow, unless the budget does not suffice.
 
-    What a long search has found is remembered, also while other slots come before: so a pass with
-    a timer in the near costs no search of those that wait beyond. A budget for all entries, each of
-    which is looked at twice at most, is spent even where a smaller one has not sufficed.
+    A budget for all entries, each of which is looked at twice at most, is spent even where a smaller
+    one has not sufficed.
     """
     cdef size_t left = budget
     cdef int number
-    cdef bint pays = wheel.credit == 0 or budget >= 2 * wheel.count
-    if wheel_first_start(wheel) == wheel.crowded and (wheel.foremost != NULL or not pays):
-        wheel.earliest = wheel.foremost
+    cdef Entry *found = NULL
+    if earliest_recall(&wheel.known, wheel_first_start(wheel), budget >= 2 * wheel.count):
         return
-    while wheel.earliest == NULL and left:
+    while found == NULL and left:
         number = wheel_first_level(wheel)
         if number < 0:
-            wheel.earliest = wheel_search_overflow(wheel, &left)
+            found = wheel_search_overflow(wheel, &left)
         else:
-            wheel.earliest = wheel_search_slot(wheel, number, level_first(&wheel.levels[number]), &left)
-    if wheel.earliest == NULL or (budget - left > CROWD and wheel.earliest.place == SLOT):
-        wheel.crowded = wheel_first_start(wheel)
-        wheel.foremost = wheel.earliest
-        wheel.credit = 0 if wheel.foremost != NULL else budget
+            found = wheel_search_slot(wheel, number, level_first(&wheel.levels[number]), &left)
+    if earliest_found(&wheel.known, found, budget - left):
+        earliest_remember(&wheel.known, wheel_first_start(wheel), budget)
 
 
 cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
@@ -300,9 +270,9 @@ cdef inline double wheel_next_ahead(Wheel *wheel, size_t budget) noexcept nogil:
     budget entries are looked at; when they do not suffice the answer is the
     start of the first slot, which is before the deadline, never after it.
     """
-    if wheel.earliest == NULL:
+    if wheel.known.entry == NULL:
         wheel_search(wheel, budget)
-    return wheel_first_start(wheel) if wheel.earliest == NULL else wheel.earliest.when
+    return wheel_first_start(wheel) if wheel.known.entry == NULL else wheel.known.entry.when
 
 
 cdef inline Node *wheel_first_due(Wheel *wheel) noexcept nogil:
@@ -346,7 +316,7 @@ cdef inline double wheel_next(Wheel *wheel, size_t budget) noexcept nogil:
 # The passing of time.
 
 cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogil:
-    """Undo the appending of a slot to the run: its entries are in their slot still."""
+    """Remove a slot's entries from the end of the run again: they are still in their slot."""
     cdef size_t index
     for index in range(start, wheel.run.tail):
         wheel.run.nodes[index].entry.place = SLOT
@@ -354,7 +324,7 @@ cdef inline void wheel_forget_run_tail(Wheel *wheel, size_t start) noexcept nogi
 
 
 cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
-    """Move a slot of level 0 that falls due into the run."""
+    """Move a slot of level 0, whose time has come, into the run."""
     cdef uint64_t start = wheel_slot_start(wheel, 0, slot)
     cdef SlotWalk walk
     cdef Entry *entry
@@ -375,35 +345,31 @@ cdef inline int wheel_collect(Wheel *wheel, unsigned slot) except -1 nogil:
     if not enough or not run_sort(&wheel.run, first):
         wheel_forget_run_tail(wheel, first)
         with gil:
-            raise MemoryError("no memory for the timers that are due")
+            raise MemoryError("no memory for the expired timers")
     level_empty_slot(&wheel.levels[0], slot)
-    if wheel.earliest != NULL and wheel.earliest.place == RUN:
-        wheel.earliest = NULL
-    if wheel.foremost != NULL and wheel.foremost.place == RUN:
-        wheel.foremost = NULL
+    earliest_fell_due(&wheel.known)
     wheel.elapsed = start
     return 0
 
 
 cdef inline void wheel_cascade(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
-    """Spread a slot that falls due over the levels below."""
+    """Spread a slot, whose time has come, over the levels below."""
     cdef SlotWalk walk
     cdef Entry *entry
     wheel.elapsed = wheel_slot_start(wheel, number, slot)
-    if tick_start(wheel.elapsed) == wheel.crowded:
-        wheel.foremost = NULL
+    earliest_spread(&wheel.known, tick_start(wheel.elapsed))
     walk_start(&walk, &wheel.levels[number].slots[slot])
     while True:
         entry = walk_next(&walk)
         if entry == NULL:
             break
-        # The slot's own first tick goes into level 0 and falls due there next.
+        # The slot's own first tick goes into level 0 and comes next there.
         wheel_place_ahead(wheel, entry, tick_of(entry.when))
     level_empty_slot(&wheel.levels[number], slot)
 
 
 cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
-    """Enter another turn of the top level: the overflow may be within reach, or due."""
+    """Begin another turn of the top level: overflow entries may be within reach, or expired."""
     cdef Links *item = wheel.overflow.next
     cdef Entry *entry
     cdef size_t due = 0
@@ -412,7 +378,7 @@ cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
         item = item.next
     heap_reserve(&wheel.heap, wheel.heap.size + wheel.held_count + due)
     wheel.elapsed = target
-    wheel.earliest = wheel.foremost = NULL
+    earliest_init(&wheel.known)
     wheel.overflow.previous.next = NULL
     item = wheel.overflow.next      # NULL if there was none
     list_init(&wheel.overflow)
@@ -424,10 +390,10 @@ cdef inline int wheel_enter_turn(Wheel *wheel, uint64_t target) except -1 nogil:
 
 
 cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
-    """Move the current tick to that of now; what falls due goes into the run.
+    """Move the current tick to that of now; expired entries go into the run.
 
-    It goes from occupied slot to occupied slot, however far the time jumps. On
-    MemoryError the wheel stands at the last slot for which there was memory.
+    It goes from occupied slot to occupied slot, however far the time jumps. On MemoryError the wheel stops
+    at the last slot for which there was memory.
     """
     cdef uint64_t target = tick_of(now)
     cdef uint64_t start
@@ -457,26 +423,26 @@ cdef inline int wheel_advance(Wheel *wheel, double now) except -1 nogil:
 
 
 cdef inline Entry *wheel_due(Wheel *wheel, double now) noexcept nogil:
-    """The next entry that is due at now, or NULL."""
+    """The next entry that has expired at now, or NULL."""
     cdef Node *node
     wheel_settle_heap(wheel)
     node = wheel_first_due(wheel)
     return NULL if node == NULL or not node.when <= now else node.entry
 
 
-# Passes: what is made during a pass waits for the next.
+# Passes: an entry added during a pass waits for the next one.
 
 cdef inline void wheel_hold_new(Wheel *wheel) noexcept nogil:
-    """From now on entries that are added fall due only after wheel_release.
+    """From now on, new entries expire only after wheel_release.
 
-    Those held by a pass around this one are let go first: this pass is their next.
+    This first releases the entries held by a pass around this one: this pass is their next.
     """
     wheel_release(wheel)
     wheel.limit = wheel.sequence
 
 
 cdef inline void wheel_release(Wheel *wheel) noexcept nogil:
-    """Let what was held fall due. wheel_reserve has kept room for it in the heap."""
+    """Release the held entries. wheel_reserve has kept room for them in the heap."""
     cdef Entry *entry
     wheel.limit = UINT64_MAX
     while not list_is_empty(&wheel.held):
@@ -484,146 +450,3 @@ cdef inline void wheel_release(Wheel *wheel) noexcept nogil:
         list_unlink(&entry.links)
         wheel.held_count -= 1
         wheel_place(wheel, entry)
-
-
-# All entries.
-
-cdef inline int list_each(Links *head, Visitor visit, void *argument) noexcept:
-    cdef Links *item = head.next
-    cdef Links *following
-    cdef int result
-    while item != head:
-        following = item.next
-        result = visit(<Entry *>item, argument)
-        if result:
-            return result
-        item = following
-    return 0
-
-
-cdef inline int wheel_each(Wheel *wheel, Visitor visit, void *argument) noexcept:
-    """Call visit for each entry, in no order, until it returns other than 0; return what it returned.
-
-    visit must not change the wheel.
-    """
-    cdef int number, slot, lane, result
-    cdef size_t index
-    for index in range(wheel.run.head, wheel.run.tail):
-        if wheel.run.nodes[index].entry != NULL:
-            result = visit(wheel.run.nodes[index].entry, argument)
-            if result:
-                return result
-    for index in range(wheel.heap.size):
-        result = visit(wheel.heap.nodes[index].entry, argument)
-        if result:
-            return result
-    for number in range(LEVELS):
-        if wheel.levels[number].occupied:
-            for slot in range(SLOTS):
-                for lane in range(LANES):
-                    result = list_each(&wheel.levels[number].slots[slot].lanes[lane], visit, argument)
-                    if result:
-                        return result
-    result = list_each(&wheel.overflow, visit, argument)
-    return result if result else list_each(&wheel.held, visit, argument)
-
-
-cdef inline Entry *wheel_any(Wheel *wheel) noexcept nogil:
-    """Some entry, or NULL."""
-    cdef Node *due = wheel_first_due(wheel)
-    cdef int number
-    cdef SlotWalk walk
-    if due != NULL:
-        return due.entry
-    number = wheel_first_level(wheel)
-    if number >= 0:
-        walk_start(&walk, &wheel.levels[number].slots[level_first(&wheel.levels[number])])
-        return walk_next(&walk)
-    if not list_is_empty(&wheel.overflow):
-        return <Entry *>wheel.overflow.next
-    return NULL if list_is_empty(&wheel.held) else <Entry *>wheel.held.next
-
-
-# Invariants, for tests.
-
-cdef inline const char *wheel_ahead_fault(const Wheel *wheel, const Entry *entry) noexcept nogil:
-    """Whether what is remembered of slots and overflow is true of an entry in them."""
-    if wheel.earliest != NULL and entry.when < wheel.earliest.when:
-        return "the earliest entry is not the earliest"
-    if wheel.foremost != NULL and entry.when < wheel.foremost.when and is_beside(entry, wheel.foremost):
-        return "the foremost entry of a slot is not its earliest"
-    return NULL
-
-
-cdef inline const char *wheel_slot_fault(Wheel *wheel, unsigned number, unsigned slot) noexcept nogil:
-    cdef SlotWalk walk
-    cdef Entry *entry
-    cdef const char *fault
-    cdef uint64_t start = wheel_slot_start(wheel, number, slot)
-    walk_start(&walk, &wheel.levels[number].slots[slot])
-    entry = walk_next(&walk)
-    if start < wheel.elapsed:
-        return "an occupied slot is behind the current tick"
-    while entry != NULL:
-        if entry.links.next.previous != &entry.links:
-            return "a list is broken"
-        if entry.place != SLOT or entry.index != number or entry.slot != slot:
-            return "an entry does not know its slot"
-        if tick_of(entry.when) < start:
-            return "an entry is earlier than its slot"
-        fault = wheel_ahead_fault(wheel, entry)
-        if fault != NULL:
-            return fault
-        entry = walk_next(&walk)
-    return NULL
-
-
-cdef inline const char *wheel_overflow_fault(const Wheel *wheel) noexcept nogil:
-    cdef const Links *item = wheel.overflow.next
-    cdef const char *fault
-    while item != &wheel.overflow:
-        if item.next.previous != item or (<const Entry *>item).place != OVERFLOW:
-            return "the overflow is broken"
-        fault = wheel_ahead_fault(wheel, <const Entry *>item)
-        if fault != NULL:
-            return fault
-        item = item.next
-    return NULL
-
-
-cdef inline int count_entry(Entry *entry, void *argument) noexcept:
-    (<size_t *>argument)[0] += 1
-    return 0
-
-
-cdef inline const char *wheel_fault(Wheel *wheel) noexcept:
-    """What is wrong with the wheel, or NULL if all invariants hold."""
-    cdef int number, slot
-    cdef const char *fault
-    cdef size_t count = 0
-    if wheel.earliest != NULL and wheel.earliest.place != SLOT and wheel.earliest.place != OVERFLOW:
-        return "the earliest entry is not ahead"
-    if wheel.foremost != NULL and (wheel.foremost.place != SLOT or wheel.crowded != tick_start(
-            wheel_slot_start(wheel, wheel.foremost.index, wheel.foremost.slot))):
-        return "the foremost entry is not in the crowded slot"
-    fault = wheel_overflow_fault(wheel)
-    if fault != NULL:
-        return fault
-    for number in range(LEVELS):
-        if not level_is_sound(&wheel.levels[number]):
-            return "a slot and its bits disagree"
-        for slot in range(SLOTS):
-            if (wheel.levels[number].occupied >> slot) & 1:
-                fault = wheel_slot_fault(wheel, number, slot)
-                if fault != NULL:
-                    return fault
-    if not heap_is_sound(&wheel.heap):
-        return "the heap is out of order"
-    if not run_is_sound(&wheel.run):
-        return "the run is out of order"
-    wheel_each(wheel, count_entry, &count)
-    if count != wheel.count:
-        return "the count is wrong"
-    if wheel.heap.capacity < wheel.heap.size + wheel.held_count:
-        return "the heap has no room for what is held"
-    return NULL

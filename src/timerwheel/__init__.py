@@ -3,11 +3,11 @@
     import timerwheel
     timerwheel.install()            # before anything imports twisted.internet.reactor
 
-This puts the delayed calls of the reactor on a wheel; nothing else changes.
-`accelerate(reactor)` does the same to a reactor that is installed already or
-runs; `restore(reactor)` undoes it. `Clock` is for tests, like Twisted's own.
-`status(reactor)` proves that the wheel is on; `stats(reactor)` has its figures.
-You can use `TimerWheel` and `PriorityQueue` by themselves, without Twisted.
+This puts the delayed calls of the reactor on a wheel; nothing else changes. `accelerate(reactor)`
+does the same to a reactor that is already installed or running; `restore(reactor)` undoes it.
+`Clock` is for tests, like Twisted's own. `status(reactor)` proves that the wheel is on;
+`stats(reactor)` has its figures. You can use `TimerWheel` and `PriorityQueue` without a reactor and
+without Twisted.
 """
 
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ except ImportError as error:
         ) from None
     raise ImportError(
         "timerwheel was installed without its extension module for this Python "
-        f"({error}). Install a wheel for it, or, with a C compiler at hand, run: "
+        f"({error}). Install a wheel for this Python, or, if you have a C compiler, run: "
         "python -m pip install --force-reinstall --no-binary timerwheel timerwheel",
         name=__name__,  # has `python -m timerwheel` print the sentence without a traceback
     ) from None

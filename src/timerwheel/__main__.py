@@ -4,8 +4,8 @@ Each command is a module with `add_parser(commands)`, which declares its argumen
 to a function that takes the parsed arguments and returns the exit code. To add a command, write
 such a module and name it in `COMMANDS`.
 
-Exit codes: 0 all went well, 1 the command ran and found something wrong, 2 it could not run (wrong
-arguments, something not installed), 130 interrupted, 141 the output pipe was closed.
+Exit codes: 0 all is well, 1 the command found a fault, 2 it could not run (wrong arguments,
+something is not installed), 130 interrupted, 141 the output pipe was closed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import cast
 
 from timerwheel._core import VERSION
 from timerwheel.commands.bench import command as bench
+from timerwheel.commands.demo import command as demo
 from timerwheel.commands.help import HelpFormatter
 from timerwheel.commands.info import command as info
 from timerwheel.commands.replay import command as replay
 from timerwheel.commands.selftest import command as selftest
 from timerwheel.commands.top import command as top
-from timerwheel.demo import command as demo
 
 COMMANDS = (info, bench, replay, selftest, demo, top)
 
@@ -32,21 +32,21 @@ COMMANDS = (info, bench, replay, selftest, demo, top)
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of the whole command line.
 
-    @return: the parser; what it parses has `run`, which is `None` when no command was named.
+    @return: the parser. Its namespaces have `run`, which is `None` if no command was named.
     """
     parser = argparse.ArgumentParser(
         prog=_program(),
         description="Faster timers for Twisted's reactors.",
         epilog="""\
 examples:
-  %(prog)s info              is it there, and does it work with my reactor?
-  %(prog)s bench             what does it bring on this machine?
-  %(prog)s replay FILE       what would it bring to my program?
-  %(prog)s selftest          is it right on this machine?
+  %(prog)s info              does the wheel work with the reactors here?
+  %(prog)s bench             how much faster is it on this machine?
+  %(prog)s replay FILE       what would my program gain?
+  %(prog)s selftest          is it correct on this machine?
   %(prog)s top ADDRESS       what do the timers of my program do now?
-  %(prog)s COMMAND --help    what else there is to know of a command
+  %(prog)s COMMAND --help    all options of a command
 
-exit codes: 0 all well, 1 something was found wrong, 2 it could not run (wrong arguments,
+exit codes: 0 all is well, 1 the command found a fault, 2 it could not run (wrong arguments,
 something is not installed), 130 interrupted, 141 the output pipe was closed""",
         formatter_class=HelpFormatter,
     )
@@ -62,7 +62,7 @@ something is not installed), 130 interrupted, 141 the output pipe was closed""",
 
 
 def _program() -> str:
-    """What the user has typed to get here."""
+    """The command that the user typed."""
     script = Path(sys.argv[0]).stem
     return script if script == "timerwheel" else "python -m timerwheel"
 
@@ -70,7 +70,7 @@ def _program() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    @param arguments: the words after the program's name; those of the process when left out.
+    @param arguments: the words after the program's name; by default those of the process.
 
     @return: the exit code.
     """

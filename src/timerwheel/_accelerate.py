@@ -1,8 +1,8 @@
 """Put the wheel into a reactor, and take it out.
 
-The reactor's calls go to a `CallQueue`, which it keeps as an attribute. That is what
-the methods in Twisted's classes (`timerwheel._methods`) look for. Beside it stand the
-attributes that Twisted's own functions find in place of their heap (`timerwheel._stock`).
+The reactor keeps a `CallQueue` as an attribute. The methods in Twisted's classes
+(`timerwheel._methods`) look for it, and put the calls there. Other attributes stand in for the
+heap, for Twisted's own functions (`timerwheel._stock`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from heapq import heapify
@@ -34,16 +35,16 @@ from timerwheel._stock import BridgedHeap, NewCalls, is_refill
 # ext/timerwheel/attributes.pxi.)
 KEY = "_timerwheel"
 
-# What a stock reactor keeps its calls in.
+# The attributes in which a stock reactor keeps its calls.
 _HEAP = ("_pendingTimedCalls", "_newTimedCalls", "_cancellations")
 
-# Held while a wheel is put in or taken out: threads may do so at once. (Not by `with`, which needs
-# memory to release it.)
+# Held while accelerate() or restore() runs, because two threads may call them at once. (Not by
+# `with`, which needs memory to release the lock.)
 _changing = RLock()
 
 
 def _renew_lock() -> None:
-    """In a child that was forked: whoever held the lock is not there."""
+    """In a forked child: the thread that held the lock does not exist here."""
     global _changing
     _changing = RLock()
 
@@ -51,31 +52,32 @@ def _renew_lock() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
-# All that are in use. When the last is taken out, Twisted's classes get their functions back.
+# All queues in use. With the last one, restore() also takes our methods out of Twisted's classes.
 _queues: WeakSet[CallQueue] = WeakSet()
 
 
 def accelerate(reactor: Any) -> None:
     """Put the wheel into a reactor, which may be running.
 
-    Pending calls move over in their order, and the handles that the program
-    holds stay valid. If the wheel is in already, this only has its methods stand
-    where the program has put back Twisted's. Takes O(n log n) steps for n calls.
+    Pending calls move to the wheel in their order, and your handles stay valid. If the reactor has
+    the wheel already, this only puts the wheel's methods back where your program has restored
+    Twisted's. Takes O(n log n) steps for n calls.
 
-    Raises TypeError if reactor is not built on Twisted's ReactorBase. If the installed
-    Twisted lacks what the wheel needs of it, the reactor keeps Twisted's own timers, and
-    a RuntimeWarning names what is missing.
+    Raises TypeError if reactor is not built on Twisted's ReactorBase. If the installed Twisted
+    lacks a name that the wheel needs, the reactor keeps Twisted's own timers, and a RuntimeWarning
+    gives the name.
     """
     from twisted.internet.base import ReactorBase
 
     if not isinstance(reactor, ReactorBase):
         raise TypeError(
             f"accelerate() needs a reactor built on Twisted's ReactorBase, not {reactor!r}"
+            f"{_hint(reactor, 'accelerate')}"
         )
     lock = _changing
     lock.acquire()
-    # (Short: where there is no memory, Python 3.11 never gets out of a `finally` that stands more
-    # than 256 bytes into its function's code.)
+    # (Keep this short: without memory, Python 3.11 never leaves a `finally` that is more than 256
+    # bytes into its function's code.)
     try:
         _accelerate(reactor)
     finally:
@@ -87,7 +89,11 @@ def restore(reactor: Any) -> None:
 
     Pending calls move back, and the handles that the program holds stay valid.
     Does nothing if there is no wheel in. Takes O(n log n) steps for n calls.
+
+    Raises TypeError for an event loop, into which `timerwheel.aio` has put the wheel.
     """
+    if hint := _hint(reactor, "restore"):
+        raise TypeError(f"restore() needs a reactor, not {reactor!r}{hint}")
     lock = _changing
     lock.acquire()
     try:
@@ -98,6 +104,14 @@ def restore(reactor: Any) -> None:
             take_out()
     finally:
         lock.release()
+
+
+def _hint(owner: Any, name: str) -> str:
+    """What to say of an event loop that was given for a reactor."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or not isinstance(owner, asyncio.AbstractEventLoop):
+        return ""
+    return f". For event loops there is timerwheel.aio.{name}()"
 
 
 def _accelerate(reactor: Any) -> None:
@@ -113,7 +127,7 @@ def _accelerate(reactor: Any) -> None:
 
 
 def _warn(reactor: Any, missing: list[str]) -> None:
-    """Say why the reactor keeps Twisted's timers. (A program may have made warnings errors.)"""
+    """Warn why the reactor keeps Twisted's timers. (The program may turn warnings into errors.)"""
     from twisted import __version__
 
     warnings.warn(
@@ -126,15 +140,15 @@ def _warn(reactor: Any, missing: list[str]) -> None:
 
 
 def _take_over(reactor: Any) -> None:
-    """Move the calls from Twisted's heap to a queue, and have the methods know of it."""
+    """Move the calls from Twisted's heap to a queue, and attach the queue to the reactor."""
     from timerwheel._report import report
 
     queue = CallQueue(reactor, report)
     stock = dict(zip(_HEAP, attrgetter(*_HEAP)(reactor), strict=True))
     calls = _in_order(stock["_pendingTimedCalls"], stock["_newTimedCalls"])
     leave = Departure(reactor, queue, calls, stock)
-    # (Without memory, Python 3.11 does not get out of a handler that is far down in its function:
-    # so this one is short.)
+    # (Keep this short: without memory, Python 3.11 never leaves a handler far down in its
+    # function.)
     try:
         _move_in(reactor, queue, calls, stock["_newTimedCalls"])
     except BaseException:
@@ -155,7 +169,7 @@ def _move_in(reactor: Any, queue: CallQueue, calls: list[Any], new: list[Any]) -
 
 
 def _take_over_late(queue: CallQueue, calls: list[Any], new: list[Any]) -> None:
-    """Move the calls that were made meanwhile: by a destructor, say, or in another thread."""
+    """Move the calls scheduled meanwhile, for example by a destructor or in another thread."""
     known = set(map(id, calls))
     for call in list(new):
         if id(call) not in known and not call.cancelled:
@@ -202,7 +216,7 @@ def _give_back(reactor: Any, queue: CallQueue) -> None:
         heap = list(calls)
         heapify(heap)
         leave = Departure(reactor, queue, calls, dict(zip(_HEAP, (heap, [], 0), strict=True)))
-        if queue.calls_in_order() == calls:  # else a destructor, or a thread, has made another
+        if queue.calls_in_order() == calls:  # else a destructor or a thread has scheduled another
             break
     waker = queue.waker
     leave()
@@ -211,10 +225,10 @@ def _give_back(reactor: Any, queue: CallQueue) -> None:
 
 
 class Departure:
-    """How a reactor and its calls are left to what it has in stock.
+    """Gives a reactor and its calls back to Twisted's own functions.
 
-    Making it takes all memory and changes nothing that shows. Calling it needs none,
-    and so cannot fail, however far the calls had been taken over.
+    Making it allocates all memory and changes nothing visible. Calling it needs no memory, so it
+    cannot fail, however many calls had moved to the queue.
     """
 
     def __init__(
@@ -245,7 +259,7 @@ _time = attrgetter("time")
 
 
 def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
-    """The calls of a stock reactor in the order in which it would make them."""
+    """The calls of a stock reactor, in the order in which it would make them."""
     calls = [call for call in [*pending, *new] if not call.cancelled]
     for call in new:
         if not call.cancelled:
@@ -255,10 +269,10 @@ def _in_order(pending: list[Any], new: list[Any]) -> list[Any]:
 
 @atexit.register
 def _end_immortality() -> None:
-    """Have the collector walk all calls when Python ends.
+    """Let the collector walk all calls when Python ends.
 
-    Then what only pending calls hold is destroyed, as with a stock reactor: a file may have to be
-    flushed.
+    It then destroys objects that only pending calls hold, as with a stock reactor: a file may need
+    a flush.
     """
     if review_immortality in gc.callbacks:
         gc.callbacks.remove(review_immortality)

@@ -1,4 +1,4 @@
-"""The clock for tests: it moves only when the test moves it."""
+"""A clock for tests: it moves only when the test moves it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Clock(CallClock, task.Clock):  # type: ignore[misc]
     them. You can read `calls`, but not change it: cancel a call to remove it.
     Setting it to an empty list releases all of them.
 
-    With max_calls_at_once, `advance()` raises RuntimeError when it has made that
-    many calls for one time and another is due at the same time. Without it, a call
-    that schedules itself with no delay keeps `advance()` from ever ending.
+    With max_calls_at_once, `advance()` raises RuntimeError when it has made that many calls for one
+    time and another is pending for the same time. Without it, if a call schedules itself with no
+    delay, `advance()` never ends.
 
     Raises ValueError if max_calls_at_once is below 1.
     """

@@ -221,6 +221,8 @@ class CallQueue(TimerWheel):
     watch: CallWatch | None
     hook: Callable[[], object] | None
     nested_loops: bool
+    @property
+    def overdue(self) -> bool: ...
     def __init__(
         self, reactor: ReactorBase, report: Callable[[Sequence[str] | None], object]
     ) -> None: ...

@@ -1,7 +1,7 @@
 """Twisted's private names that this package uses, and a check that Twisted still has them.
 
-A private name may go in any release of Twisted. `accelerate()` asks here first: a
-reactor that lacks one keeps Twisted's own timers, and a warning says what it lacks.
+Any release of Twisted may remove a private name. `accelerate()` asks here first. If a name is
+missing, the reactor keeps Twisted's own timers, and a warning gives the name.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 from timerwheel._core import find_attribute
 from timerwheel._wakers import needs_of
 
-# On ReactorBase itself, not on a base of it: there the wheel's methods take their place.
+# On ReactorBase itself, not on a base of it, because the wheel's methods replace them there.
 _METHODS = ("callLater", "getDelayedCalls", "runUntilCurrent", "timeout")
 
-# Of each reactor: its heap, and what calls on it.
+# Of each reactor: its heap, and the functions that use it.
 _ATTRIBUTES = (
     "_cancelCallLater",
     "_cancellations",
@@ -26,7 +26,7 @@ _ATTRIBUTES = (
     "threadCallQueue",
 )
 
-# Of twisted.internet.base.DelayedCall: what moves a call between the heap and the wheel.
+# Of twisted.internet.base.DelayedCall: used to move a call between the heap and the wheel.
 _CALL_ATTRIBUTES = (
     "activate_delay",
     "args",
@@ -46,18 +46,18 @@ _NOTHING = object()
 def missing_in(reactor: Any) -> list[str]:
     """The private names that this package uses and that Twisted does not have for this reactor.
 
-    Empty for each Twisted that this package supports. Calls nothing of the reactor's.
-    Takes a few microseconds.
+    Empty for each Twisted that this package supports. Calls no code of the reactor's. Takes a few
+    microseconds.
     """
     from twisted.internet import base
 
-    # (Plain loops: where there is no memory to make the function of a comprehension, a Python 3.11
-    # that is built for debugging aborts.)
+    # (Plain loops: if there is no memory for a comprehension's function, a debug build of Python
+    # 3.11 aborts.)
     missing: list[str] = []
     for name in _METHODS:
         if name not in vars(base.ReactorBase):
             missing.append(f"ReactorBase.{name}")
-    # (Not by hasattr(): that calls a property, or a __getattr__, of the program's.)
+    # (Not hasattr(), which would call the program's properties and __getattr__.)
     in_classes = set().union(*map(vars, type(reactor).__mro__))
     for name in (*_ATTRIBUTES, *needs_of(reactor)):
         if name not in in_classes and find_attribute(reactor, name, _NOTHING) is _NOTHING:

@@ -18,8 +18,8 @@ _handler: Any = getattr(base, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER", None)
 def report(creator: Sequence[str] | None) -> None:
     """Log the exception being handled. creator: the stack where the call was made, or None.
 
-    It is raised anew here: its traceback then begins, as it does in Twisted, with one
-    frame that can be read and that leads to the main loop. Those of the extension do neither.
+    This raises it again, so that its traceback begins, as in Twisted, with one readable frame that
+    leads to the main loop. The extension's frames do neither.
     """
     try:
         raise without_our_frames(*sys.exc_info())

@@ -1,10 +1,11 @@
-"""What Twisted's own functions find in place of their heap, where a program has them called.
+"""Substitutes for Twisted's heap, for Twisted's own functions.
 
-`runUntilCurrent` is called for the calls from threads; any of them by a program that
-kept it from before the wheel was put in. They work on `_newTimedCalls` and
-`_pendingTimedCalls`: a call that is appended to the first goes to the wheel, and the
-second holds one call, due when the wheel's earliest is, which makes all that are due.
-`_moveCallLaterSooner` asks the second where a call is, and so the wheel moves it.
+The wheel calls Twisted's `runUntilCurrent` for the calls from threads. A program may call any of
+Twisted's functions that it kept from before the wheel. They work on two lists:
+
+- `_newTimedCalls`: if a function appends a call, the call goes to the wheel.
+- `_pendingTimedCalls` has one call, with the wheel's earliest deadline, which makes all expired
+  calls. `_moveCallLaterSooner` asks this list for the index of a call; then the wheel moves it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from timerwheel._core import CallQueue
 
 
 class NewCalls:
-    """In place of `_newTimedCalls`: a view of all pending calls. What is appended joins them.
+    """In place of `_newTimedCalls`: a view of all pending calls. An appended call joins them.
 
-    warn() is called when that happens first: a program calls Twisted's own callLater().
+    The first append() calls warn(), because a program has called Twisted's own callLater().
     """
 
     def __init__(self, queue: CallQueue, warn: Callable[[], None]) -> None:
@@ -43,7 +44,9 @@ class NewCalls:
 
 
 class Bridge:
-    """The one call in Twisted's heap: in form a stock one, due when the wheel's earliest is."""
+    """The one call in Twisted's heap: it looks like a stock call with the wheel's earliest
+    deadline.
+    """
 
     cancelled = 0
     delayed_time = 0.0
@@ -58,7 +61,7 @@ class Bridge:
 
 
 class BridgedHeap(list[Any]):
-    """In place of `_pendingTimedCalls`: holds what stands for the wheel, or nothing."""
+    """In place of `_pendingTimedCalls`: has the call that stands for the wheel, or nothing."""
 
     def __init__(self, reactor: Any, queue: CallQueue) -> None:
         self._reactor = reactor
@@ -67,7 +70,7 @@ class BridgedHeap(list[Any]):
     def refill(self) -> None:
         """In place of `_insertNewDelayedCalls`, which Twisted calls before it looks at its heap.
 
-        A program may have kept it, or put it back, when the wheel has gone.
+        A program may keep it, or restore it, after the wheel is out.
         """
         if not isinstance(self._reactor._newTimedCalls, NewCalls):
             type(self._reactor)._insertNewDelayedCalls(self._reactor)
@@ -77,12 +80,12 @@ class BridgedHeap(list[Any]):
         self._reactor._pendingTimedCalls = self
 
     def index(self, call: Any, *_: Any) -> NoReturn:
-        """Raises ValueError, after the wheel has moved a call of which Twisted asks where it is."""
+        """Move a call on the wheel, because Twisted asks for its index. Raises ValueError."""
         self._queue.moved_sooner(call)
-        # (That of list puts the repr of the call into its message: that would be most of the cost.)
+        # (The error of list.index() has the call's repr, which would be most of the cost.)
         raise ValueError("the call is on the wheel")
 
 
 def is_refill(function: Any) -> bool:
-    """Whether a function is the method of a BridgedHeap, and not a program's own."""
+    """Whether a function is a BridgedHeap's method, not a program's own."""
     return type(getattr(function, "__self__", None)) is BridgedHeap

@@ -37,10 +37,10 @@ def instrument(reactor: Any, meter_provider: MeterProvider | None = None) -> Non
     """Register instruments for a reactor's wheel. Each collection reads them in constant time.
 
     meter_provider defaults to the global one, which you may set later. OpenTelemetry has no
-    histogram that is observed. So a histogram is three counters: `NAME.count`, `NAME.sum`, and
+    observable histogram. So a histogram is three counters: `NAME.count`, `NAME.sum`, and
     `NAME.bucket`, which counts the values up to the attribute `le`, as in Prometheus.
 
-    After `timerwheel.restore(reactor)` there is nothing to observe. Raises ValueError if the
+    After `timerwheel.restore(reactor)` the instruments report nothing. Raises ValueError if the
     reactor has no wheel.
     """
     require_queue(reactor)

@@ -36,7 +36,7 @@ class Collector(_Collector):
     """The figures of a reactor's wheel, for a registry of prometheus_client.
 
     A scrape takes constant time, and may come from any thread. After `timerwheel.restore(reactor)`
-    it finds nothing. Raises ValueError if the reactor has no wheel.
+    a scrape gets no figures. Raises ValueError if the reactor has no wheel.
     """
 
     def __init__(self, reactor: Any) -> None:

@@ -1,11 +1,12 @@
-"""Runs CPython's own tests of asyncio on its loops and on ours, and compares test by test.
+"""Runs tests of event loops on these and on ours, and compares test by test.
 
-    python tests/asyncio_exam                          all modules of test.test_asyncio
+    python tests/asyncio_exam                          CPython's, of asyncio: all modules
     python tests/asyncio_exam test_base_events ...     some of them
+    python tests/asyncio_exam --uvloop                 uvloop's own, which pip fetches
 
 On our side each loop that the tests make has the wheel. Each module is run in a process of its own.
 Tests that differ are run again by themselves, three times. Exits with 1 if one differs each time,
-or most often, and is not among those that look into asyncio's own heap (EXPECTED).
+or most often, and is not among those that look into asyncio's own heap (suites.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import signal
 import subprocess
 import sys
 import time
@@ -21,21 +22,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
+
+from suites import Suite, cpythons, uvloops
 
 # How often a test that differs is run again on each side.
 REPEATS = 3
 
 # How long one process may take, seconds.
 LIMIT = 600
-
-# Tests of asyncio's inside, by the end of their name, and what they look at. They may differ.
-_HEAP = "looks for its timer in loop._scheduled"
-EXPECTED: dict[str, str] = {
-    "BaseEventLoopTests.test_call_later": _HEAP,
-    "BaseEventLoopTests.test__run_once_cancelled_event_cleanup": _HEAP,
-}
 
 Outcomes = dict[str, list[str]]
 
@@ -51,48 +46,45 @@ class Side:
 def main() -> int:
     """Compare, and print what there is to say. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python tests/asyncio_exam", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="of test.test_asyncio (default: all)")
+    parser.add_argument("modules", nargs="*", help="of the tests (default: all)")
+    parser.add_argument("--uvloop", action="store_true", help="run uvloop's tests, on its loop")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once (default: 2)")
     options = parser.parse_args()
-    modules = options.modules or all_modules()
+    # Where it is ignored, as in a background job, tests that send it would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with TemporaryDirectory() as folder:
+        suite = uvloops(Path(folder)) if options.uvloop else cpythons()
+        return examine(suite, options.modules or suite.modules, options.jobs)
+
+
+def examine(suite: Suite, modules: list[str], jobs: int) -> int:
+    """Compare, and print what there is to say. Returns the exit status."""
     began = time.monotonic()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        stock = join(pool.map(lambda module: run("stock", [full(module)]), modules))
-        ours = join(pool.map(lambda module: run("ours", [full(module)]), modules))
-    print(f"test.test_asyncio, Python {platform.python_version()}, {len(modules)} modules")
+    with ThreadPoolExecutor(jobs) as pool:
+        stock = join(pool.map(lambda module: run("stock", suite, [suite.full(module)]), modules))
+        ours = join(pool.map(lambda module: run("ours", suite, [suite.full(module)]), modules))
+    print(f"{suite.title}, {len(modules)} modules")
     for name, side in (("stock", stock), ("ours", ours)):
         print(f"  {name}: {len(side.outcomes)} tests: {counts(side.outcomes)}")
     print(f"  loops with the wheel: {ours.loops}; {time.monotonic() - began:.0f} s")
-    real = [name for name in differing(stock.outcomes, ours.outcomes) if not is_settled(name)]
+    names = differing(stock.outcomes, ours.outcomes)
+    real = [name for name in names if not is_settled(suite, name)]
     print(f"FAILED: {len(real)} differ" if real else "No difference.")
     if not ours.loops:
         print("FAILED: no loop had the wheel")
     return 1 if real or not ours.loops else 0
 
 
-def all_modules() -> list[str]:
-    """The modules of test.test_asyncio that have tests."""
-    from test import test_asyncio
-
-    return sorted(
-        module.name for module in iter_modules(test_asyncio.__path__) if module.name[:5] == "test_"
-    )
-
-
-def full(module: str) -> str:
-    """The name of a module by which it is imported."""
-    return f"test.test_asyncio.{module}"
-
-
-def run(side: str, names: list[str]) -> Side:
+def run(side: str, suite: Suite, names: list[str]) -> Side:
     """Run tests on one side, in a process of its own. A process that dies is one outcome more."""
     with TemporaryDirectory() as folder:
         results = Path(folder, "results.json")
         child = str(Path(__file__).with_name("child.py"))
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        path = os.pathsep.join(filter(None, [suite.path, os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path}
         try:
             process = subprocess.run(
-                [sys.executable, child, side, str(results), *names],
+                [sys.executable, child, side, suite.loops, str(results), *names],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -137,16 +129,16 @@ def differing(stock: Outcomes, ours: Outcomes) -> list[str]:
     ]
 
 
-def is_settled(name: str) -> bool:
+def is_settled(suite: Suite, name: str) -> bool:
     """Run a test that differs again, and say what it gave. Returns whether it may differ."""
     stock_seen: Counter[str] = Counter()
     ours_seen: Counter[str] = Counter()
     for _ in range(REPEATS):
         for seen, side in ((stock_seen, "stock"), (ours_seen, "ours")):
-            outcomes = run(side, [name]).outcomes.get(name, ["not run"])
+            outcomes = run(side, suite, [name]).outcomes.get(name, ["not run"])
             seen["; ".join(outcomes)] += 1
     same = stock_seen.most_common(1)[0][0] == ours_seen.most_common(1)[0][0]
-    reason = next((why for end, why in EXPECTED.items() if name.endswith(end)), None)
+    reason = next((why for end, why in suite.expected.items() if name.endswith(end)), None)
     title = "not repeated" if same else "DIFFERENCE" if reason is None else f"expected ({reason})"
     print(f"  {title}: {name}")
     print(f"    stock: {dict(stock_seen)}\n    ours: {dict(ours_seen)}", flush=True)

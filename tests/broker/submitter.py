@@ -19,13 +19,16 @@ from twisted.internet.task import react
 
 from timerwheel.tasks.amqp import Connection, submit
 
+CONNECTIONS = 5  # which declare the same queues at the same time
+
 
 async def main(reactor: Any, url: str, queue: str, count: str, seconds: str, delay: str) -> None:
-    connection = Connection(reactor, pika.URLParameters(url))
+    parameters = pika.URLParameters(url)
+    connections = [Connection(reactor, parameters) for _ in range(CONNECTIONS)]
     ids = await gatherResults(
         [
             submit(
-                connection,
+                connections[number % CONNECTIONS],
                 queue,
                 "count",
                 float(seconds),
@@ -38,7 +41,8 @@ async def main(reactor: Any, url: str, queue: str, count: str, seconds: str, del
         consumeErrors=True,
     )
     print(len(ids))
-    await connection.close()
+    for connection in connections:
+        await connection.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A worker for tests, which notes what it does: python tests/broker/worker.py URL QUEUE FOLDER
 
-In the folder, `PID.log` gets a line when a run of `count` begins and when it has ended, and
-`effects.db` an effect for each id, once. SIGTERM drains.
+In the folder, `PID.log` gets a line when a run of `count` begins and when it has ended, and one
+more if a try has failed before; `effects.db` gets an effect for each id, once. SIGTERM drains.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pika
@@ -20,7 +21,7 @@ timerwheel.install()
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 
 from timerwheel.tasks import Scheduler
 from timerwheel.tasks.amqp import Connection, Message, Worker
@@ -50,10 +51,13 @@ def main(url: str, queue: str, folder: str) -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     notes = Notes(Path(folder))
     connection = Connection(reactor, pika.URLParameters(url))
-    worker = Worker(Scheduler(reactor, max_running=50), connection, queue)
+    scheduler = Scheduler(reactor, max_running=50)
+    worker = Worker(scheduler, connection, queue)
 
     async def count(message: Message, seconds: float) -> None:
         assert message.id is not None
+        if message.failures:
+            notes.write("again", message.id)
         notes.write("begin", message.id)
         if seconds:
             await deferLater(reactor, seconds)
@@ -64,6 +68,12 @@ def main(url: str, queue: str, folder: str) -> None:
         notes.write("begin", str(message.id))
         os._exit(3)
 
+    def waver(message: Message) -> None:
+        """From now on, change the limit all the time."""
+        limits = cycle([40, 50])
+        wavering = LoopingCall(lambda: setattr(scheduler, "max_running", next(limits)))
+        wavering.start(0.02)
+
     async def drain() -> None:
         left = await worker.close(GRACE)
         print("left", len(left), flush=True)
@@ -71,6 +81,7 @@ def main(url: str, queue: str, folder: str) -> None:
 
     worker.register("count", count)
     worker.register("die", die)
+    worker.register("waver", waver)
     worker.start()
     reactor.callWhenRunning(print, "started", flush=True)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(drain()))

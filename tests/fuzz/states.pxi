@@ -19,8 +19,8 @@ cdef void note_state(const Wheel *wheel, int operation) noexcept:
         run = 1 if wheel.run.nodes[wheel.run.head].entry != NULL else 2
     states[0][operation][
         run + 4 * (wheel.heap.size > 0) + 8 * (wheel.held_count > 0) + 16 * (wheel.count > 0)] = 1
-    if wheel.earliest != NULL or wheel.foremost != NULL or wheel.credit:
-        remembered = 1 if wheel.earliest != NULL else 2
+    if wheel.known.entry != NULL or wheel.known.foremost != NULL or wheel.known.credit:
+        remembered = 1 if wheel.known.entry != NULL else 2
     if first >= 0:      # those between the lowest and the top level are alike
         level = 1 if first == 0 else 2 if first < LEVELS - 1 else 3
     states[1][operation][level + 4 * remembered + 16 * (not list_is_empty(&wheel.overflow))] = 1

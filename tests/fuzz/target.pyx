@@ -44,6 +44,7 @@ cdef extern from *:
     size_t blocks "target_blocks"
 
 
+from timerwheel.faults cimport wheel_fault
 from timerwheel.heap cimport (
     Heap, Node, heap_free, heap_init, heap_is_sound, heap_push, heap_remove, heap_reserve, heap_shrink,
     heap_update,
@@ -51,10 +52,10 @@ from timerwheel.heap cimport (
 from timerwheel.level cimport SLOT_BITS, SLOTS
 from timerwheel.run cimport merge_sort
 from timerwheel.ticks cimport tick_of, tick_start
+from timerwheel.visits cimport wheel_any, wheel_each
 from timerwheel.wheel cimport (
-    LEVELS, Wheel, wheel_add, wheel_advance, wheel_any, wheel_due, wheel_each, wheel_fault,
-    wheel_first_due, wheel_first_level, wheel_free, wheel_hold_new, wheel_init, wheel_move, wheel_next,
-    wheel_release, wheel_remove, wheel_start,
+    LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_first_level, wheel_free,
+    wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef public bint show_steps = False     # whether each operation is written to stderr

@@ -1,25 +1,25 @@
-"""What wakes each reactor when its earliest delayed call is due: neither early, nor spinning.
+"""Wake each reactor at its earliest deadline, neither early nor spinning.
 
-A reactor that asks `timeout()` before each wait needs at most another way to
-wait. One that another event loop drives has to hear when the earliest deadline
-moves sooner.
+A reactor that calls `timeout()` before each wait needs at most another way to wait. If another
+event loop drives the reactor, the waker must tell that loop when the earliest deadline moves
+sooner.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from timerwheel._reactor_modules import WAKERS
-from timerwheel._wakers import alarm, asyncio, corefoundation, glib, milliseconds, reader, threaded
+from timerwheel._reactors import WAKERS
+from timerwheel._wakers import reader
 from timerwheel._wakers._waker import Waker
 
 if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
 
-# All are imported before a reactor is made, which may take the last descriptors.
+# All are imported before a program makes a reactor, which may take the last descriptors.
 _MODULES = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (alarm, asyncio, corefoundation, glib, milliseconds, threaded)
+    methods_module: import_module(f"{__name__}.{waker}") for methods_module, waker in WAKERS.items()
 }
 
 
@@ -39,6 +39,6 @@ def needs_of(reactor: ReactorBase) -> tuple[str, ...]:
 
 def _module_for(reactor: ReactorBase) -> Any:
     for base in type(reactor).__mro__:
-        if base.__module__ in WAKERS:
-            return _MODULES[WAKERS[base.__module__]]
+        if base.__module__ in _MODULES:
+            return _MODULES[base.__module__]
     return reader if reader.suits(reactor) else None

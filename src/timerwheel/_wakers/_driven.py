@@ -1,4 +1,4 @@
-"""For reactors that another event loop drives: an alarm that it watches, or a timer of its own."""
+"""For reactors that another event loop drives: the loop watches an alarm, or uses its own timer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from timerwheel._core import CallQueue
 from timerwheel._wakers._loop_alarm import LoopAlarm
 from timerwheel._wakers._waker import Waker
 
-# How long after the alarm the loop's own timer looks whether it was heard, seconds.
+# Seconds after the alarm at which the loop's own timer checks that the alarm came.
 GRACE = 1.0
 
 
 class DrivenWaker(Waker, ABC):
     """Keeps a loop set for the earliest deadline.
 
-    The loop's own timer is behind the alarm, in case that is not heard: somebody may have closed
-    its descriptor. A timer that is too early is left, as an alarm is: so it is set once a second,
-    not at each pass.
+    The loop's own timer backs up the alarm, because a program may close the alarm's descriptor. If
+    the timer is too early, it stays, like an alarm. So this sets it once a second, not at each
+    pass.
 
-    Without an alarm the timer alone wakes the reactor. Most loops' count whole milliseconds. One
-    that was early once is asked for whole milliseconds, rounded up: it would spin else until the
-    time has come.
+    Without an alarm, only the loop's timer wakes the reactor. Most loops count whole milliseconds.
+    If a loop's timer was early once, this asks for whole milliseconds, rounded up. Otherwise the
+    loop would spin until the deadline.
     """
 
     nested_loops = True
@@ -40,7 +40,7 @@ class DrivenWaker(Waker, ABC):
     @property
     def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None:
+        if self._wants_alarm() and not self._alarm.is_refused:
             return "microseconds, by a timerfd that the event loop watches"
         return "as the event loop's own timers, which most count in whole milliseconds"
 
@@ -56,7 +56,7 @@ class DrivenWaker(Waker, ABC):
             self._reschedule()
 
     def reschedule(self) -> None:
-        """In place of `_reschedule`: have the loop call when timeout() says."""
+        """In place of `_reschedule`: make the loop call when timeout() says."""
         timeout = self._timeout()
         if timeout and self._wants_alarm() and self._alarm.set(timeout):
             self._guard(timeout)
@@ -73,7 +73,7 @@ class DrivenWaker(Waker, ABC):
             self._set_timer(0.0, self._fire)
 
     def _guard(self, timeout: float) -> None:
-        """Have the loop's timer look whether the alarm was heard."""
+        """Set the loop's timer to check that the alarm comes."""
         now = monotonic()
         due = now + timeout + GRACE
         if not now < self._guard_due <= due:
@@ -81,7 +81,7 @@ class DrivenWaker(Waker, ABC):
             self._guard_due = due
 
     def _look(self) -> None:
-        """Called by the loop's timer: an alarm that was not heard is lost."""
+        """The loop's timer calls this: if the alarm has not come, it is lost."""
         self._guard_due = -inf
         self._queue.disarmed()
         if self._timeout() == 0:
@@ -103,7 +103,9 @@ class DrivenWaker(Waker, ABC):
         return timeout
 
     def _reschedule(self) -> None:
-        """Have the reactor, whose method a program may have replaced, set the loop anew."""
+        """Make the reactor set the loop again. (The program may have replaced the reactor's
+        method.)
+        """
         self.reactor._reschedule()
 
     # What the loops do each in their own way.
@@ -114,20 +116,20 @@ class DrivenWaker(Waker, ABC):
 
     @abstractmethod
     def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
-        """Have the loop watch a descriptor; see LoopAlarm."""
+        """Make the loop watch a descriptor; see LoopAlarm."""
 
     @abstractmethod
     def _unwatch(self, watching: Any) -> None:
-        """Have the loop not watch a descriptor any more."""
+        """Make the loop stop watching a descriptor."""
 
     @abstractmethod
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
-        """Have the loop call callback() in timeout seconds, in place of what it was to call."""
+        """Make the loop call callback() in timeout seconds, and drop its previous timer."""
 
     @abstractmethod
     def _cancel_timer(self) -> None:
-        """Have the loop call nothing."""
+        """Cancel the loop's timer."""
 
     @abstractmethod
     def _fire(self) -> None:
-        """Have the reactor make a pass. It may fail before it comes to set the loop anew."""
+        """Make the reactor run a pass. It may fail before it sets the loop again."""

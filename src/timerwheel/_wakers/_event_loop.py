@@ -1,4 +1,4 @@
-"""What wakes an asyncio event loop, for a reactor on it or for itself: a reader for the alarm."""
+"""Wake an asyncio event loop, for a reactor on it or for itself, with a reader for the alarm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from timerwheel._wakers._driven import GRACE, DrivenWaker
 
 
 class EventLoopWaker(DrivenWaker, ABC):
-    """Has an asyncio event loop watch an alarm."""
+    """Makes an asyncio event loop watch an alarm."""
 
     _loop: Any
 
@@ -21,7 +21,7 @@ class EventLoopWaker(DrivenWaker, ABC):
         return self._keeps_time()
 
     def _keeps_time(self) -> bool:
-        """Whether the loop's clock is the machine's, and no test's."""
+        """Whether the loop's clock is the machine's, not a test's."""
         time: float = self._loop.time()
         return abs(time - monotonic()) < GRACE
 
@@ -32,7 +32,8 @@ class EventLoopWaker(DrivenWaker, ABC):
             if not callback():
                 loop.remove_reader(number)
 
-        # (A loop keeps the context in which it is given a reader: not that of who sets a timer.)
+        # (A loop keeps the context of add_reader(). That must not be the context of a timer's
+        # caller.)
         Context().run(loop.add_reader, number, readable)
         return loop, number
 
@@ -44,8 +45,8 @@ class EventLoopWaker(DrivenWaker, ABC):
     def _time_after(self, timeout: float) -> float:
         """The loop's time in timeout seconds.
 
-        A loop whose timers count whole milliseconds may count them from a time that it read at its
-        last turn, and rounded down: early, and more so the longer ago that was.
+        If a loop's timers count whole milliseconds, it may count them from the rounded-down time of
+        its last turn. Such a timer is early, and the earlier the longer ago that turn was.
         """
         now: float = self._loop.time()
         if not self._rounds_up:

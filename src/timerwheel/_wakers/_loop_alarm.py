@@ -1,8 +1,10 @@
-"""An alarm among the descriptors that an event loop watches, for a reactor which it drives."""
+"""An alarm among the descriptors that an event loop watches, for a reactor that the loop drives."""
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -12,22 +14,23 @@ try:
 except ImportError:  # not Linux
     Alarm = None  # type: ignore[assignment, misc]
 
-# After how many deadlines at most an alarm that the system or the loop refused is tried again.
+# The most deadlines before it tries again to make an alarm that the system or the loop refused.
 PATIENCE = 1024
 
-# What a loop raises that watches no descriptors, not this one, or is closed.
+# The errors of a loop that watches no descriptors, or not this one, or is closed.
 # (NotImplementedError is a RuntimeError.)
 REFUSALS = (AttributeError, OSError, RuntimeError)
 
-# All there are, for a child that is forked.
+# All alarms, for a forked child.
 _alarms: WeakSet[LoopAlarm] = WeakSet()
 
-# Alarms of a parent, in a child. They stay open: the child's loop may watch their numbers still.
+# A parent's alarms, in a child. They stay open, because the child's loop may still watch their
+# numbers.
 _left: list[Alarm] = []
 
 
 def _tell_alarms() -> None:
-    """In a child: nothing is closed or made."""
+    """In a forked child. This closes nothing and makes nothing."""
     for alarm in list(_alarms):
         alarm.forked()
 
@@ -40,12 +43,25 @@ def nothing(*_: object) -> None:
     """For those who need not be told."""
 
 
-class LoopAlarm:
-    """Makes an alarm when one is needed, and another when that is lost.
+def has_alarms() -> bool:
+    """Whether there are alarms on this system."""
+    return Alarm is not None
 
-    watch(number, callback) has the loop call callback() when a descriptor is readable, until that
-    returns False. unwatch() is given what watch() returned. fire() is called when the alarm has
-    gone off, which it has done for good by then: a loop that fire() runs does not hear it again.
+
+def require_selectable(number: int) -> None:
+    """Raise OSError if a descriptor is too large for select(), which takes those below 1,024."""
+    try:
+        select.select([number], [], [], 0)
+    except ValueError as error:
+        raise OSError(errno.EMFILE, str(error)) from None
+
+
+class LoopAlarm:
+    """Makes an alarm when it is needed, and another when that one is lost.
+
+    watch(number, callback) makes the loop call callback() when a descriptor is readable, until that
+    returns False. unwatch() gets the result of watch(). When the alarm has gone off, this clears it
+    and then calls fire(). So if fire() runs the loop, the loop does not see the alarm again.
     """
 
     def __init__(
@@ -56,17 +72,22 @@ class LoopAlarm:
     ) -> None:
         self._watch, self._unwatch, self._fire = watch, unwatch, fire
         self._alarm: Alarm | None = None
-        self._watching: Any = None  # what watch() returned
-        self._pause = self._left_of_pause = 1  # deadlines before an alarm is tried again
+        self._watching: Any = None  # the result of watch()
+        self._pause = self._left_of_pause = 1  # deadlines before the next attempt to make an alarm
         _alarms.add(self)
 
     @property
     def watching(self) -> Any:
-        """What watch() returned, or None: there is no alarm."""
+        """The result of watch(), or None without an alarm."""
         return self._watching
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether there are no alarms here, or the system or the loop refused the last."""
+        return Alarm is None or self._pause > 1
+
     def set(self, timeout: float) -> bool:
-        """Have the alarm go off in timeout seconds. False if there is none to be had now."""
+        """Set the alarm to go off in timeout seconds. Returns False if there can be none now."""
         alarm = self._alarm or self._make()
         if alarm is None:
             return False
@@ -78,7 +99,7 @@ class LoopAlarm:
         return True
 
     def clear(self) -> None:
-        """Have the alarm not go off; but once, perhaps, for nothing."""
+        """Clear the alarm. It may still go off once."""
         if self._alarm is not None:
             try:
                 self._alarm.clear()
@@ -86,10 +107,11 @@ class LoopAlarm:
                 self.drop()
 
     def drop(self) -> None:
-        """Do without the alarm, if there is one; the next deadline makes another.
+        """Drop the alarm, if there is one; the next deadline makes another.
 
-        Where its number is not ours any more, the loop may watch another file under it by now, and
-        is left as it is. If it calls back for the alarm all the same, it is told then.
+        If its number is not ours any more, the loop may watch another file under it by now, so this
+        does not change the loop. If the loop still calls back for the alarm, the callback tells it
+        to stop.
         """
         alarm, watching = self._alarm, self._watching
         self._alarm = self._watching = None
@@ -99,13 +121,13 @@ class LoopAlarm:
             alarm.close()
 
     def forked(self) -> None:
-        """In a child: the alarm is the parent's."""
+        """In a forked child: the alarm is the parent's."""
         if self._alarm is not None:
             _left.append(self._alarm)
             self._alarm = self._watching = None
 
     def _make(self) -> Alarm | None:
-        """An alarm that the loop watches. Tried less and less often while it is refused."""
+        """An alarm that the loop watches. Tries less and less often while the system refuses."""
         self._left_of_pause -= 1
         if Alarm is None or self._left_of_pause > 0:
             return None
@@ -126,11 +148,11 @@ class LoopAlarm:
         return alarm
 
     def _gone_off(self, alarm: Alarm) -> bool:
-        """What the loop calls. Returns whether it is to go on watching."""
+        """The loop calls this. Returns whether the loop should go on watching."""
         if alarm is not self._alarm:
-            return False  # a parent's, or one that was lost
+            return False  # a parent's alarm, or a lost one
         if not alarm.is_over() and alarm.is_ours():
-            return True  # it was set anew, or cleared, since it woke the loop
+            return True  # the alarm was set again or cleared since it woke the loop
         self.clear()
         kept = alarm is self._alarm
         self._fire()

@@ -1,4 +1,4 @@
-"""What all wakers have. By itself: for select and kqueue, which wait as long as they are told."""
+"""What all wakers have. By itself: for kqueue, and select without timerfds: they wait as told."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from timerwheel._core import CallQueue
 class Waker:
     """Wakes one reactor.
 
-    reactor: a ReactorBase, whose private attributes the wakers of its kind know.
+    reactor: a ReactorBase. The wakers of its kind know its private attributes.
     """
 
-    # How finely the end of a wait can be set, in words.
+    # How precisely the reactor wakes, in words.
     precision = "microseconds, by the reactor's own wait"
-    # Called when the earliest deadline moves before the one that timeout() told last.
+    # Called when the earliest deadline moves before the last answer of timeout().
     hook: Callable[[], None] | None = None
-    # Whether a timed call may run the event loop, as a dialog does, and expect the calls that are
-    # made in there: then the hook hears of these, too, while the pass goes on.
+    # Whether a timed call may run the event loop, as a dialog does, and schedule calls in there.
+    # Then the queue calls the hook for these too, while the pass goes on.
     nested_loops = False
 
     # What is done in C of the methods of whom it wakes.
@@ -29,11 +29,11 @@ class Waker:
         self.reactor = reactor
 
     def methods(self) -> dict[str, Callable[..., Any]]:
-        """What is called, without the reactor, in place of its methods of these names."""
+        """Replacements for the reactor's methods, by name. They get no reactor as argument."""
         return {}
 
     def attach(self, queue: CallQueue) -> None:
-        """Begin, on a reactor that may be running, whose calls are in queue."""
+        """Begin. queue has the reactor's calls; the reactor may be running."""
 
     def detach(self) -> None:
-        """Leave the reactor to Twisted's own ways. Its methods stand again."""
+        """End. The reactor has Twisted's own methods again."""

@@ -2,17 +2,16 @@
 
 Measured against `epoll_pwait2`, which takes nanoseconds: the timerfd wakes
 earlier, because the thread's timer slack does not apply to it
-(`bench/lateness.py` prints both). It costs a system call when the earliest
+(`bench/lateness` prints both). It costs a system call when the earliest
 deadline has changed, and none when it has not.
 
-The alarm only shortens a wait that would end a little later by itself. So no
-timer is lost with an alarm that does not come: a program that does not know its
-descriptor may close it at any time. Where the system refuses an alarm, the
-reactor waits as Twisted's own does, and tries again now and then.
+The alarm only shortens a wait that would end a little later without it. So no timer is lost if the
+alarm does not come: a program may close its descriptor at any time. If the system refuses an alarm,
+the reactor waits as Twisted's own does, and tries again now and then.
 
-Processes share an epoll since a fork(), and an event that one of them has seen is
-gone for the other. A child that goes on with the reactor, and does not only run
-another program, has its first wait on an epoll of its own.
+After a fork() both processes share the epoll. If one has seen an event, the other does not. So if a
+child goes on with the reactor, and does not only run another program, its first wait makes an epoll
+of its own.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from weakref import WeakSet
 from timerwheel._wakers._waker import Waker
 from timerwheel._wakers.milliseconds import MillisecondWaker, up_to_whole_milliseconds
 
-# Private attributes of the reactors that are used here.
+# The private attributes of the reactors that this uses.
 NEEDS = ("_POLL_IN", "_POLL_OUT", "_poller", "_reads", "_selectables", "_writes")
 
-# How much longer than until the alarm a wait lasts, seconds: more than poll and epoll round off.
+# Seconds by which a wait lasts longer than until the alarm: more than poll and epoll round off.
 SPARE = 0.002
 
-# After how many waits at most an alarm that the system refused is tried again.
+# The most waits before it tries again to make an alarm that the system refused.
 PATIENCE = 1024
 
-# All there are, for a child that is forked.
+# All wakers of this kind, for a forked child.
 _wakers: WeakSet[AlarmWaker] = WeakSet()
 
-# Epolls of a parent, in a child that has left them. They stay open: they are not ours, and their
-# numbers may be other files' by now.
+# A parent's epolls, in a child that has left them. They stay open, because they are not ours, and
+# their numbers may be other files' by now.
 _left: list[Any] = []
 
 
 def _tell_wakers() -> None:
-    """In a child. Nothing is closed or made here: most children run another program at once."""
+    """In a forked child. Closes and makes nothing: most children run another program at once."""
     for waker in list(_wakers):
         waker.forked()
 
@@ -59,7 +58,7 @@ else:
 
 
 class AlarmWaker(MillisecondWaker):
-    """Waits for I/O, the alarm included."""
+    """Waits for I/O, including the alarm."""
 
     precision = "microseconds, by a timerfd"
 
@@ -70,11 +69,11 @@ class AlarmWaker(MillisecondWaker):
         self._poller: Any = None  # the reactor's, unless there is something to do before a wait
         self._inherited: Any = None  # the reactor's in a child, if it is the parent's too
         self._rounds_up = False  # the poller by itself, to whole ms
-        self._pause = self._left_of_pause = 1  # waits before an alarm is tried again
+        self._pause = self._left_of_pause = 1  # waits before the next attempt to make an alarm
         _wakers.add(self)
 
     def wait(self, timeout: float | None) -> None:
-        """In place of doIteration: wait timeout seconds for I/O, or for ever if None."""
+        """In place of doIteration: wait timeout seconds for I/O, or forever if None."""
         reactor = self.reactor
         if self._poller is not reactor._poller:
             self._prepare()
@@ -92,14 +91,14 @@ class AlarmWaker(MillisecondWaker):
         self._twisteds_wait(reactor, timeout)
 
     def _without_alarm(self, timeout: float | None) -> float | None:
-        """How long the reactor is to wait, seconds. Counts the waits until an alarm is tried."""
+        """The seconds that the reactor should wait. Counts the waits until the next attempt."""
         self._left_of_pause -= 1
         if self._left_of_pause <= 0:
             self._poller = None
         return up_to_whole_milliseconds(timeout) if timeout and not self._rounds_up else timeout
 
     def _prepare(self) -> None:
-        """Have the reactor's poller, which may be another than before, watch an alarm."""
+        """Make the reactor's poller, which may be a new one, watch an alarm."""
         self._drop_alarm()
         try:
             self._leave_parents_epoll()
@@ -113,10 +112,10 @@ class AlarmWaker(MillisecondWaker):
         self._rounds_up = _is_epoll(self._poller)
 
     def _watch_alarm(self) -> None:
-        """Make an alarm. (Twisted passes over events of descriptors that it does not know.)"""
+        """Make an alarm. (Twisted ignores events of descriptors that it does not know.)"""
         poller = self.reactor._poller
-        # An edge is enough for epoll, which then need not be told that it was seen. poll knows no
-        # edges: the alarm is set anew, or cleared, before the next wait that it could cut short.
+        # An edge is enough for epoll, so nobody has to read the timerfd. poll has no edges: this
+        # sets the alarm again, or clears it, before the next wait that it could cut short.
         edge = getattr(select, "EPOLLET", 0) if _is_epoll(poller) else 0
         alarm = Alarm()
         try:
@@ -129,14 +128,14 @@ class AlarmWaker(MillisecondWaker):
         self._alarm, self._watching = alarm, poller
 
     def _drop_alarm(self) -> None:
-        """Do without the alarm, if there is one; the next wait makes another."""
+        """Drop the alarm, if there is one; the next wait makes another."""
         alarm, poller = self._alarm, self._watching
         self._alarm = self._watching = self._poller = None
         if alarm is None:
             return
         if poller is not None:
             self._unwatch(alarm, poller)
-        # Not before: a child may have the file, too, which an epoll would then go on watching.
+        # Not before: a child may have the file too, and an epoll would then go on watching it.
         alarm.close()
 
     def _unwatch(self, alarm: Alarm, poller: Any) -> None:
@@ -147,14 +146,15 @@ class AlarmWaker(MillisecondWaker):
                 poller.unregister(number)
 
     def forked(self) -> None:
-        """In a child: have the next wait part from the parent."""
+        """In a forked child: make the next wait separate the child from the parent."""
         self._poller = None
         self._inherited = getattr(self.reactor, "_poller", None)
         if _is_epoll(self._watching):
             self._watching = None  # the alarm is the parent's there
 
     def _leave_parents_epoll(self) -> None:
-        """In a child, give the reactor an epoll of its own, which watches the same descriptors.
+        """In a forked child: give the reactor an epoll of its own, which watches the same
+        descriptors.
 
         As Twisted does for kqueue. Raises OSError if there can be none.
         """

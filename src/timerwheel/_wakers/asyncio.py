@@ -8,12 +8,12 @@ from typing import Any
 from timerwheel._wakers._event_loop import EventLoopWaker
 from timerwheel._wakers._waker import Waker
 
-# Private attributes of the reactor that are used here.
+# The private attributes of the reactor that this uses.
 NEEDS = ("_asyncioEventloop", "_onTimer", "_reschedule", "_scheduledAt", "_timerHandle")
 
 
 class AsyncioWaker(EventLoopWaker):
-    """Has the event loop watch an alarm, and keeps `_timerHandle` of the reactor."""
+    """Makes the event loop watch an alarm, and maintains the reactor's `_timerHandle`."""
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
@@ -21,13 +21,13 @@ class AsyncioWaker(EventLoopWaker):
 
     @property
     def precision(self) -> str:  # type: ignore[override]
-        """How finely the end of a wait can be set, in words."""
+        """How precisely the reactor wakes, in words."""
         return "microseconds, by the event loop's wheel" if self._has_wheel() else super().precision
 
     def reschedule(self) -> None:
-        """In place of `_reschedule`: have the loop call when timeout() says."""
+        """In place of `_reschedule`: make the loop call when timeout() says."""
         loop = self.reactor._asyncioEventloop
-        if loop is not self._loop:  # programs and tests put another one on the reactor
+        if loop is not self._loop:  # programs and tests replace the reactor's loop
             self._alarm.drop()
             self._loop = loop
             self._rounds_up = False
@@ -35,14 +35,14 @@ class AsyncioWaker(EventLoopWaker):
 
     def detach(self) -> None:
         self._alarm.drop()
-        # Where the loop is closed another may take its place: there the next callLater() is to arm,
-        # whatever its time.
+        # If the loop is closed, another may replace it. Then the next callLater() must set the
+        # alarm, whatever its time.
         self._cancel_timer()
         if not self.reactor._asyncioEventloop.is_closed():
             self.reactor._reschedule()
 
     def _wants_alarm(self) -> bool:
-        # A loop that has a wheel has an alarm for it, and wakes its own timers as precisely.
+        # A loop with a wheel has an alarm of its own, and wakes for its own timers as precisely.
         return not self._has_wheel() and super()._wants_alarm()
 
     def _has_wheel(self) -> bool:

@@ -7,12 +7,12 @@ from typing import Any
 from timerwheel._core import CallQueue
 from timerwheel._wakers._waker import Waker
 
-# The private attribute of the reactor that is used here.
+# The private attribute of the reactor that this uses.
 NEEDS = ("_scheduleSimulate",)
 
 
 class CoreFoundationWaker(Waker):
-    """Has the reactor set its timer, which takes a precise date, anew. Not tested: macOS only."""
+    """Makes the reactor set its timer, which takes a precise date, again. Untested: macOS only."""
 
     precision = "as the run loop's own"
     nested_loops = True

@@ -10,12 +10,12 @@ from typing import Any
 from timerwheel._wakers._driven import DrivenWaker
 from timerwheel._wakers._waker import Waker
 
-# Private attributes of the reactors that are used here.
+# The private attributes of the reactors that this uses.
 NEEDS = ("_glib", "_reschedule", "_simtag", "_simulate", "_source_remove", "_timeout_add")
 
 
 class GLibWaker(DrivenWaker):
-    """Has GLib watch an alarm, and keeps `_simtag`, the id of the reactor's timeout source."""
+    """Makes GLib watch an alarm, and maintains `_simtag`, the id of the reactor's timeout."""
 
     def detach(self) -> None:
         self._alarm.drop()
@@ -32,7 +32,7 @@ class GLibWaker(DrivenWaker):
         self.reactor._source_remove(watching)
 
     def _set_timer(self, timeout: float, callback: Callable[[], None]) -> None:
-        """(In whole ms, rounded up: rounded down as Twisted has it, GLib would spin.)"""
+        """(In whole ms, rounded up. Rounded down, as Twisted does, GLib would spin.)"""
         reactor = self.reactor
         self._cancel_timer()
 
@@ -57,9 +57,9 @@ class GLibWaker(DrivenWaker):
 
 
 def _function_to_watch_with(glib: Any) -> Any:
-    """GLib's function that takes a descriptor. Twisted's takes a channel, and costs 20 us a call.
+    """GLib's function that takes a descriptor. Twisted uses one with a channel, at 20 us a call.
 
-    Raises AttributeError where there is none: with the static bindings.
+    Raises AttributeError with the static bindings, which do not have it.
     """
     try:
         import_module("gi").require_version("GLibUnix", "2.0")

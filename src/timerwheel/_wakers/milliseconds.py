@@ -1,6 +1,6 @@
 """For reactors that wait in whole ms and round down: iocp, win32event, and poll without timerfd.
 
-Rounded down, the wait ends before the call is due, and the reactor spins until it is.
+Rounded down, the wait ends before the deadline, and the reactor spins until then.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
-from timerwheel._reactor_modules import twisteds
+from timerwheel._methods import twisteds
 from timerwheel._wakers._waker import Waker
 
-# No private attribute of the reactors is used here.
+# This uses no private attribute of the reactors.
 NEEDS = ()
 
 

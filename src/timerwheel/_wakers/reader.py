@@ -1,4 +1,4 @@
-"""For reactors that are not Twisted's, as Qt's: the alarm is a reader of the reactor's own."""
+"""For reactors that are not Twisted's, such as Qt's: the alarm is a reader of the reactor."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from timerwheel._core import CallQueue
 from timerwheel._wakers._loop_alarm import LoopAlarm, nothing
 from timerwheel._wakers._waker import Waker
 
-# The reactor's private attributes that are needed.
+# The private attributes of the reactor that this uses.
 NEEDS = ("_internalReaders",)
 
-# How much longer than until the alarm the reactor is told to wait, as a share and in seconds: Qt's
-# timers come up to a twentieth early, and many loops round down to whole milliseconds.
+# By how much timeout() exceeds the time until the alarm, as a share and in seconds: Qt's timers
+# come up to a twentieth early, and many loops round down to whole milliseconds.
 SHARE, SPARE = 1 / 16, 0.002
 
-# The longest wait, seconds, as Twisted has it (ReactorBase.timeout).
+# The longest wait, seconds, as in Twisted (ReactorBase.timeout).
 LONGEST = 2147483
 
 
 class ReaderWaker(Waker):
-    """Has the reactor wait a little longer than until the deadline, and wakes it by an alarm."""
+    """Makes the reactor wait until a little after the deadline, and wakes it with an alarm."""
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
@@ -30,7 +30,7 @@ class ReaderWaker(Waker):
     @property
     def precision(self) -> str:  # type: ignore[override]
         """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None:
+        if not self._alarm.is_refused:
             return "microseconds, by a timerfd that the reactor reads from"
         return "as the reactor's own wait"
 
@@ -44,7 +44,7 @@ class ReaderWaker(Waker):
         self._alarm.drop()
 
     def timeout(self) -> float | None:
-        """In place of timeout(): how long to wait if the alarm is not heard."""
+        """In place of timeout(): how long to wait if the alarm does not come."""
         timeout: float | None = self._queue.timeout()
         if timeout and self._alarm.set(timeout):
             return min(timeout * (1 + SHARE) + SPARE, LONGEST)
@@ -55,7 +55,7 @@ class ReaderWaker(Waker):
     def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
         reader = AlarmReader(self.reactor, number, callback)
         self.reactor.addReader(reader)
-        # It stays when all that is the program's is removed.
+        # It stays when a test removes all readers of the program.
         self.reactor._internalReaders.add(reader)
         return reader
 
@@ -82,11 +82,11 @@ class AlarmReader:
             self._reactor.removeReader(self)
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor has found the descriptor closed; the next deadline finds it, too."""
+        """The reactor has found the descriptor closed. The next deadline will find that too."""
 
 
 def suits(reactor: Any) -> bool:
-    """Whether a reactor waits in a way that is not Twisted's, and can be given readers."""
+    """Whether a reactor waits in its own way, not in Twisted's, and takes readers."""
     from twisted.internet.interfaces import IReactorFDSet
 
     for base in type(reactor).__mro__:

@@ -6,38 +6,38 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from timerwheel._reactor_modules import twisteds
-from timerwheel._wakers._loop_alarm import LoopAlarm, nothing
+from timerwheel._methods import twisteds
+from timerwheel._wakers._loop_alarm import LoopAlarm, nothing, require_selectable
 from timerwheel._wakers._waker import Waker
 
-# Needed of the reactor's private attributes: none. Where one is missing, `methods()` does without.
+# This needs none of the reactor's private attributes. If one is missing, `methods()` leaves it out.
 NEEDS = ()
 
-# How much longer than until the alarm a select lasts, seconds, in case that is not heard.
+# Seconds by which a select lasts longer than until the alarm, in case the alarm does not come.
 SPARE = 0.002
 
 
 class ThreadedWaker(Waker):
-    """Has select() watch an alarm, which the thread's timer slack does not put off.
+    """Makes select() watch an alarm, which the thread's timer slack does not delay.
 
-    Wakes the thread only when it would sleep too long; Twisted does so at each callLater.
+    Wakes the thread only if it would sleep too long. Twisted does so at each callLater.
     """
 
     precision = "microseconds, by a select() in a thread"
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self._alarm = LoopAlarm(_Reader, nothing, nothing)
+        self._alarm = LoopAlarm(_watch, nothing, nothing)
 
     def methods(self) -> dict[str, Callable[..., Any]]:
-        # That of Twisted 23.10 is another, which cannot run by itself.
+        # Twisted 23.10 has another one, which cannot run without an event loop.
         if not (hasattr(self.reactor, "_selectOnce") and hasattr(self.reactor, "_iterationQueue")):
             return {}
         self._select = twisteds(type(self.reactor), "_selectOnce")
         return {"doIteration": self.wait, "_selectOnce": self.select}
 
     def select(self, timeout: float | None, keepGoing: bool) -> None:
-        """In place of _selectOnce: have the thread wait for I/O, the alarm included."""
+        """In place of _selectOnce: make the thread wait for I/O, including the alarm."""
         reactor, alarm = self.reactor, self._alarm
         if timeout and alarm.set(timeout):
             timeout += SPARE
@@ -47,7 +47,7 @@ class ThreadedWaker(Waker):
         if reader is None:
             self._select(reactor, timeout, keepGoing)
             return
-        # Twisted passes over what is not among its readers once select() has returned.
+        # Twisted ignores descriptors that are not among its readers when select() returns.
         reactor.reads.add(reader)
         try:
             self._select(reactor, timeout, keepGoing)
@@ -55,10 +55,10 @@ class ThreadedWaker(Waker):
             reactor.reads.discard(reader)
 
     def wait(self, timeout: float | None) -> None:
-        """In place of doIteration, for a reactor that is run without another event loop.
+        """In place of doIteration, for a reactor that runs without another event loop.
 
-        It needs no thread. Twisted's stops waiting just when the thread's select() does: whichever
-        is first, the other's answer is left over, and the loop goes round and round and may leave a
+        It needs no thread. Twisted's own stops waiting at the same moment as the thread's select().
+        Whichever is first, the other's answer is left over. Then the loop spins, and may leave a
         thread behind at its end.
         """
         reactor = self.reactor
@@ -79,13 +79,18 @@ class ThreadedWaker(Waker):
 
 
 class _Reader:
-    """What select() is given of an alarm."""
+    """The alarm's descriptors for select()."""
 
-    def __init__(self, number: int, callback: Callable[[], bool]) -> None:
+    def __init__(self, number: int) -> None:
         self._number = number
 
     def fileno(self) -> int:
         return self._number
+
+
+def _watch(number: int, callback: Callable[[], bool]) -> _Reader:
+    require_selectable(number)
+    return _Reader(number)
 
 
 class _SameThread:

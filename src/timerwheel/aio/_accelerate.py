@@ -1,8 +1,8 @@
 """Put the wheel into an event loop, and take it out.
 
-The loop's timers go to a `CallQueue`, which it keeps as an attribute. That is what our methods in
-its classes look for (`timerwheel._methods`). Timers that are pending when the wheel is put in stay
-where they are: the loop goes on to serve them.
+The loop keeps a `CallQueue` as an attribute. Our methods in its classes (`timerwheel._methods`)
+look for it, and put the timers there. Timers that are already pending stay where they are: the loop
+goes on to serve them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from timerwheel.aio._garbage import spare
 from timerwheel.aio._methods import find_place, put_in, take_out
 from timerwheel.aio._waker import KEY, LoopWaker
 
-# Held while a wheel is put in or taken out: threads may do so at once.
+# Held while accelerate() or restore() runs, because two threads may call them at once.
 _changing = RLock()
 
-# All that are in use. When the last is taken out, the loops' classes get their functions back.
+# All queues in use. With the last one, restore() also takes our methods out of the loops' classes.
 _queues: WeakSet[CallQueue] = WeakSet()
 
 
 def accelerate(loop: Any) -> None:
     """Put the wheel into an event loop, asyncio's or uvloop's, which may be running.
 
-    Timers made from now on are on the wheel; those that are pending stay the loop's own. If the
-    wheel is in already, this only has its methods stand where the program has put back the loop's.
-    Call it in the loop's thread.
+    Timers that you schedule from now on are on the wheel; pending timers stay the loop's own. If
+    the loop has the wheel already, this only puts the wheel's methods back where your program has
+    restored the loop's. Call it in the loop's thread.
 
-    Raises TypeError if loop is no event loop with call_at() and call_later(), or if nothing can be
-    kept with it; RuntimeError if it is closed.
+    Raises TypeError if loop is not an event loop with call_at() and call_later(), or has no
+    __dict__; RuntimeError if it is closed.
     """
     if not _is_fit(loop):
         raise TypeError(
@@ -52,7 +52,8 @@ def accelerate(loop: Any) -> None:
         if queue is None:
             queue = loop_queue(loop)
             waker = LoopWaker(loop, leave)
-            # (Classes above have a close() too, and call on: so it is none of the waker's.)
+            # (Base classes have a close() too and call super(), so this is not one of the waker's
+            # methods.)
             replacements = {"close": waker.close, **waker.methods()}
             for name, replacement in replacements.items():
                 queue.replace(name, replacement)
@@ -70,7 +71,14 @@ def restore(loop: Any) -> None:
 
     Pending timers move back, and the handles that the program holds stay valid. Does nothing if
     there is no wheel in. Takes O(n log n) steps for n timers.
+
+    Raises TypeError for a reactor, into which `timerwheel.accelerate()` has put the wheel.
     """
+    if not isinstance(loop, AbstractEventLoop) and find_queue(loop) is not None:
+        raise TypeError(
+            f"restore() needs an event loop, not {loop!r}. For reactors there is "
+            "timerwheel.restore()"
+        )
     with _changing:
         queue = find_queue(loop)
         if queue is not None:
@@ -82,7 +90,7 @@ def restore(loop: Any) -> None:
 def _is_fit(loop: Any) -> bool:
     return (
         isinstance(loop, AbstractEventLoop)
-        and type(loop).__dictoffset__ != 0  # (To ask for the dict itself would slow the loop down.)
+        and type(loop).__dictoffset__ != 0  # (Asking for the dict itself would slow the loop down.)
         and all(find_place(type(loop), name) is not None for name in ("call_later", "call_at"))
     )
 
@@ -92,7 +100,7 @@ def _give_back(loop: Any, queue: CallQueue) -> None:
     waker: Any = queue.waker
     try:
         for handle in queue.calls_in_order():
-            # (One that is cancelled later does nothing when its time comes.)
+            # (If one is cancelled later, it does nothing when it expires.)
             made.append(waker.stock_call_at(handle.when(), handle._run))
     except BaseException:
         for timer in made:
@@ -102,7 +110,7 @@ def _give_back(loop: Any, queue: CallQueue) -> None:
 
 
 def leave(loop: Any, queue: CallQueue) -> None:
-    """Have a loop and its queue part. The pending timers are released."""
+    """Separate a loop from its queue, and release the pending timers."""
     remove_attribute(loop, KEY)
     _queues.discard(queue)
     queue.waker.detach()

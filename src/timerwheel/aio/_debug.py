@@ -1,4 +1,4 @@
-"""What asyncio's debug mode adds to call_later() and call_at()."""
+"""The checks that asyncio's debug mode adds to call_later() and call_at()."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from asyncio import _get_running_loop
 from asyncio.coroutines import iscoroutine
 from asyncio.format_helpers import extract_stack
+from asyncio.log import logger
+from time import monotonic
 from traceback import StackSummary
 from typing import Any
 
@@ -16,9 +18,9 @@ else:
 
 
 def check_call(loop: Any, callback: Any, name: str) -> None:
-    """Raise what a loop in debug mode raises for a call; for no callable always.
+    """Check a call as a loop in debug mode does. The check for a callable is always on.
 
-    RuntimeError from a thread that is not the loop's, TypeError for what cannot be called.
+    Raises RuntimeError in a thread that is not the loop's, TypeError for a non-callable.
     """
     if loop.get_debug():
         _check_thread(loop)
@@ -38,5 +40,14 @@ def _check_thread(loop: Any) -> None:
 
 
 def stack() -> StackSummary:
-    """The stack of who calls call_later() or call_at()."""
+    """The stack of the caller of call_later() or call_at()."""
     return extract_stack(sys._getframe(1))
+
+
+def run_and_time(handle: Any, loop: Any) -> None:
+    """Run a handle, and tell asyncio's log if its call was slow, as asyncio's own loop does."""
+    began = monotonic()
+    handle._run()
+    seconds = monotonic() - began
+    if seconds >= loop.slow_callback_duration:
+        logger.warning("Executing %r took %.3f seconds", handle, seconds)

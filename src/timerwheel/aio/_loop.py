@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 class EventLoop(asyncio.SelectorEventLoop):
     """asyncio's SelectorEventLoop, with its timers on the wheel."""
 
-    # A clock in C. A subclass, or an instance, may have another.
+    # A clock in C. A subclass or an instance may override it.
     time = LoopClock()
 
     def __init__(self, selector: BaseSelector | None = None) -> None:
@@ -41,7 +41,7 @@ def run(main: Coroutine[Any, Any, _Result], *, debug: bool | None = None) -> _Re
 
 
 def _run(main: Coroutine[Any, Any, _Result], debug: bool | None) -> _Result:
-    """What asyncio.run() does on Python 3.10, which takes no loop_factory."""
+    """asyncio.run() for Python 3.10, which has no loop_factory."""
     if not asyncio.iscoroutine(main):
         raise ValueError(f"a coroutine was expected, got {main!r}")
     loop = new_event_loop()
@@ -61,7 +61,7 @@ def _run(main: Coroutine[Any, Any, _Result], debug: bool | None) -> _Result:
 
 
 def _cancel_all(loop: EventLoop) -> None:
-    """Cancel the tasks that are left, let them end, and report what they raise."""
+    """Cancel the remaining tasks, let them end, and report their exceptions."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()

@@ -1,4 +1,4 @@
-"""Where our methods stand among the classes of an event loop."""
+"""Put our methods into the classes of an event loop."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ _loops = Methods()
 
 
 class Place(NamedTuple):
-    """Where a method of ours stands, or is to stand."""
+    """A class and a name: the place of one of our methods."""
 
     base: type
     """The class."""
     function: Callable[..., Any]
-    """The loop's own, without ours."""
+    """The loop's own function, without ours."""
     is_free: bool
-    """Whether a program has put nothing of its own there."""
+    """Whether the program has no function of its own in this place."""
 
 
 def put_in(loop_class: type, names: Collection[str]) -> None:
-    """Have the classes of a loop have our methods. What a program put there stays."""
+    """Put our methods into the classes of a loop. A program's own methods stay."""
     for name in names:
         place = find_place(loop_class, name)
         if place is not None and place.is_free:
-            # asyncio's call_later() calls call_at(), which a program may have replaced.
+            # asyncio's call_later() calls call_at(), which the program may have replaced.
             calls_other = issubclass(place.base, BaseEventLoop)
             _loops.stand(place.base, name, place.function, place.base if calls_other else None)
 
 
 def take_out() -> None:
-    """Have the classes have their functions again."""
+    """Give the classes their functions back."""
     _loops.take_out()
 
 
 def find_place(loop_class: type, name: str) -> Place | None:
     """Where a loop's method of this name is defined; None if nowhere.
 
-    That is the last class that has it: what is before is the program's, or calls on to it, and
-    hides our method as it hides the loop's. A class of an extension cannot be changed: then it is
-    the last before it that can.
+    This is the last class that has it. A method in a class before it is the program's, or calls
+    super(), and hides our method as it hides the loop's. If that class is an extension's, which
+    cannot be changed, this is the last changeable class before it.
     """
     classes = _defining(loop_class, name)
     if not classes:

@@ -1,4 +1,4 @@
-"""Tell an event loop of a timer that failed, as asyncio.Handle._run() does."""
+"""Report a failed timer to its event loop, as asyncio.Handle._run() does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from timerwheel._traceback import without_our_frames
 
-# Whether asyncio here says more of the callback in debug mode, as from 3.13 on.
+# Whether asyncio's debug mode shows more of the callback, as it does from 3.13 on.
 _TAKES_DEBUG = "debug" in signature(_format_callback_source).parameters
 
 
 def report(handle: Any) -> None:
-    """Have the loop's exception handler called for the exception being handled."""
+    """Call the loop's exception handler for the exception being handled."""
     loop = handle._loop
     options = {"debug": loop.get_debug()} if _TAKES_DEBUG else {}
     callback = _format_callback_source(handle._callback, handle._args, **options)

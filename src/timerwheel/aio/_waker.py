@@ -1,4 +1,4 @@
-"""What wakes an event loop whose timers are on the wheel, and calls what is due."""
+"""Wake an event loop that has its timers on the wheel, and call the expired ones."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from timerwheel._core import CallQueue, LoopClock, move_due_timers, run_due_time
 from timerwheel._wakers._event_loop import EventLoopWaker
 from timerwheel.aio._methods import find_place
 
-# Where a loop keeps its queue, in its instance dict.
+# The attribute of a loop that holds its queue, in its instance dict.
 KEY = "_timerwheel"
 
-# What is done in C of a loop's methods. Only asyncio's have the last.
+# A loop's methods that the extension replaces. Only asyncio's loops have the last.
 STANDING = ("call_later", "call_at", "_process_events")
 
 
 class LoopWaker(EventLoopWaker):
-    """Has a loop watch an alarm. leave(loop, queue) is called when the loop has been closed.
+    """Makes a loop watch an alarm. Calls leave(loop, queue) when the loop has been closed.
 
-    Where there is none, or the loop's time is a test's, a timer of its own.
+    If there is no alarm, or a test controls the loop's time, it uses the loop's own timer.
 
-    asyncio's loops find what is due in _process_events(), at each turn: then the alarm has only to
-    wake them. Others have it called when the alarm is heard.
+    asyncio's loops look for expired timers in _process_events(), at each turn, so the alarm only
+    has to wake them. They set it again after they have called these timers. For other loops, the
+    alarm's reader calls the expired timers.
     """
 
     def __init__(self, loop: Any, leave: Callable[[Any, CallQueue], None]) -> None:
@@ -37,17 +38,10 @@ class LoopWaker(EventLoopWaker):
         self._stock_call_at = self._stock("call_at")
         self._stock_close = self._stock("close")
 
-    @property
-    def precision(self) -> str:  # type: ignore[override]
-        """How finely the end of a wait can be set, in words."""
-        if self._alarm.watching is not None or not self._timer:
-            return "microseconds, by a timerfd that the event loop watches"
-        return super().precision
-
     def methods(self) -> dict[str, Callable[..., Any]]:
         if self._is_asyncios or not self._keeps_time():
             return {}
-        # uvloop's own clock is that of its last turn, in whole milliseconds: early.
+        # uvloop's own clock is the time of its last turn, in whole milliseconds: too early.
         return {"time": LoopClock()}
 
     def attach(self, queue: CallQueue) -> None:
@@ -58,7 +52,7 @@ class LoopWaker(EventLoopWaker):
         self._cancel_timer()
 
     def close(self) -> None:
-        """In place of close(): release the pending timers, too."""
+        """In place of close(): also release the pending timers."""
         loop = self._loop
         if not loop.is_running() and not loop.is_closed():
             self._alarm.drop()  # while the loop can still be told
@@ -67,10 +61,10 @@ class LoopWaker(EventLoopWaker):
             self._leave(loop, self._queue)
 
     def stock_call_at(self, when: float, callback: Callable[[], None]) -> Any:
-        """Have the loop's own call_at() set a timer. It may call other methods of the loop."""
+        """Set a timer with the loop's own call_at(), which may call other methods of the loop."""
         set_attributes(self._loop, {KEY: None})
         try:
-            # (In a context of its own: else it would keep what the caller's holds.)
+            # (In its own context: otherwise it would keep the caller's context alive.)
             return self._stock_call_at(self._loop, when, callback, context=Context())
         finally:
             set_attributes(self._loop, {KEY: self._queue})
@@ -80,6 +74,9 @@ class LoopWaker(EventLoopWaker):
         place = find_place(type(self._loop), name)
         assert place is not None
         return place.function
+
+    def _watch(self, number: int, callback: Callable[[], bool]) -> Any:
+        return super()._watch(number, lambda: self._queue.overdue or callback())
 
     def _timeout(self) -> float | None:
         return self._queue.timeout()

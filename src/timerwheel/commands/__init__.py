@@ -1,5 +1,4 @@
-"""
-The commands of `python -m timerwheel`, a package each; the demonstration is in `timerwheel.demo`.
+"""The commands of `python -m timerwheel`, a package each, and what they share.
 
 What makes a module a command is said in `timerwheel.__main__`.
 """

@@ -13,18 +13,18 @@ FORMAT = 1
 """As in `timerwheel.web.snapshot`, which needs Twisted."""
 
 PATIENCE = 5.0
-"""Seconds until an answer is given up."""
+"""Seconds to wait for an answer."""
 
 _LONGEST = 10_000_000
-"""Bytes; the figures are far below."""
+"""The most bytes of an answer; the figures are far below."""
 
 
 class NoAnswerError(Exception):
-    """Nothing answers, or what answers is not the page. The message says which."""
+    """Nothing answers, or something else than the page. The message says which."""
 
 
 class _SocketConnection(HTTPConnection):
-    """HTTP by a UNIX socket."""
+    """HTTP over a UNIX socket."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=PATIENCE)
@@ -37,7 +37,7 @@ class _SocketConnection(HTTPConnection):
 
 
 def ask(address: str) -> dict[str, Any]:
-    """What the page shows, as `timerwheel.web.snapshot` makes it.
+    """The page's data, as `timerwheel.web.snapshot` makes it.
 
     @param address: the URL of the page; or the path of a UNIX socket at the root of which it is,
         with `unix:` before it or without.
@@ -88,7 +88,7 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
         version = data["status"]["versions"]["timerwheel"]
         complete = not accelerated or {"stats", "watch", "survey"} <= data.keys()
     except (ValueError, TypeError, LookupError, RecursionError):
-        raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web") from None
+        raise NoAnswerError(f"the answer of {address} is not a page of timerwheel.web") from None
     if not known:
         raise NoAnswerError(
             f"the page at {address} is of timerwheel {version}, which this one does "
@@ -97,6 +97,6 @@ def _parsed(text: bytes, address: str) -> dict[str, Any]:
     if not accelerated:
         raise NoAnswerError(f"the wheel has been taken out of the reactor at {address}")
     if not complete or not isinstance(data["stats"], dict):
-        raise NoAnswerError(f"what answers at {address} is not a page of timerwheel.web")
+        raise NoAnswerError(f"the answer of {address} is not a page of timerwheel.web")
     found: dict[str, Any] = data
     return found

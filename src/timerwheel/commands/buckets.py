@@ -7,7 +7,7 @@ from typing import Any
 
 
 def difference(before: list[Any], now: list[Any]) -> list[tuple[float, int]]:
-    """What was counted in between: (upper bound, count) of each bucket, the lowest first.
+    """The counts between two snapshots: (upper bound, count) of each bucket, the lowest first.
 
     @param before, now: as `timerwheel.web.snapshot` has buckets; the bound of the last may be
         `None`.
@@ -23,7 +23,7 @@ def bound(largest: float | None) -> float:
 
 
 def percentile(buckets: list[tuple[float, int]], percent: float) -> float:
-    """The upper bound of what percent of the values are not above; 0.0 without values."""
+    """The bound that percent of the values do not exceed; 0.0 without values."""
     left = max(1, math.ceil(sum(count for _, count in buckets) * percent / 100))
     for upper, count in buckets:
         left -= count

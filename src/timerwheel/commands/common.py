@@ -8,7 +8,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from timerwheel._install import MODULES, unknown
+from timerwheel._install import unknown
+from timerwheel._reactors import NAMES
 from timerwheel.commands.help import HelpFormatter
 
 if TYPE_CHECKING:
@@ -47,18 +48,30 @@ def add_json(parser: argparse.ArgumentParser, instead: str) -> None:
 
     @param instead: what is printed without it.
     """
-    parser.add_argument("--json", action="store_true", help=f"print JSON in place of the {instead}")
+    parser.add_argument("--json", action="store_true", help=f"print JSON instead of the {instead}")
 
 
-def count(text: str) -> int:
-    """@raise argparse.ArgumentTypeError: `text` is not a whole number above zero."""
-    try:
-        number = int(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return number
+def whole_number(most: int | None = None) -> Callable[[str], int]:
+    """
+    @return: a function that takes a text, with commas or without, and raises
+        `argparse.ArgumentTypeError` if it is not a whole number above zero, at most `most`.
+    """
+    bounds = "above zero" if most is None else f"from 1 to {most:,}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text.replace("_", "").replace(",", ""))
+        except ValueError:
+            number = 0
+        if number < 1 or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
+        return number
+
+    return parse
+
+
+count = whole_number()
+"""Takes any number of something."""
 
 
 def reactor_name(text: str) -> str:
@@ -69,7 +82,7 @@ def reactor_name(text: str) -> str:
     @raise argparse.ArgumentTypeError: there is no such reactor. The message has the names.
     """
     name = "default" if text == "timerwheel" else text.removeprefix("timerwheel-")
-    if name not in ("default", *MODULES):
+    if name not in NAMES:
         raise argparse.ArgumentTypeError(unknown(text))
     return name
 
@@ -95,7 +108,7 @@ def seconds_between(least: float, most: float) -> Callable[[str], float]:
 
 
 def lacks_rich(command: str, extra: str = "demo") -> bool:
-    """Whether rich is missing, with which a command draws. Says on standard error how to get it.
+    """Whether rich, which a command draws with, is missing. Prints to standard error how to get it.
 
     @param extra: the name under which the package asks for rich.
     """

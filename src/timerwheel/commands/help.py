@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 
-
-def fold(text: str, width: int, indent: str = "") -> str:
-    """Break a text between words.
-
-    @param width: columns. A word that is longer stays whole.
-    @param indent: before each line but the first.
-    """
-    return textwrap.fill(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+from timerwheel.commands.report.text import fold
 
 
 class HelpFormatter(argparse.HelpFormatter):

@@ -1,4 +1,4 @@
-"""What the process of a side does, whatever it measures; `sides.py` starts it and asks."""
+"""The process of a side, whatever it measures; `sides.py` starts it and asks it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def install(side: str) -> Any:
 
     @param side: `"stock"` or `"ours"`.
     """
-    # Whoever started this ends it.
+    # The parent process ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if side == "ours":
         import timerwheel

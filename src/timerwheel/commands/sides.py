@@ -10,12 +10,9 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
+from timerwheel._stoppable import Stoppable
 
 
 class SideError(Exception):
@@ -26,7 +23,16 @@ class NotStartedError(SideError):
     """A side could not even start."""
 
 
-class Side:
+def told(error: SideError) -> int:
+    """Tell the user why there is no comparison.
+
+    @return: the exit code.
+    """
+    print(f"FAILED: {error}", file=sys.stderr)
+    return 2 if isinstance(error, NotStartedError) else 1
+
+
+class Side(Stoppable):
     """The process of a side. It ends when the block is left that it manages.
 
     @ivar name: `"stock"` or `"ours"`.
@@ -44,19 +50,8 @@ class Side:
         )
         self.greeting: Any = self._read()
         if self.greeting is None:
-            self.end()
+            self.stop()
             raise NotStartedError(f"the {name} side did not start")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.end()
 
     def ask(self, question: object, about: str) -> dict[str, Any]:
         """Ask, and wait for the answer.
@@ -84,7 +79,7 @@ class Side:
         line = self._process.stdout.readline()
         return json.loads(line) if line else None
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.communicate()

@@ -1,4 +1,4 @@
-"""The versions of all that has a part in how timers work here."""
+"""The versions of everything that affects timers here."""
 
 from __future__ import annotations
 

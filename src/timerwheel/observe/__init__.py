@@ -1,7 +1,7 @@
-"""Look at a reactor that runs on the wheel: proof, figures, slow calls, what is pending.
+"""Look at a running reactor: proof that the wheel is on, figures, slow calls, pending calls.
 
-`timerwheel.status()`, `stats()`, `watch()`, `pending()`, `dump()` and `dump_on_signal()` are
-these. Nothing here changes what a program does.
+This package has `timerwheel.status()`, `stats()`, `watch()`, `pending()`, `dump()` and
+`dump_on_signal()`. Nothing here changes what a program does.
 """
 
 from __future__ import annotations

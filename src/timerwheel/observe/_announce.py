@@ -1,4 +1,4 @@
-"""What Twisted's log is told unasked: that the wheel is in, and what of a program bypasses it."""
+"""Log that the wheel is on, and which functions of the program bypass it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def announce_when_running(reactor: Any, queue: CallQueue) -> None:
 
     Each method that is not the wheel's gets a warning of its own.
     """
-    # (By the class: a subclass may have a method of this name that is not ready yet. No function
-    # is made here: where there is no memory for it, Python 3.12 and 3.13 crash.)
+    # (By the class: a subclass may have a method of this name that is not ready yet. This makes no
+    # function: without memory for one, Python 3.12 and 3.13 crash.)
     ReactorBase.callWhenRunning(reactor, _announce, reactor, ref(queue))
 
 
@@ -32,18 +32,18 @@ def _announce(reactor: Any, put_in: ref[CallQueue]) -> None:
     _log.info("{status!r}", status=current)
     for method in current.overridden:
         _log.warn(
-            "reactor.{method}() is {function}. A call costs what that costs, and the wheel does "
-            "only what it passes on",
+            "reactor.{method}() is {function}. That function runs first, and the wheel gets only "
+            "the calls that it passes on",
             method=method.name,
             function=method.function,
         )
 
 
 def warn_of_bypass() -> None:
-    """Log who calls Twisted's own callLater(), which calls this in the end."""
+    """Log who calls Twisted's own callLater(). That function calls this one."""
     _log.warn(
         "{origin} calls Twisted's own callLater(), kept from before the wheel was put in. Such "
-        "calls reach the wheel, but cost 1.1 times what they cost without it. Put the wheel in "
-        "before the hook. timerwheel.stats(reactor).bypassed counts them",
+        "calls reach the wheel, but take 1.1 times as long as without it. Put the wheel in before "
+        "the hook. timerwheel.stats(reactor).bypassed counts them",
         origin=find_origin(),
     )

@@ -1,4 +1,4 @@
-"""All that is known of a reactor's timers, as text for a person: `timerwheel.dump()`."""
+"""Everything about a reactor's timers, as text to read: `timerwheel.dump()`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from timerwheel.observe._status import status
 from timerwheel.observe._watch import FunctionTimes
 from timerwheel.observe._wheel import require_queue, time_of
 
-# So many lines of each table.
+# The most lines of each table.
 _MOST = 20
 
 
 def dump(reactor: Any, file: TextIO | None = None) -> None:
-    """Write status and figures of a reactor, what is pending, and the times of a watch.
+    """Write the status and figures of a reactor, its pending calls, and the times of a watch.
 
     file is a text file; None is sys.stderr. Holds up the reactor for some microseconds a pending
     call. Raises ValueError if the reactor has no wheel.
@@ -33,12 +33,12 @@ def dump(reactor: Any, file: TextIO | None = None) -> None:
 
 
 def dump_on_signal(reactor: Any, signum: int, file: TextIO | None = None) -> None:
-    """Write the stack and a dump() whenever the process receives a signal, SIGUSR1 say.
+    """Write the stack and a dump() whenever the process receives a signal, such as SIGUSR1.
 
-    Python handles signals in the main thread between two instructions: so this works while a call
-    is stuck in Python code, too. file needs a descriptor; None is sys.stderr. Once it is closed,
-    nothing is written. `signal.signal(signum, signal.SIG_DFL)` ends it. Takes the place of the
-    handler that stood before.
+    Python handles signals in the main thread between two instructions, so this also works while a
+    call is stuck in Python code. file needs a descriptor; None is sys.stderr. Once you close it,
+    this writes nothing. This replaces the signal's previous handler. To stop, call
+    `signal.signal(signum, signal.SIG_DFL)`.
 
     Raises ValueError if the reactor has no wheel, or outside the main thread; OSError for a signal
     that cannot be handled or a file without a descriptor.
@@ -48,7 +48,7 @@ def dump_on_signal(reactor: Any, signum: int, file: TextIO | None = None) -> Non
     output.fileno()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # (To the descriptor: the signal may have come while the file's buffer was being written.)
+        # (To the descriptor, because the signal may arrive while Python writes the file's buffer.)
         try:
             text = f"Signal {number}, at:\n{''.join(format_stack(frame))}{_text(reactor)}"
         except Exception:  # which would be raised in the middle of the program
@@ -61,10 +61,10 @@ def dump_on_signal(reactor: Any, signum: int, file: TextIO | None = None) -> Non
 def _write(file: TextIO, data: bytes) -> None:
     try:
         while data:
-            # (Asked each time: a closed file's number may be that of another by now.)
+            # (Asked each time, because a closed file's number may be another file's by now.)
             data = data[os.write(file.fileno(), data) :]
     except (OSError, ValueError):
-        return  # full or closed: there is nobody to tell
+        return  # full or closed: there is nowhere to report it
 
 
 def _text(reactor: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a function is called, and where it is defined. None of it runs code of the program's."""
+"""The name of a function, and where it is defined. Nothing here runs the program's code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from timerwheel._core import target_of
 
-# (A metaclass may put code of its own in the way of these.)
+# (A metaclass may override these.)
 _namespace_of = type.__dict__["__dict__"].__get__
 _bases_of = type.__dict__["__mro__"].__get__
 _module_of = type.__dict__["__module__"].__get__
@@ -15,9 +15,9 @@ _qualname_of = type.__dict__["__qualname__"].__get__
 
 
 class FunctionName(NamedTuple):
-    """A function and where it is. file and line are None if it was not compiled from Python.
+    """A function and where it is defined. file and line are None if it is not a Python function.
 
-    As a string it is one line: what does not print is escaped.
+    As a string it is one line, with unprintable characters escaped.
     """
 
     name: str
@@ -31,17 +31,17 @@ class FunctionName(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """A text with what does not print escaped: no log or terminal takes harm, and UTF-8 has it."""
+    """A text with unprintable characters escaped: safe for logs, terminals and UTF-8."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def describe(target: Any) -> FunctionName:
-    """The name of what `timerwheel._core.target_of` found.
+    """The name of a function that `timerwheel._core.target_of` found.
 
-    An instance that can be called is named by its type. None stands for all functions beyond
-    those that are told apart.
+    A callable instance has the name of its type. None stands for all functions beyond the ones that
+    a watch counts separately.
     """
     if target is None:
         return FunctionName("(others)", None, None)
@@ -59,12 +59,12 @@ def describe(target: Any) -> FunctionName:
 
 
 def describe_call(call: Any) -> FunctionName:
-    """The name of what a timed call calls, or called."""
+    """The name of the function that a timed call calls, or called."""
     return describe(target_of(getattr(call, "func", None)))
 
 
 def _call_of(kind: type) -> Any:
-    """The `__call__` of a type, as it stands in its class."""
+    """The `__call__` of a type, as its class defines it."""
     for base in _bases_of(kind):
         if "__call__" in _namespace_of(base):
             return _namespace_of(base)["__call__"]
@@ -72,5 +72,5 @@ def _call_of(kind: type) -> Any:
 
 
 def _joined(module: Any, name: str) -> str:
-    """`module.name`; what is built in may have no module."""
+    """`module.name`, or `name` if a built-in has no module."""
     return f"{module}.{name}" if isinstance(module, str) and module != "builtins" else name

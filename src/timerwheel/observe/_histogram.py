@@ -1,4 +1,4 @@
-"""The histograms that the extension keeps, and what can be asked of them."""
+"""Snapshots of the histograms that the extension keeps: percentiles, means, buckets."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Bucket:
 class Histogram:
     """A snapshot of values of any size, in buckets at most 1/16 as wide as the values in them.
 
-    A log-linear histogram, as HdrHistogram's: 32 powers of two, each in 16 equal buckets, with one
-    more bucket below them and one beyond, which are wider. It does not change. `later - earlier`
-    is what was counted between two snapshots.
+    This is a log-linear histogram, like HdrHistogram's: 32 powers of two, each in 16 equal buckets,
+    and a wider bucket on either side. A snapshot does not change. `later - earlier` has the values
+    counted between two snapshots.
     """
 
     __slots__ = ("_counts", "_largest", "_lowest", "_total")
@@ -40,13 +40,13 @@ class Histogram:
 
     @classmethod
     def from_state(cls, state: tuple[int, float, float, bytes]) -> Histogram:
-        """Make one from what the extension gives."""
+        """Make one from the extension's state."""
         lowest, total, largest, counts = state
         return cls(lowest, total, largest, array("Q", counts))
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return sum(self._counts)
 
     @property
@@ -56,7 +56,7 @@ class Histogram:
 
     @property
     def largest(self) -> float:
-        """The largest, or 0.0 if there are none. Of a difference, no value is above this."""
+        """The largest value, or 0.0 if there are none. For a difference, an upper bound of it."""
         return self._largest
 
     @property
@@ -65,17 +65,17 @@ class Histogram:
         return self._total / self.count if self.count else 0.0
 
     def percentile(self, percent: float) -> float:
-        """What percent of all values are not above; 0.0 if there are none.
+        """The value that percent of all values do not exceed; 0.0 if there are none.
 
-        It is the upper bound of a bucket, but not above the largest value: at most 1/16 too high,
-        never too low. Of whole numbers it is one. Below all octaves it may be as high as where they
-        begin; beyond them it is the largest value. Seconds have octaves from 2**-20 (1 us) to 2**12
-        (4,096 s).
+        The result is the upper bound of a bucket, but not above the largest value. It is at most
+        1/16 too high, never too low. For whole numbers it is a whole number. Seconds have octaves
+        from 2**-20 (1 us) to 2**12 (4,096 s). Below the octaves, the result may be as high as their
+        start; beyond them, it is the largest value.
 
         Raises ValueError if percent is not from 0 to 100.
         """
         if not 0 <= percent <= 100:
-            raise ValueError(f"percent is from 0 to 100, not {percent!r}")
+            raise ValueError(f"percent must be from 0 to 100, not {percent!r}")
         rank = max(1, math.ceil(self.count * percent / 100))
         for index, reached in enumerate(accumulate(self._counts)):
             if reached >= rank:
@@ -85,7 +85,7 @@ class Histogram:
     def buckets(self) -> Iterator[Bucket]:
         """The buckets that are not empty, lowest first.
 
-        The one below the octaves begins at 0.0, the one beyond them ends at infinity.
+        The bucket below the octaves begins at 0.0; the one beyond them ends at infinity.
         """
         for index, count in enumerate(self._counts):
             if count:
@@ -105,9 +105,9 @@ class Histogram:
         return math.ldexp(1 + place / _SUB_BUCKETS, self._lowest + octave)
 
     def _highest(self, index: int, largest: float) -> float:
-        """What no value in a bucket is above, if no value is above the largest."""
+        """The highest value that a bucket can have, given the largest of all."""
         bound = min(self._upper(index), largest)
-        # Octaves from 1 on are those of whole numbers, and a bucket ends before its upper bound.
+        # Octaves from 1 on are for whole numbers, and a bucket ends before its upper bound.
         return float(math.floor(bound)) if self._lowest >= 0 and bound < math.inf else bound
 
     def __sub__(self, earlier: Histogram) -> Histogram:

@@ -1,4 +1,4 @@
-"""What is measured of a reactor, for systems that collect metrics: names, units, meanings."""
+"""The metrics of a reactor, for systems that collect them: names, units, meanings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Metric:
         opentelemetry: its name there, without the prefix.
         unit: as UCUM, which OpenTelemetry uses, writes it.
         counter: whether it only grows.
-        text: what it is.
-        attributes: what tells it from others of the same name.
+        text: its description.
+        attributes: labels that separate it from others of the same name.
     """
 
     source: str
@@ -43,8 +43,8 @@ class Distribution:
 
     Attributes:
         source, prometheus, opentelemetry, unit, text: as those of a Metric.
-        edges: where the buckets that are collected end: powers of two, below which a Histogram
-            knows the count exactly.
+        edges: the ends of the collected buckets: powers of two, because a Histogram knows the
+            counts below these exactly.
         whole: whether the values are whole numbers, of which those below 8 are at most 7.
     """
 
@@ -57,7 +57,7 @@ class Distribution:
     whole: bool = False
 
     def cumulative(self, histogram: Histogram) -> list[tuple[float, int]]:
-        """(bound, how many values are at most that) of each bucket that is collected."""
+        """(bound, how many values are at most that) of each collected bucket."""
         counts = [0] * (len(self.edges) + 1)
         for bucket in histogram.buckets():
             counts[bisect_left(self.edges, bucket.upper)] += bucket.count
@@ -71,10 +71,10 @@ def _calls(did: str, text: str) -> Metric:
 
 METRICS = (
     Metric("pending", "pending_calls", "calls.pending", "{call}", False, "Calls that are pending"),
-    _calls("scheduled", "Calls that came in"),
-    _calls("fired", "Calls that were made"),
-    _calls("failed", "Calls that were made and raised an exception"),
-    _calls("cancelled", "Calls that were cancelled"),
+    _calls("scheduled", "Calls scheduled"),
+    _calls("fired", "Calls made"),
+    _calls("failed", "Calls made that raised an exception"),
+    _calls("cancelled", "Calls cancelled"),
     *(
         Metric(
             f"moved_{way}",
@@ -87,7 +87,7 @@ METRICS = (
         )
         for way in ("later", "sooner")
     ),
-    _calls("bypassed", "Calls that came in by a callLater() kept from before the wheel"),
+    _calls("bypassed", "Calls scheduled by a callLater() kept from before the wheel"),
     Metric("passes", "passes", "passes", "{pass}", True, "Passes of the reactor"),
     Metric("idle_passes", "idle_passes", "passes.idle", "{pass}", True, "Passes without a call"),
     Metric(
@@ -99,7 +99,7 @@ METRICS = (
         "passes.longest",
         "s",
         False,
-        "The longest pass since the wheel was put in",
+        "The longest pass since you put the wheel in",
     ),
     Metric(
         "until_deadline",
@@ -112,8 +112,8 @@ METRICS = (
     Metric(
         "memory", "memory_bytes", "memory", "By", False, "Memory of the wheel and pending calls"
     ),
-    _calls("slow", "Slow calls that the watch that is on has told of"),
-    Metric("stalls", "stalls", "stalls", "{stall}", True, "Stalls that the watch has told of"),
+    _calls("slow", "Slow calls that the current watch has reported"),
+    Metric("stalls", "stalls", "stalls", "{stall}", True, "Stalls that the current watch has seen"),
 )
 
 DISTRIBUTIONS = (
@@ -130,7 +130,7 @@ DISTRIBUTIONS = (
         "calls_per_pass",
         "passes.calls",
         "{call}",
-        "Calls made by a pass, of passes that made any",
+        "Calls made in each pass that made any",
         [2.0**power for power in range(1, 21)],
         whole=True,
     ),
@@ -138,13 +138,13 @@ DISTRIBUTIONS = (
 
 
 def read(reactor: Any) -> dict[str, Any]:
-    """The sources of METRICS and DISTRIBUTIONS that there are now; none without a wheel.
+    """The current values of METRICS and DISTRIBUTIONS, by source; empty without a wheel.
 
     Takes constant time.
     """
     try:
         figures = stats(reactor)
-    except ValueError:  # (Not asked before: another thread may take the wheel out meanwhile.)
+    except ValueError:  # (Not checked first: another thread may take the wheel out meanwhile.)
         return {}
     values = {name: getattr(figures, name) for name in Stats.__dataclass_fields__}
     if figures.next_deadline is not None:
@@ -157,7 +157,7 @@ def read(reactor: Any) -> dict[str, Any]:
 
 
 def identity(reactor: Any) -> dict[str, str]:
-    """What tells this reactor and this program from others."""
+    """The labels that identify this reactor and this program."""
     current = status(reactor)
     return {
         "version": current.versions["timerwheel"],

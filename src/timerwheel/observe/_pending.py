@@ -1,4 +1,4 @@
-"""What is pending, in groups."""
+"""Pending calls, in groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from timerwheel._core import ORIGIN, key_of, target_of
 from timerwheel.observe._functions import describe_call, printable
 from timerwheel.observe._wheel import require_queue, time_of
 
-# The spans of by="time", and where each ends: seconds until a call is due.
+# The spans of by="time", and their ends: seconds until a call's deadline.
 _ENDS = (0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
 _SPANS = (
     "due",
@@ -30,19 +30,19 @@ _SPANS = (
 
 @dataclass(frozen=True, slots=True)
 class PendingGroup:
-    """Some of the pending calls."""
+    """A group of pending calls."""
 
     name: str
-    """Of the function, of the place where the calls were made, or of the span of time."""
+    """The name of the function, of the place that scheduled the calls, or of the span of time."""
     count: int
-    """How many there are."""
+    """The number of calls."""
     soonest: float
-    """Seconds until the earliest is due, by the reactor's clock; negative if it is late."""
+    """Seconds until the earliest deadline, by the reactor's clock; negative if it has passed."""
     latest: float
-    """Seconds until the latest is due."""
+    """Seconds until the latest deadline."""
 
     def joined_with(self, other: PendingGroup) -> PendingGroup:
-        """One group of both, under this one's name."""
+        """Both groups as one, under this one's name."""
         return PendingGroup(
             self.name,
             self.count + other.count,
@@ -51,12 +51,12 @@ class PendingGroup:
         )
 
     def multiplied(self, factor: int) -> PendingGroup:
-        """A group of so many times as many calls."""
+        """The group with its count multiplied."""
         return PendingGroup(self.name, self.count * factor, self.soonest, self.latest)
 
 
 class _Members:
-    """The calls of a group: what they are called, and when the first and the last are due."""
+    """The calls of a group while it grows: their name, and the first and last deadlines."""
 
     __slots__ = ("count", "latest", "name", "soonest")
 
@@ -79,13 +79,13 @@ class _Members:
 class Grouping:
     """Puts calls into groups, one by one.
 
-    by is what pending() takes, now the reactor's clock's time. Raises ValueError if by is none of
-    these.
+    by is as for pending(); now is the time of the reactor's clock. Raises ValueError for any other
+    by.
     """
 
     def __init__(self, by: str, now: float) -> None:
         if by not in _KINDS:
-            raise ValueError(f"by is one of {', '.join(map(repr, _KINDS))}, not {by!r}")
+            raise ValueError(f"by must be one of {', '.join(map(repr, _KINDS))}, not {by!r}")
         self.by = by
         self._key_of, self._name_of = _KINDS[by]
         self._now = now
@@ -113,12 +113,15 @@ class Grouping:
 def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     """The pending calls in groups, the largest group first.
 
-    by is "function"; "origin", the place where they were made, which is known of calls that were
-    made while `watch(reactor, origins=...)` was on; or "time", how long until they are due. A
-    LoopingCall, a partial and a bound method count as the function that they call.
+    by is one of:
+
+    - "function". A LoopingCall, a partial and a bound method count as the function that they call.
+    - "origin": the place that scheduled them. It is known for calls that you schedule while
+      `watch(reactor, origins=...)` is on.
+    - "time": the time until their deadline.
 
     Holds up the reactor for about a microsecond a call. Raises ValueError if the reactor has no
-    wheel, or if by is none of these.
+    wheel, or for any other by.
     """
     queue = require_queue(reactor)
     grouping = Grouping(by, time_of(reactor))
@@ -127,7 +130,7 @@ def pending(reactor: Any, *, by: str = "function") -> list[PendingGroup]:
     return grouping.groups()
 
 
-# (No lambda: where there is no memory to make one, Python 3.12 and 3.13 crash.)
+# (No lambda: without memory to make one, Python 3.12 and 3.13 crash.)
 def _rank(group: PendingGroup) -> tuple[int, str]:
     return -group.count, group.name
 

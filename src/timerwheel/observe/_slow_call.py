@@ -1,4 +1,4 @@
-"""What is told of a timed call that was slow."""
+"""The report of a slow timed call."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from timerwheel.observe._functions import FunctionName, describe, describe_call,
 
 @dataclass(frozen=True, slots=True)
 class SlowCall:
-    """A timed call that took long."""
+    """A timed call that took longer than the watch's `slow`."""
 
     function: FunctionName
-    """What was called."""
+    """The function."""
     arguments: str
     """The repr of its arguments, cut short."""
     seconds: float
-    """Seconds that it took."""
+    """The seconds that it took."""
     late: float
     """Seconds from its deadline to the pass that made it, by the reactor's clock."""
     origin: str | None
-    """Where it was scheduled, if the watch remembers that of this call; else None."""
+    """Where it was scheduled; None if the watch does not know."""
 
     def __str__(self) -> str:
         scheduled = "" if self.origin is None else f"; scheduled at {self.origin}"
@@ -35,12 +35,12 @@ class SlowCall:
 
 
 class _ShortRepr(Repr):
-    """Cuts bytes as it does strings, before it makes the repr. No failure of a repr leaves it."""
+    """Cuts bytes short as it does strings, before the repr. Never raises the error of a repr."""
 
     def repr1(self, x: Any, level: int) -> str:
         try:
             return super().repr1(x, level)
-        except Exception:  # of an int with more digits than Python writes, say
+        except Exception:  # for example, an int with more digits than Python writes
             return f"<{describe(type(x))} whose repr failed>"
 
     def repr_bytes(self, x: Any, level: int) -> str:
@@ -53,7 +53,7 @@ _MOST_ARGUMENTS = 8
 
 
 def slow_call_of(call: Any, seconds: float, late: float) -> SlowCall:
-    """What there is to tell of a call that was slow. Runs the reprs of its arguments."""
+    """The SlowCall of a call. Runs the reprs of its arguments."""
     origin = getattr(call, ORIGIN, None)
     return SlowCall(
         function=describe_call(call),
@@ -65,7 +65,7 @@ def slow_call_of(call: Any, seconds: float, late: float) -> SlowCall:
 
 
 def _arguments(args: Any, kw: Any) -> str:
-    """The arguments of a call as they are written, the first ones of many, each cut short."""
+    """The first arguments of a call as source text, each cut short."""
     texts = chain(
         (_short.repr(value) for value in args),
         (f"{name}={_short.repr(kw[name])}" for name in kw),

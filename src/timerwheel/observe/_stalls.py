@@ -1,4 +1,4 @@
-"""The thread that sees a call that is stuck, while it is stuck."""
+"""The thread that finds a stuck call, while it is stuck."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from timerwheel._core import CallWatch
 
 
 class Owner(Protocol):
-    """Who is told: a Watch."""
+    """The receiver of stalls: a Watch."""
 
     @property
     def active(self) -> bool:
-        """Whether to go on looking."""
+        """Whether the thread should go on."""
 
     def call_stuck(self, call: object, seconds: float, stack: str) -> None:
-        """A call is stuck; told once."""
+        """A call is stuck. Called once for each."""
 
 
 class StallThread(Thread):
-    """Looks every pause seconds whether a call is stuck, until its owner is not active or is gone.
+    """Looks for a stuck call every pause seconds, while its owner exists and is active.
 
-    It refers weakly to all that belongs to the reactor, which may become garbage.
+    It has only weak references to the reactor's objects, which may become garbage.
     """
 
     def __init__(self, owner: Owner, calls: CallWatch, pause: float) -> None:
@@ -40,7 +40,7 @@ class StallThread(Thread):
             sleep(self._pause)
 
     def look(self) -> bool:
-        """Tell of the call that is being made, if it is stuck. Returns whether to go on looking."""
+        """Report the current call if it is stuck. Returns whether to go on."""
         owner, calls = self._owner(), self._calls()
         if owner is None or calls is None or not owner.active:
             return False
@@ -49,6 +49,6 @@ class StallThread(Thread):
             call, seconds, thread = stuck
             frame = sys._current_frames().get(thread)
             stack = "".join(format_stack(frame)) if frame is not None else "(no Python code)\n"
-            # (Of a file's name that is not UTF-8 there are surrogates, which no log can write.)
+            # (A file name that is not UTF-8 has surrogates, which no log can write.)
             owner.call_stuck(call, seconds, stack.encode(errors="backslashreplace").decode())
         return True

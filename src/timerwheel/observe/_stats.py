@@ -1,4 +1,4 @@
-"""The figures of a reactor's wheel, which the extension counts all the time."""
+"""The figures of a reactor's wheel. The extension always counts them."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from timerwheel.observe._wheel import require_queue
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a reactor's wheel has done since it was put in. Counts only grow, but for pending."""
+    """The figures of a reactor's wheel since you put it in. All counts but pending only grow."""
 
     pending: int
-    """Calls that are to be made."""
+    """Calls that are pending."""
     scheduled: int
-    """Calls that have come in, those that accelerate() moved over included."""
+    """Calls scheduled, including those that accelerate() moved to the wheel."""
     fired: int
-    """Calls that were made."""
+    """Calls made."""
     failed: int
-    """Calls that were made and raised an exception."""
+    """Calls made that raised an exception."""
     cancelled: int
-    """Calls that were cancelled while they were pending."""
+    """Calls cancelled while they were pending."""
     moved_later: int
     """How often reset() or delay() moved a call later, or to the same time."""
     moved_sooner: int
-    """How often they moved one sooner."""
+    """How often reset() or delay() moved a call sooner."""
     bypassed: int
-    """Scheduled calls that came by Twisted's own callLater(), which a hook has kept from before
-    the wheel was put in. They cost 1.1 times what they cost without the wheel.
+    """Calls scheduled by Twisted's own callLater(), which a hook has kept from before the wheel.
+    Each takes 1.1 times as long as without the wheel.
     """
     passes: int
-    """How often the reactor looked for calls that are due."""
+    """Passes: how often the reactor looked for expired calls."""
     idle_passes: int
-    """Passes that have ended and made no call."""
+    """Passes that ended without making a call."""
     calls_per_pass: Histogram
-    """Calls made by a pass, of the passes that made any."""
+    """Calls made in each pass that made any."""
     lateness: Histogram
-    """Seconds from the deadline of a call to the pass that made it, by the reactor's clock. What
-    earlier calls of the same pass took is not in it.
+    """Seconds from the deadline of a call to the pass that made it, by the reactor's clock. It does
+    not include the time of earlier calls in the same pass.
     """
     seconds_in_passes: float
     """Seconds in passes that made calls, by the monotonic clock."""
     longest_pass: float
-    """The longest of these, seconds."""
+    """The longest of these passes, in seconds."""
     next_deadline: float | None
-    """The earliest deadline, as the reactor's clock reads, or None. Where very many calls are
-    close together it may be a little before it, as timeout() may.
+    """The earliest deadline, by the reactor's clock, or None. If very many calls are close
+    together, it may be a little early, as timeout() may.
     """
     memory: int
     """Bytes of the wheel and the pending calls, without functions and arguments."""
     elapsed: float
-    """Seconds since the wheel was put in, by the monotonic clock."""
+    """Seconds since you put the wheel in, by the monotonic clock."""
 
 
 def stats(reactor: Any) -> Stats:
-    """A snapshot of what a reactor's wheel has counted since it was put in.
+    """A snapshot of the figures of a reactor's wheel since you put it in.
 
-    Takes constant time, however many calls are pending. Raises ValueError if the reactor has no
+    Takes constant time, with any number of calls pending. Raises ValueError if the reactor has no
     wheel.
     """
     figures = require_queue(reactor).figures_now()

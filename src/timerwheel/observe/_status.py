@@ -29,14 +29,14 @@ from timerwheel.observe._wheel import is_event_loop
 
 @dataclass(frozen=True, slots=True)
 class MethodStatus:
-    """Whose a method of a reactor is."""
+    """Whether a method of a reactor is the wheel's or the program's."""
 
     name: str
-    """Of the method."""
+    """The name of the method."""
     ours: bool
-    """Whether a call reaches the wheel's at once. False: it reaches function first."""
+    """True if a call reaches the wheel's method first; False if it reaches `function` first."""
     function: FunctionName | None
-    """What Python finds on the reactor or its class, if it is not ours; else None."""
+    """The function that Python finds on the reactor or its class; None if it is the wheel's."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,27 +44,27 @@ class Status:
     """Whether a reactor's timers are on the wheel, and how. Its repr is a line for a log."""
 
     accelerated: bool
-    """Whether the wheel is in."""
+    """Whether the wheel is on."""
     reactor: str
     """Module and name of the reactor's class."""
     methods: tuple[MethodStatus, ...]
-    """Whose each method is that the wheel does; empty if it is not in."""
+    """A status for each method that the wheel replaces; empty if the wheel is off."""
     waker: str | None
-    """What wakes the reactor on time, by its class's name; None if the wheel is not in."""
+    """The class name of the waker, which wakes the reactor on time; None if the wheel is off."""
     precision: str | None
-    """How finely that can set the end of a wait, in words; None as well."""
+    """How precisely the reactor wakes, in words; None if the wheel is off."""
     clock: str
-    """"wall", "steady", an event loop's "monotonic", or what the program has put in their place;
-    "none" if there is none.
+    """"wall", "steady", an event loop's "monotonic", or the name of the program's own clock; "none"
+    if there is none.
     """
     watch: Watch | None
-    """The Watch that is on, or None."""
+    """The current Watch, or None."""
     versions: dict[str, str]
-    """Of timerwheel, Twisted and Python."""
+    """The versions of timerwheel, Twisted and Python."""
 
     @property
     def overridden(self) -> tuple[MethodStatus, ...]:
-        """The methods that are not ours."""
+        """The methods that the program has replaced."""
         return tuple(method for method in self.methods if not method.ours)
 
     def __repr__(self) -> str:
@@ -112,10 +112,10 @@ def _methods(reactor: Any, waker: Waker) -> Iterator[MethodStatus]:
 
 
 def _found(reactor: Any, name: str) -> Any:
-    """What Python finds under a name: a function, or an instance that is called."""
+    """The function, or callable instance, that Python finds under a name."""
     found = getattr_static(type(reactor), name, None)
     if type(found) in (FunctionType, Method, staticmethod, classmethod):
-        # No code of the program's runs. (getattr_static() would make the reactor's dict.)
+        # This runs no code of the program's. (getattr_static() would make the reactor's dict.)
         found = find_attribute(reactor, name)
     else:
         found = getattr_static(reactor, name, None)

@@ -1,4 +1,4 @@
-"""What is pending, and how long calls take, found out in steps that hold nobody up."""
+"""Survey the pending calls and their times, in steps short enough to delay no other call."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from timerwheel.observe._pending import Grouping, PendingGroup
 from timerwheel.observe._watch import FunctionTimes
 from timerwheel.observe._wheel import require_reactors_queue
 
-# Of this many pending calls and more, so many at least are put into groups.
+# From this many pending calls on, a survey samples at least so many.
 _ENOUGH = 10_000
 
-# In a step: calls that are met, and calls that are put into their groups. Some 50 us each.
+# In a step: calls to walk past, and calls to put into groups. Some 50 us each.
 _VISITS = 256
 _GROUPED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What steps found out about the pending calls of a reactor.
+    """The result of a survey of a reactor's pending calls.
 
     Attributes:
-        pending: how many there were at the beginning.
-        every: the groups are of one call in so many, and their counts are multiplied by it; 1: of
-            all calls.
-        by: the groups by "function", "origin" and "time", as `timerwheel.pending()` makes them.
-        times: of the functions that took longest, while a watch is on.
+        pending: the number of calls at the beginning.
+        every: the groups have one call in so many, with counts multiplied by it; 1: all calls.
+        by: the groups by "function", "origin" and "time", as in `timerwheel.pending()`.
+        times: those of the slowest functions, while a watch is on.
         seconds: from the first step to the last.
     """
 
@@ -42,10 +41,10 @@ class Survey:
 
 
 def survey(reactor: Any, most: int) -> Generator[None, None, Survey]:
-    """Find out what is pending, in steps of less than 0.1 ms each; return a Survey.
+    """Survey the pending calls, in steps of less than 0.1 ms each; return a Survey.
 
-    most is of how many functions the times are wanted. Calls may come and go between two steps.
-    n pending calls take n / 256 steps or less, but 500 at least if there are so many calls. Raises
+    most is the number of functions to return the times of. Calls may come and go between two steps.
+    n pending calls take n / 256 steps or less, but at least 500 if there are so many calls. Raises
     ValueError, at the first step, if the reactor has no wheel.
     """
     began = monotonic()

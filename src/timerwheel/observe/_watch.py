@@ -1,4 +1,4 @@
-"""Time each timed call, and tell of slow and stuck ones: `timerwheel.watch()`."""
+"""Time each timed call, and report slow and stuck ones: `timerwheel.watch()`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import index
-from types import TracebackType
 from typing import Any
 
 from twisted.logger import Logger
 
 from timerwheel._core import CallQueue, CallWatch
+from timerwheel._stoppable import Stoppable
 from timerwheel.observe._functions import FunctionName, describe, describe_call
 from timerwheel.observe._histogram import Histogram
 from timerwheel.observe._slow_call import SlowCall, slow_call_of
@@ -21,42 +21,44 @@ from timerwheel.observe._wheel import require_reactors_queue
 
 _log = Logger(namespace="timerwheel")
 
-_LATEST = 10  # slow calls that are kept
+_LATEST = 10  # the number of slow calls to keep
 
 
-# How often the thread looks in the time after which a call is stuck.
+# How often the thread looks within `stall` seconds.
 _LOOKS = 4
 _LONGEST_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionTimes:
-    """How long the timed calls of one function took while the watch was on."""
+    """The times of one function's timed calls while the watch was on."""
 
     function: FunctionName
-    """What was called."""
+    """The function."""
     count: int
-    """How many calls there were."""
+    """The number of calls."""
     total: float
-    """Seconds of all of them."""
+    """The seconds of all calls together."""
     longest: float
-    """Seconds of the longest."""
+    """The seconds of the longest call."""
     p99: float
-    """Seconds that 99 % of them did not exceed; from 1 us to 4,096 s at most 1/16 too high."""
+    """The seconds that 99 % of the calls did not exceed; from 1 us to 4,096 s at most 1/16 too
+    high.
+    """
 
 
-class Watch:
+class Watch(Stoppable):
     """Times each timed call of a reactor until stop(). `timerwheel.watch()` makes it.
 
-    It is a context manager, too: the end of the block stops it.
+    It is also a context manager: the end of the block stops it.
     """
 
     slow_calls: int
-    """How many calls were slow."""
+    """The number of slow calls."""
     stalls: int
-    """How many calls were stuck: took longer than the watch's stall."""
+    """The number of stuck calls: those that took longer than the watch's stall."""
     latest_slow: deque[SlowCall]
-    """The last ten of the slow calls, the latest last."""
+    """The last ten slow calls, the latest last."""
 
     def __init__(
         self,
@@ -79,11 +81,11 @@ class Watch:
 
     @property
     def active(self) -> bool:
-        """Whether it is on: stop() and timerwheel.restore() end it."""
+        """Whether the watch is on: stop() and timerwheel.restore() end it."""
         return self._queue.watch is self._calls
 
     def stop(self) -> None:
-        """End it. The times stay. Calling it again is harmless."""
+        """End the watch. The times stay. You can call it again."""
         if self.active:
             self._queue.watch = None
 
@@ -91,17 +93,17 @@ class Watch:
         """How long the calls of each function took, the largest total first.
 
         A LoopingCall, a partial and a bound method count as the function that they call. Beyond
-        1,024 functions all others are one.
+        1,024 functions, all others count as one.
         """
         return list(self.largest_times())
 
     def largest_times(self) -> Iterator[FunctionTimes]:
-        """times() one by one. To look at few of them costs little."""
+        """times() one by one: a look at a few of them costs little."""
         for state in sorted(self._calls.all_times(), key=_total, reverse=True):
             yield _times_of(*state)
 
     def slow_call(self, call: Any, seconds: float, late: float) -> None:
-        """A call took longer than is slow. The extension calls this. It raises nothing."""
+        """Report a call that took longer than `slow`. The extension calls this. Never raises."""
         self.slow_calls += 1
         try:
             slow = slow_call_of(call, seconds, late)
@@ -110,10 +112,10 @@ class Watch:
         except BaseException:
             if not self._has_told_of_hook:
                 self._has_told_of_hook = True
-                _log.failure("on_slow of timerwheel.watch() failed; further failures are not told")
+                _log.failure("on_slow of timerwheel.watch() failed; no later failure is logged")
 
     def call_stuck(self, call: Any, seconds: float, stack: str) -> None:
-        """A call is stuck. The stall thread calls this."""
+        """Report a stuck call. The stall thread calls this."""
         self.stalls += 1
         _log.warn(
             "{function} has not returned for {seconds:.3f} s. It is at:\n{stack}",
@@ -123,9 +125,10 @@ class Watch:
         )
 
     def stall_ended(self, call: Any, seconds: float, told: bool) -> None:
-        """A call that was stuck has returned. The extension calls this.
+        """Report that a stuck call has returned. The extension calls this.
 
-        told: whether call_stuck() was called: not if the call ended just then, or kept the GIL.
+        told: whether the thread called call_stuck() before. It could not if the call ended just
+        then, or kept the GIL.
         """
         self.stalls += not told
         _log.warn(
@@ -134,17 +137,6 @@ class Watch:
             seconds=seconds,
             remark="" if told else ", before its stack could be looked at",
         )
-
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<Watch {'on' if self.active else 'off'} slow_calls={self.slow_calls}>"
@@ -158,29 +150,29 @@ def watch(
     origins: bool | int = False,
     stall: float | None = None,
 ) -> Watch:
-    """Time each timed call of a reactor, which may be running, until stop() of what this returns.
+    """Time each timed call of a reactor, which may be running. Returns a Watch; stop() ends it.
 
-    on_slow is called in the reactor's thread with a SlowCall, after each timed call that took
-    longer than slow seconds; by default it is logged as a warning. If on_slow fails, the first
-    failure is logged, and the call is unharmed.
+    If a timed call takes longer than slow seconds, the watch calls on_slow with a SlowCall
+    afterwards, in the reactor's thread. By default it logs a warning. If on_slow fails, the watch
+    logs the first failure, and the timed call is not affected.
 
-    origins=True remembers of each call that is scheduled from now on who scheduled it: the nearest
-    two frames outside Twisted, asyncio and timerwheel. origins=100 does so for one call in a
-    hundred. SlowCall and `pending(reactor, by="origin")` show it.
+    origins=True remembers who schedules each call from now on: the nearest two frames outside
+    Twisted, asyncio and timerwheel. origins=100 does so for one call in a hundred. SlowCall and
+    `pending(reactor, by="origin")` show it.
 
-    stall=0.5 logs the reactor's stack when a call has not returned after half a second, while it is
-    stuck, and how long it took when it returns. A thread does that. Python code and calls that wait
-    do not hold it up. Code in C that keeps the GIL does: of that the log gets the end alone. A
-    child that is forked has no such thread.
+    stall=0.5 logs the reactor's stack when a call has not returned after half a second, and again
+    how long it took when it returns. A thread does this. Python code and calls that wait do not
+    hold the thread up. C code that keeps the GIL does: then the log shows only that the call has
+    returned. A forked child has no such thread.
 
-    Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for an
-    on_slow that cannot be called, or an event loop; RuntimeError if a watch is on already.
+    Raises ValueError if the reactor has no wheel, or for a number out of range; TypeError for a
+    non-callable on_slow, or an event loop; RuntimeError if a watch is on already.
     """
     queue = require_reactors_queue(reactor)
     if on_slow is not None and not callable(on_slow):
         raise TypeError(f"on_slow must be callable, not {on_slow!r}")
     if not 0 <= slow < math.inf:
-        raise ValueError(f"slow must be a number of seconds from 0 on, not {slow!r}")
+        raise ValueError(f"slow must be a number of seconds, 0 or more, not {slow!r}")
     if stall is not None and not 0 < stall < math.inf:
         raise ValueError(f"stall must be a number of seconds above 0, or None, not {stall!r}")
     if not 0 <= index(origins) < 2**31:

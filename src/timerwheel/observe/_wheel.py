@@ -8,12 +8,12 @@ from timerwheel._core import CallQueue, find_queue
 
 
 def is_event_loop(owner: Any) -> bool:
-    """Whether the owner of a queue is asyncio's, and no reactor."""
+    """Whether the owner of a queue is an event loop, not a reactor."""
     return not hasattr(owner, "seconds") and hasattr(owner, "call_at")
 
 
 def time_of(owner: Any) -> float:
-    """What the clock of a reactor or an event loop says."""
+    """The time of a reactor's or an event loop's clock."""
     time: float = owner.time() if is_event_loop(owner) else owner.seconds()
     return time
 
@@ -22,7 +22,7 @@ def require_reactors_queue(reactor: Any) -> CallQueue:
     """The queue of a reactor. Raises ValueError if it has no wheel, TypeError for an event loop."""
     if is_event_loop(reactor):
         raise TypeError(
-            f"a reactor is needed, not the event loop {reactor!r}. stats(), status(), pending() "
+            f"this needs a reactor, not the event loop {reactor!r}. stats(), status(), pending() "
             "and dump() take loops; loop.set_debug(True) tells of slow calls"
         )
     return require_queue(reactor)
@@ -33,7 +33,7 @@ def require_queue(reactor: Any) -> CallQueue:
     queue = find_queue(reactor)
     if queue is None:
         raise ValueError(
-            f"no wheel is in {reactor!r}. Put one in with timerwheel.accelerate(reactor), or "
+            f"{reactor!r} has no wheel. Put one in with timerwheel.accelerate(reactor), or "
             "timerwheel.aio.accelerate(loop)"
         )
     return queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# What accelerate() needs is imported now: later, the reactor may have taken the last descriptors.
+# Import the needs of accelerate() now: later, the reactor may have taken the last descriptors.
 from timerwheel import _internals, _report, _wakers  # noqa: F401
 from timerwheel._accelerate import accelerate
 from timerwheel.observe import _announce  # noqa: F401

@@ -6,7 +6,7 @@ from asyncio import AbstractEventLoop
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as _AsyncioSelectorReactor
 
-from timerwheel._install import install_reactor
+from timerwheel.reactors._install import install_reactor
 from timerwheel.reactors._wheel import WheelReactor
 
 __all__ = ["AsyncioSelectorReactor", "install"]
@@ -14,9 +14,6 @@ __all__ = ["AsyncioSelectorReactor", "install"]
 
 class AsyncioSelectorReactor(WheelReactor, _AsyncioSelectorReactor):
     __doc__ = _AsyncioSelectorReactor.__doc__
-
-
-make = AsyncioSelectorReactor
 
 
 def install(eventloop: AbstractEventLoop | None = None) -> None:

@@ -6,7 +6,7 @@ from twisted.internet.gireactor import GIReactor as _GIReactor
 from twisted.internet.gireactor import PortableGIReactor as _PortableGIReactor
 from twisted.python.runtime import platform
 
-from timerwheel._install import install_reactor
+from timerwheel.reactors._install import install_reactor
 from timerwheel.reactors._wheel import WheelReactor
 
 __all__ = ["GIReactor", "PortableGIReactor", "install"]
@@ -20,11 +20,9 @@ class PortableGIReactor(WheelReactor, _PortableGIReactor):
     __doc__ = _PortableGIReactor.__doc__
 
 
-# As Twisted chooses.
-make = GIReactor if platform.getType() == "posix" else PortableGIReactor
-
-
 def install(useGtk: bool = False) -> GIReactor | PortableGIReactor:
     """Install the reactor and return it. Raises ReactorAlreadyInstalledError if there is one."""
+    # As Twisted chooses.
+    make = GIReactor if platform.getType() == "posix" else PortableGIReactor
     reactor: GIReactor | PortableGIReactor = install_reactor(lambda: make(useGtk))
     return reactor

@@ -1,4 +1,4 @@
-"""What a recording is made of; docs/recordings.md describes the bytes.
+"""The format of a recording; docs/recordings.md describes the bytes.
 
     magic, version            8 bytes and a 16-bit number
     block: the header         JSON
@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 MAGIC = b"\x89TWR\r\n\x1a\n"
-"""Like PNG's: shows at once when a transfer took the file for text."""
+"""Like PNG's: a transfer in text mode damages it visibly."""
 
 VERSION = 1
 
@@ -26,17 +26,17 @@ PREAMBLE = struct.Struct("<8sH")
 FRAME = struct.Struct("<II")
 
 BLOCK = 64 * 1024
-"""The most bytes of a block before compression."""
+"""The most bytes of a block, before compression."""
 
 LONGEST = 2**53
-"""The longest time in a recording, in microseconds: 285 years. A longer one is cut to it."""
+"""The longest time in a recording, in microseconds: 285 years. Longer times are cut to it."""
 
 OPERATION_BITS = 4
-"""An event's first number has the operation in so many of its low bits, and the time above."""
+"""The operation is in so many low bits of an event's first number; the time is above."""
 
 
 class Operation(IntEnum):
-    """What an event says, and what its timer and its amount are. Times are in microseconds."""
+    """The kinds of events, with their timer and amount. Times are in microseconds."""
 
     PENDING = 0  # was pending when the recording began: amount until its deadline
     SCHEDULE = 1  # callLater(): amount is the delay
@@ -50,20 +50,20 @@ class Operation(IntEnum):
 
 
 WITH_TIMER = frozenset({Operation.CANCEL, Operation.RESET, Operation.DELAY, Operation.FIRE})
-"""Events that have the number of a timer: how many timers back from the newest."""
+"""Events with the number of a timer: how many timers back from the newest."""
 
 WITH_AMOUNT = frozenset(
     {Operation.PENDING, Operation.SCHEDULE, Operation.RESET, Operation.DELAY, Operation.PASSES}
 )
-"""Events that have an amount: microseconds, zigzag-encoded; for PASSES a count."""
+"""Events with an amount: microseconds, zigzag-encoded; for PASSES a count."""
 
 
 class Event(NamedTuple):
     """One event: `operation`, `time`, `timer`, `amount`.
 
-    `time` is in microseconds since the recording began, by the reactor's clock. Timers are numbered
-    from 0, in the order of PENDING and SCHEDULE; `timer` is -1 in an event that has none.
-    `Operation` says what the amount is.
+    `time` is in microseconds since the recording began, by the reactor's clock. PENDING and
+    SCHEDULE number the timers from 0, in order; `timer` is -1 in an event without one. `Operation`
+    explains the amount.
     """
 
     operation: Operation
@@ -74,9 +74,9 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What a recording says about the program: `clock`, `reactor`, `wheel`, `versions`.
+    """The program of a recording: `clock`, `reactor`, `wheel`, `versions`.
 
-    `clock` is the name of the reactor's `seconds`, `reactor` that of its class. `wheel` says
+    `clock` is the name of the reactor's `seconds`, `reactor` the name of its class. `wheel` says
     whether its timers were on the wheel. `versions` has those of Python, Twisted and timerwheel.
     """
 
@@ -87,11 +87,11 @@ class Header:
 
 
 class RecordingError(ValueError):
-    """A file is not a recording, has another version, is cut or damaged. The message says where."""
+    """The file is no recording, has another version, is cut or damaged. The message says where."""
 
 
 def zigzag(number: int) -> int:
-    """A number that is not negative for each whole number: small ones for those near 0."""
+    """Map whole numbers to non-negative ones: numbers near 0 become small ones."""
     return number << 1 if number >= 0 else (-number << 1) - 1
 
 
@@ -101,7 +101,7 @@ def unzigzag(number: int) -> int:
 
 
 def microseconds(seconds: float) -> int:
-    """The nearest whole number, at most LONGEST either way. A NaN counts as LONGEST."""
+    """The nearest whole number, from -LONGEST to LONGEST. A NaN counts as LONGEST."""
     try:
         return max(-LONGEST, min(round(seconds * 1e6), LONGEST))
     except (OverflowError, ValueError):

@@ -1,24 +1,34 @@
-"""What stands on a pending call while it is recorded."""
+"""The hooks on a pending call while a recorder records it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from timerwheel._core import set_stand_in
 from timerwheel.recording._format import Operation, microseconds
 
-if TYPE_CHECKING:
-    from timerwheel.recording._recorder import Recorder
-
 _METHODS = ("cancel", "reset", "delay")
 
 
-class Listener:
-    """Tells a recorder what becomes of one call.
+class Hearer(Protocol):
+    """Who hears what becomes of calls: a `Recorder`."""
 
-    Its methods stand on the call in place of those of the call's class, and call on to them; the
-    call's function is an `Expiry`. (A program may keep `call.cancel` and call it later.)
+    def ended(self, listener: Listener) -> bool:
+        """Leave a call alone that is pending no more. Returns False if that was done before."""
+
+    def began(self, timer: int) -> None:
+        """A timer has expired, and its call begins."""
+
+    def write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
+        """Write an event; nothing if the recording has ended."""
+
+
+class Listener:
+    """Tells a recorder the operations on one call.
+
+    Its methods hide those of the call's class on the call, and call them. The call's function is an
+    `Expiry`. (A program may keep `call.cancel` and call it later.)
 
     @ivar number: of the timer in the recording.
     @ivar call: the handle.
@@ -26,13 +36,13 @@ class Listener:
 
     __slots__ = ("_recorder", "call", "number")
 
-    def __init__(self, recorder: Recorder, number: int, call: Any) -> None:
+    def __init__(self, recorder: Hearer, number: int, call: Any) -> None:
         self._recorder = recorder
         self.number = number
         self.call = call
 
     def attach(self) -> None:
-        """Begin to listen. What the program itself has put on the call stays."""
+        """Begin to listen. The program's own attributes of the call stay."""
         call = self.call
         call.func = Expiry(self, call.func)
         for name in _METHODS:
@@ -40,7 +50,7 @@ class Listener:
                 setattr(call, name, getattr(self, name))
 
     def detach(self) -> None:
-        """Leave the call as it was."""
+        """Remove the hooks from the call."""
         call = self.call
         for name in _METHODS:
             if getattr(call.__dict__.get(name), "__self__", None) is self:
@@ -70,7 +80,7 @@ class Listener:
 
     def expire(self, function: Callable[..., Any], args: Any, kw: Any) -> Any:
         """Make the call."""
-        # A program may itself call what it finds as `call.func`.
+        # A program may itself call `call.func`.
         if not self.call.called or not self._recorder.ended(self):
             return function(*args, **kw)
         self._recorder.began(self.number)
@@ -81,9 +91,9 @@ class Listener:
 
 
 class Expiry:
-    """Stands for the function of a pending call, and tells when it is called.
+    """Replaces the function of a pending call, and tells the recorder when the reactor calls it.
 
-    All else is the function's: attributes, class, comparison, hash, repr.
+    Attributes, class, comparison, hash and repr are the function's.
     """
 
     __slots__ = ("_function", "_listener")
@@ -115,5 +125,5 @@ def _function_of(expiry: Expiry) -> Any:
     return object.__getattribute__(expiry, "_function")
 
 
-# So that pending(), watch() and the page name the program's function.
+# With this, pending(), watch() and the page name the program's function.
 set_stand_in(Expiry, _function_of)

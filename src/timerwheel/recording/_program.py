@@ -1,4 +1,4 @@
-"""What a recording tells of the program that made it."""
+"""The description of a program in a recording."""
 
 from __future__ import annotations
 

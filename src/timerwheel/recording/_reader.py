@@ -1,4 +1,4 @@
-"""Reads a recording, and says where it is damaged."""
+"""Read a recording, and say where it is damaged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from timerwheel.recording._format import (
 )
 
 MOST_BITS = 70
-"""Of a number in an event: more than this is damage."""
+"""The most bytes of a number in an event: more is damage."""
 
 OPERATIONS = {int(operation): operation for operation in Operation}
 HEADER = {"clock": str, "reactor": str, "wheel": bool, "versions": dict}
@@ -40,7 +40,8 @@ class Recording:
     """A recording, as `read()` returns it: `header`, `end`, `count` and `crc`.
 
     `end` says why the recording ended: "stopped", "limit" if the file reached its limit, or "error"
-    if it could not be written. `count` is the number of events, `crc` the checksum of the file.
+    if the recorder could not write it. `count` is the number of events, `crc` the checksum of the
+    file.
     """
 
     header: Header
@@ -68,7 +69,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class _Block:
-    """(It stays compressed: a file may hold a thousand times what it is long.)"""
+    """(It stays compressed, because a file may expand to a thousand times its length.)"""
 
     number: int
     start: int
@@ -76,7 +77,7 @@ class _Block:
 
     @property
     def content(self) -> bytes:
-        """What it holds. Raises RecordingError if that is damaged or too long."""
+        """The uncompressed bytes. Raises RecordingError if they are damaged or too long."""
         try:
             decompress = zlib.decompressobj()
             content = decompress.decompress(self.compressed, BLOCK)
@@ -106,7 +107,7 @@ def read(path: str | Path) -> Recording:
 def _blocks(data: bytes) -> Iterator[_Block]:
     """Each block, its checksum checked."""
     if data[: len(MAGIC)] != MAGIC:
-        raise RecordingError("this is no recording of timerwheel: its first bytes are others")
+        raise RecordingError("this is no recording of timerwheel: its first bytes differ")
     if len(data) < PREAMBLE.size:
         raise _cut(len(data), len(data), "the version")
     version = PREAMBLE.unpack_from(data)[1]
@@ -134,7 +135,7 @@ def _block(data: bytes, start: int, number: int) -> _Block:
     if len(compressed) < length:
         raise _cut(len(data), start, where)
     if zlib.crc32(compressed) != crc:
-        raise RecordingError(f"damaged in {where}, at byte {start:,}: its checksum is another")
+        raise RecordingError(f"damaged in {where}, at byte {start:,}: its checksum differs")
     return _Block(number, start, compressed)
 
 
@@ -153,7 +154,7 @@ def _end(blocks: list[_Block], length: int) -> dict[str, Any]:
 
 
 def _json(block: _Block, types: dict[str, type]) -> dict[str, Any]:
-    """What a block of JSON has under these keys."""
+    """The values of a JSON block under these keys."""
     try:
         content = json.loads(block.content)
         found = {key: content[key] for key in types}
@@ -186,7 +187,7 @@ def _decode(blocks: list[_Block]) -> Iterator[Event]:
 
 
 def _numbers(block: _Block) -> Iterator[int]:
-    """The numbers of a block: seven bits a byte, the lowest first; the high bit says: more."""
+    """The numbers of a block: seven bits a byte, the lowest first; the high bit means more."""
     number = shift = 0
     for byte in block.content:
         number |= (byte & 0x7F) << shift

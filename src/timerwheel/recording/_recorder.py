@@ -1,32 +1,28 @@
-"""Listens to what a program does with its timers.
+"""Record a program's operations on its timers.
 
 A `Recorder` puts methods of its own on the reactor instance (`callLater`, `runUntilCurrent`), and a
-`Listener` on each pending call. Both call on to what was there, and go when the call has
-been made or cancelled, or the recording stops.
+`Listener` on each pending call. Both call the method that they replace. A listener goes when its
+call has been made or cancelled, and all hooks go when the recording stops.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from weakref import WeakSet
 
+from timerwheel._stoppable import Stoppable
 from timerwheel.recording._format import Operation, microseconds
 from timerwheel.recording._listener import Listener
 from timerwheel.recording._program import header_of
 from timerwheel.recording._writer import Writer
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
 LIMIT = 4 * 1024 * 1024
 """The default limit, in bytes: about two million operations."""
 
 LEAST_LIMIT = 128 * 1024
-"""In bytes: at least one block of events has room."""
+"""The least limit, in bytes: it has room for one block of events."""
 
 
 def record(
@@ -34,21 +30,23 @@ def record(
 ) -> Recorder:
     """Record a reactor's timer traffic to a file, until `stop()` or the reactor's shutdown.
 
-    The reactor may be a stock one or have the wheel, and may be running. The file says when timers
-    were scheduled, cancelled, moved and expired, for how long they were set and how long
-    their calls took: no functions, no arguments, no data. file is a path, which is
-    overwritten, or a binary file, which stays open. limit is the most bytes that it may take:
-    when it has them, recording stops, and the file says so.
+    The reactor may be a stock one or have the wheel, and may be running. The file has the times at
+    which the program scheduled, cancelled and moved timers, their delays, the times at which they
+    expired, and how long their calls took. It has no functions, no arguments and no data.
 
-    The result has `stop()` and is a context manager. Meanwhile an operation takes about 5 us more,
-    and a pending call about 1 kB. What calls a `callLater` that it kept from before is not
-    heard. If the file cannot be written, recording stops, the error is logged and the program
-    goes on. A child that is forked does not record; the parent goes on. A program that forks to
-    become a daemon begins to record after that: `reactor.callWhenRunning(record, reactor, file)`.
+    file is a path, which this overwrites, or a binary file, which stays open. limit is the most
+    bytes of the file. At the limit the recording stops, and the file says so.
+
+    The result has `stop()` and is a context manager. While you record, an operation takes about 5
+    us more, and a pending call about 1 kB more. The recorder does not see calls through a
+    `callLater` that the program kept from before. If it cannot write the file, it logs the error
+    and stops, and the program goes on. If you fork, the child does not record, and the parent goes
+    on recording. If your program forks to become a daemon, start to record after that:
+    `reactor.callWhenRunning(record, reactor, file)`.
 
     Raises TypeError if reactor is not built on Twisted's ReactorBase, ValueError for a limit below
-    131,072, RuntimeError if the reactor is being recorded already, OSError if the file cannot
-    be opened, or its beginning not be written.
+    131,072, RuntimeError if a recorder records the reactor already, OSError if it cannot open the
+    file or write its beginning.
     """
     from twisted.internet.base import ReactorBase
 
@@ -61,7 +59,7 @@ def record(
     return Recorder(reactor, file, limit)
 
 
-class Recorder:
+class Recorder(Stoppable):
     """A recording that is being made; `record()` makes one."""
 
     def __init__(self, reactor: Any, file: str | os.PathLike[str] | IO[bytes], limit: int) -> None:
@@ -73,7 +71,7 @@ class Recorder:
         self._fires = 0
         self._pass_begins = False
         self._recording = True
-        # Bound methods are made anew at each look: these are what is looked for at the end.
+        # Each look makes new bound methods. The end of the recording looks for these.
         self._ours = {"callLater": self._call_later, "runUntilCurrent": self._run_until_current}
         self._theirs: dict[str, Callable[..., Any]] = {}
         self._trigger: Any = None
@@ -88,28 +86,17 @@ class Recorder:
 
     @property
     def recording(self) -> bool:
-        """Whether it still records: False after stop(), at the limit, and after an error."""
+        """Whether it still records: False after stop(), at the limit and after an error."""
         return self._recording
 
     def stop(self) -> None:
-        """End the recording and close its file. Does nothing if it has ended."""
+        """End the recording and close its file. Does nothing if it has ended already."""
         if self._recording:
             for number, listener in list(self._listeners.items()):
                 if not listener.call.active():  # cancelled by what does not ask the call for it
                     self.write(Operation.CANCEL, number)
         if self._recording:  # else the file was full, or refused that
             self._end("stopped")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     # Beginning and end
 
@@ -131,17 +118,17 @@ class Recorder:
             try:
                 self._writer.end(reason)
             finally:
-                self._close()  # which tries once more to write what the file has buffered
+                self._close()  # which tries once more to write the file's buffer
         except Exception:
             if reason != "error":  # else that was logged
                 self._log_failure()
 
     def give_up(self) -> None:
-        """End in a child that was forked, and leave the file to the parent."""
+        """In a forked child: end, and leave the file to the parent."""
         if self._recording:
             self._recording = False
             self._unhook()
-            self._close()  # of this process alone; nothing is buffered that it could write
+            self._close()  # only in this process; its buffer is empty, so close() writes nothing
 
     def _close(self) -> None:
         if self._owns_file:
@@ -150,7 +137,7 @@ class Recorder:
     def _unhook(self) -> None:
         reactor = self._reactor
         for name, method in self._ours.items():
-            if reactor.__dict__.get(name) is method:  # else another has put its own before it
+            if reactor.__dict__.get(name) is method:  # else the program has put its own before it
                 if name in self._theirs:
                     setattr(reactor, name, self._theirs[name])
                 else:
@@ -168,9 +155,9 @@ class Recorder:
     def _log_failure(self) -> None:
         from twisted.logger import Logger
 
-        Logger().failure("the recording of timers could not be written, and has ended")
+        Logger().failure("the recorder could not write its file, and has stopped")
 
-    # What stands on the reactor
+    # The methods on the reactor
 
     def _call_original(self, name: str, *args: Any, **kw: Any) -> Any:
         """(Looked up each time: a program may put others into the class, and accelerate() does.)"""
@@ -190,11 +177,11 @@ class Recorder:
         try:
             self._call_original("runUntilCurrent")
         finally:
-            # After a nested pass, too: what the outer one has still to make is one more.
+            # After a nested pass, too: the rest of the outer one counts as one more.
             self._pass_begins = True
             self._idle_passes += self._fires == fires
 
-    # What the listeners on the calls use
+    # For the listeners on the calls
 
     def _adopt(self, call: Any, operation: Operation, seconds: float) -> None:
         listener = Listener(self, self._writer.new_timer(), call)
@@ -203,14 +190,14 @@ class Recorder:
         self.write(operation, listener.number, microseconds(seconds))
 
     def ended(self, listener: Listener) -> bool:
-        """Leave a call alone that is pending no more. Returns False if that was done before."""
+        """Stop to listen to a call that is not pending any more. Returns False if done before."""
         if self._listeners.pop(listener.number, None) is None:
             return False
         listener.detach()
         return True
 
     def began(self, timer: int) -> None:
-        """A timer has expired, and its call begins."""
+        """Record that a timer has expired, and that its call begins."""
         self._fires += 1
         if self._pass_begins:
             self._pass_begins = False
@@ -218,7 +205,7 @@ class Recorder:
         self.write(Operation.FIRE, timer)
 
     def write(self, operation: Operation, timer: int = -1, amount: int = 0) -> None:
-        """Write an event; nothing if the recording has ended."""
+        """Write an event; do nothing if the recording has ended."""
         if not self._recording:
             return
         time = microseconds(self._reactor.seconds() - self._start)
@@ -236,7 +223,7 @@ class Recorder:
 
 
 def _is_recorded(method: Any) -> bool:
-    """(Of the two methods a program may have put its own before one.)"""
+    """(A program may have put its own before one of the two methods.)"""
     owner = getattr(method, "__self__", None)
     return isinstance(owner, Recorder) and owner.recording
 

@@ -1,4 +1,4 @@
-"""Writes a recording, block by block."""
+"""Write a recording, block by block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from timerwheel.recording._format import (
 )
 
 END_ROOM = 128
-"""Bytes that are kept free for the last block."""
+"""The bytes to keep free for the last block."""
 
 LONGEST_EVENT = 32
 """No event takes more bytes: three numbers of at most 10."""
@@ -31,16 +31,16 @@ LONGEST_EVENT = 32
 class Writer:
     """Encodes events and writes them to a binary file. Writing an event takes about 1.5 us.
 
-    @ivar full: whether the next block would have made the file longer than its limit. What is
-        written after that is dropped.
+    @ivar full: whether the next block would have made the file longer than its limit. The writer
+        drops all events after that.
     """
 
     def __init__(self, file: IO[bytes], limit: int, header: Header) -> None:
         self._file = file
         self._limit = limit
         self._size = 0
-        self._events = 0  # in blocks that are written
-        self._pending_events = 0  # in the block that is being filled
+        self._events = 0  # in the written blocks
+        self._pending_events = 0  # in the current block
         self._buffer = bytearray()
         self._time = 0
         self._timers = 0
@@ -49,7 +49,7 @@ class Writer:
         self._write(_block(json.dumps(asdict(header)).encode()))
 
     def new_timer(self) -> int:
-        """The number of the timer that the next PENDING or SCHEDULE is about."""
+        """The number of the timer of the next PENDING or SCHEDULE."""
         self._timers += 1
         return self._timers - 1
 
@@ -67,7 +67,7 @@ class Writer:
             self._flush()
 
     def end(self, reason: str) -> None:
-        """Write what is left, and the last block. Raises OSError if the file refuses them."""
+        """Write the rest, and the last block. Raises OSError if the file refuses them."""
         self._flush()
         reason = "limit" if self.full else reason
         self._write(_block(json.dumps({"reason": reason, "events": self._events}).encode()))
@@ -94,7 +94,7 @@ class Writer:
         while data:  # a file without a buffer may take a part of it
             taken = self._file.write(data)
             data = data[taken:] if taken else b""  # a program's own file may not say
-        self._file.flush()  # what it buffered, a child that is forked would write once more
+        self._file.flush()  # otherwise a forked child would write the buffer once more
 
 
 def _block(content: bytes | bytearray) -> bytes:

@@ -1,4 +1,4 @@
-"""Tasks on a reactor: later, in turn by priority, so many at once, again and again, with retries.
+"""Tasks on a reactor, with priorities, limits, periods, timeouts and retries.
 
     from timerwheel.tasks import Scheduler
 
@@ -6,13 +6,13 @@
     task = scheduler.call(fetch, url, priority=2, timeout=30)
     scheduler.call_every(60, ping)
 
-A `Scheduler` has methods named after what starts a task: `call` (as soon as its
-turn comes), `call_later`, `call_at`, `call_every`. Positional arguments are the
-function's; keyword arguments are options of the task. Each returns a `Task`,
-which can be awaited, cancelled and given another priority, and has a Deferred.
+A `Scheduler` starts tasks with `call` (as soon as their turn comes), `call_later`, `call_at` and
+`call_every`. Positional arguments are the function's; keyword arguments are options of the task.
+Each method returns a `Task`. You can await it, cancel it, change its priority, and use its
+Deferred.
 
-It runs on any reactor of Twisted's, fastest on one that has the wheel, and on a
-`Clock` in tests. As all of Twisted it is to be used from the reactor's thread.
+A scheduler runs on any reactor of Twisted's, fastest on one that has the wheel, and on a `Clock` in
+tests. Like all of Twisted, use it only in the reactor's thread.
 """
 
 from timerwheel._tasks import TaskState

@@ -1,4 +1,4 @@
-"""What becomes of a task that does not end at once: it is awaited, tried again, cancelled."""
+"""Tasks that do not end at once: await them, retry them, cancel them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.python.failure import Failure
 
-from timerwheel._tasks import DispatcherBase, TaskState, is_result
+from timerwheel._tasks import DispatcherBase, is_result
 from timerwheel.tasks._awaiting import for_twisted
 from timerwheel.tasks._task import Task, ignore
 
 # Cancelling a task cancels the task that it waits for, and so on, each on the stack of the one
-# before. After so many the rest waits until these are through.
+# before. After so many levels, the rest waits until these are through.
 NESTED_CANCELS = 10
 
 
 class Attempts(DispatcherBase):
-    """What a scheduler does with what the functions of its tasks return and raise."""
+    """The part of a scheduler that handles the results and errors of its tasks' functions."""
 
-    def __init__(self, reactor: Any, *queue: Any) -> None:
-        super().__init__(reactor, *queue)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self._cancels = 0  # that are being carried out, one on the stack of the other
         self._to_cancel: list[Task] = []  # those that were too many
 
@@ -32,14 +32,14 @@ class Attempts(DispatcherBase):
         from timerwheel.tasks._retries import Retries
 
         retries = task._retries or Retries(task.retry, task, self._reactor.seconds())
-        task._retries = None  # the policy says nothing of failures of its own
+        task._retries = None  # the policy's own failures are not its subject
         retries.begin_attempt()
         if task._cancelled:
             raise CancelledError
         task._retries = retries
 
     def _follow(self, outcome: Any, task: Task) -> None:
-        """See what becomes of what an attempt returned."""
+        """Handle the return value of an attempt."""
         attempt = self._as_deferred(outcome, task)
         if not isinstance(attempt, Deferred):
             self._attempt_ended(attempt, task)
@@ -50,7 +50,7 @@ class Attempts(DispatcherBase):
         self._wait_for(attempt, self._attempt_ended, task)
 
     def _as_deferred(self, outcome: Any, task: Task) -> Any:
-        """A Deferred of what has a result later; anything else as it is, and so a Failure."""
+        """A Deferred for an awaitable; any other value unchanged, also a Failure."""
         if isinstance(outcome, Deferred | Failure) or is_result(outcome):
             return outcome
         if isinstance(outcome, Task):
@@ -65,7 +65,7 @@ class Attempts(DispatcherBase):
         return outcome
 
     def _go_on_with(self, outcome: Any, then: Callable[[Any, Task], None], task: Task) -> None:
-        """Go on with then() when there is a result, which may be now."""
+        """Go on with then() when there is a result, perhaps now."""
         attempt = self._as_deferred(outcome, task)
         if isinstance(attempt, Deferred):
             self._wait_for(attempt, then, task)
@@ -75,7 +75,7 @@ class Attempts(DispatcherBase):
     def _wait_for(
         self, attempt: Deferred[Any], then: Callable[[Any, Task], None], task: Task
     ) -> None:
-        """Go on with then() when this has fired, which cancelling the task cancels."""
+        """Go on with then() when this Deferred fires. Cancelling the task cancels it."""
         task._attempt = attempt
         attempt.addBoth(self._go_on, then, task)
         if task._cancelled:
@@ -85,7 +85,7 @@ class Attempts(DispatcherBase):
 
     def _attempt_ended(self, outcome: Any, task: Task) -> None:
         if task._time_limit is not None and self._end_time_limit(task) and is_cancellation(outcome):
-            error = TimeoutError(task.timeout, "Deferred")  # as Deferred.addTimeout() has it
+            error = TimeoutError(task.timeout, "Deferred")  # like Deferred.addTimeout()
             outcome = Failure(error)  # type: ignore[no-untyped-call]
         task._attempt = task._coroutine = None
         if task._retries is None or task._cancelled:
@@ -96,15 +96,11 @@ class Attempts(DispatcherBase):
         if delay is None:
             # (What the policy gives when it gives up may be a Deferred, too.)
             self._go_on_with(outcome, self._settle_for, task)
-        elif task._cancelled:  # by one of the policy's hooks
-            self._end(task, TaskState.CANCELLED, None)
         else:
-            self._arm(task, now + delay)
-            if task._cancelled:  # by the collector, say, which may have run meanwhile
-                self._cancel(task)
+            self._try_again(task, now + delay)
 
     def _settle_for(self, outcome: Any, task: Task) -> None:
-        """There is no other attempt: have the fallback see to a failure."""
+        """No attempt is left: let the fallback handle the failure."""
         task._attempt = None
         if not isinstance(outcome, Failure) or task.fallback is None or task._cancelled:
             self._ended(outcome, task)
@@ -118,16 +114,10 @@ class Attempts(DispatcherBase):
     def _ended(self, outcome: Any, task: Task) -> None:
         """A task has run: its turn is over, or it is done."""
         task._attempt = task._coroutine = task._retries = None
-        if isinstance(outcome, Failure):
-            is_cancelled = task._cancelled and is_cancellation(outcome)
-            self._end(task, TaskState.CANCELLED if is_cancelled else TaskState.FAILED, outcome)
-        elif task.interval is not None:
-            self._end_turn(task)
-        else:
-            self._end(task, TaskState.SUCCEEDED, outcome)
+        self._finish(task, outcome, task._cancelled and is_cancellation(outcome))
 
     def _abandon(self, task: Task) -> None:
-        """Cancel what a task that was broken off waits for, and care no more what becomes of it."""
+        """Cancel the Deferred of a task that was broken off, and ignore its outcome."""
         self._end_time_limit(task)
         attempt, task._attempt = task._attempt, None
         if attempt is not None:
@@ -137,12 +127,11 @@ class Attempts(DispatcherBase):
     # Cancelling.
 
     def _cancel_running(self, task: Task) -> None:
-        task._cancelled = True
         self._end_time_limit(task)
         self._cancel_attempt(task)
 
     def _end_time_limit(self, task: Task) -> bool:
-        """An attempt has no time limit any more. Returns whether it had come."""
+        """Remove the time limit of an attempt. Returns whether it had passed."""
         limit, task._time_limit = task._time_limit, None
         if limit is None or not limit.active():
             return limit is not None
@@ -150,7 +139,7 @@ class Attempts(DispatcherBase):
         return False
 
     def _cancel_attempt(self, task: Task) -> None:
-        """Cancel what a task waits for; nothing if it has not returned that yet."""
+        """Cancel the Deferred that a task waits for, if its function has returned one."""
         if self._cancels == NESTED_CANCELS:
             self._to_cancel.append(task)
             return
@@ -163,7 +152,7 @@ class Attempts(DispatcherBase):
                 self._cancel_rest()
 
     def _cancel_rest(self) -> None:
-        """Cancel what those wait for that were too many. An error of one does not spare others."""
+        """Do the deferred cancellations. An error of one does not stop the others."""
         errors: list[BaseException] = []
         self._cancels += 1
         while self._to_cancel:
@@ -180,12 +169,12 @@ class Attempts(DispatcherBase):
         if attempt is None:
             return
         if task._coroutine is not None and task._coroutine.cr_running:
-            # It cancels itself. It can be told only where it waits: Twisted would forget it.
+            # It cancels itself. Tell it only where it waits: otherwise Twisted would forget it.
             self._reactor.callLater(0, attempt.cancel)
             return
         attempt.cancel()
         if task._attempt is attempt and attempt.called and not attempt.paused:
-            # Unless it is just telling us, that has failed once: its callbacks had no stack left.
+            # Unless it is just telling us, it has failed once: its callbacks had no stack left.
             attempt.addBoth(self._heard_late, attempt, task)
 
     def _heard_late(self, outcome: Any, attempt: Deferred[Any], task: Task) -> None:
@@ -194,7 +183,7 @@ class Attempts(DispatcherBase):
 
 
 def is_cancellation(outcome: Any) -> bool:
-    """Whether an attempt has failed because it was cancelled. (asyncio has an error of its own.)"""
+    """Whether a cancellation has made an attempt fail. (asyncio has an error of its own.)"""
     return isinstance(outcome, Failure) and bool(
         outcome.check(CancelledError, asyncio.CancelledError)  # type: ignore[no-untyped-call]
     )

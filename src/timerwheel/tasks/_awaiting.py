@@ -1,4 +1,4 @@
-"""What a task's function returns to be awaited, as something that Twisted can wait for."""
+"""Turn the awaitable that a task's function returns into one that Twisted can wait for."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ Steps = Generator[Any, Any, Any]
 def for_twisted(awaitable: Any, reactor: Any) -> Deferred[Any] | Coroutine[Any, Any, Any]:
     """A Deferred, or a coroutine that awaits nothing but Deferreds.
 
-    On the asyncio reactor what is no coroutine is awaited in a task of asyncio's, which
-    may wait for Deferreds, too. Cancelling the Deferred cancels what it was made of.
-    Raises TypeError for a future that the reactor's event loop does not run; such a
-    coroutine raises it once it comes to one.
+    On the asyncio reactor, an asyncio task awaits anything but a coroutine; it may also wait for
+    Deferreds. Cancelling the Deferred cancels the awaitable. Raises TypeError for a future of
+    another event loop than the reactor's; a coroutine raises it when it awaits such a future.
     """
     if isinstance(awaitable, Deferred | CoroutineType):
         return awaitable
@@ -37,13 +36,13 @@ def for_twisted(awaitable: Any, reactor: Any) -> Deferred[Any] | Coroutine[Any, 
 
 def not_awaitable(awaited: object, reactor: object) -> TypeError:
     return TypeError(
-        f"{reactor!r} cannot await {awaited!r}: only the asyncio reactor can await what is"
-        " asyncio's, and only what belongs to its own event loop"
+        f"{reactor!r} cannot await {awaited!r}: only the asyncio reactor can await"
+        " asyncio's futures and tasks, and only those of its own event loop"
     )
 
 
 async def translated(awaitable: Awaitable[Any], translate: Callable[[Any], Steps]) -> Any:
-    """Await it; what it waits for on its way goes through translate()."""
+    """Await it, and pass everything that it waits for through translate()."""
     return await steps_of(awaitable, translate)
 
 

@@ -1,4 +1,4 @@
-"""The end of a scheduler: what it cancels, a slice at a time, and who is told when all is done."""
+"""Close a scheduler: cancel its tasks, slice by slice, and tell the waiters when all are done."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _log = Logger()
 
 
 class Closed(Deferred[None]):
-    """What `close()` returns."""
+    """The Deferred that `close()` returns."""
 
     closing: Closing | None = None
 
     def addCallbacks(self, *args: Any, **kw: Any) -> Any:
-        """As any Deferred's; then look whether it is a task of the same scheduler that waits."""
+        """Add callbacks, then check whether a task of the same scheduler waits for this."""
         super().addCallbacks(*args, **kw)
         if self.closing is not None:
             self.closing.refuse_own_tasks()
@@ -31,13 +31,12 @@ class Closed(Deferred[None]):
 class Closing:
     """The end of a scheduler, from the first `close()` on."""
 
-    __slots__ = ("_deadline", "_doomed", "_scheduler", "_spare", "_waiting")
+    __slots__ = ("_deadline", "_scheduler", "_spare", "_waiting")
 
     def __init__(self, scheduler: DispatcherBase) -> None:
         self._scheduler = scheduler
         self._waiting: deque[Closed] = deque()
         self._deadline: Any = None  # the reactor's call that cancels all
-        self._doomed: list[Task] = []  # to be looked at, the last of them first
         self._spare: Callable[[Task], bool] | None = None
 
     def add(self) -> Closed:
@@ -48,25 +47,21 @@ class Closing:
         return closed
 
     def set_deadline(self, deadline: Any) -> None:
-        """Have a call of the reactor's, or None, in place of the one that there is."""
+        """Replace the reactor's call with another, or with None."""
         former, self._deadline = self._deadline, deadline
         if former is not None and former.active():
             former.cancel()
 
     def cancel(self, spare: Callable[[Task], bool] | None = None) -> None:
-        """Have all tasks cancelled that are not to be spared, in the order in which they were made.
-
-        A list of them is taken at once, in 40 ms for a million; go_on() does the rest.
-        """
+        """Have go_on() cancel all tasks that are not to be spared, the oldest first."""
         self._spare = spare
-        self._doomed = list(self._scheduler._tasks)
-        self._doomed.reverse()
+        self._scheduler._begin_walk()
 
     def go_on(self, may_go_on: Callable[[], bool]) -> bool:
         """Cancel tasks for as long as that is allowed. Returns whether that was for all."""
-        while self._doomed:
-            self._cancel(self._doomed.pop())
-            if self._doomed and not may_go_on():
+        while not self._scheduler._is_walked:
+            self._cancel(self._scheduler._next_task())
+            if not self._scheduler._is_walked and not may_go_on():
                 return False
         self.refuse_own_tasks()
         return True
@@ -89,7 +84,7 @@ class Closing:
             self._waiting.popleft()
 
     def refuse_own_tasks(self) -> None:
-        """Let no task that is not being cancelled wait for the end of all tasks: of itself."""
+        """Fail each task that waits for the end of all tasks, and so for itself."""
         for closed in list(self._waiting):
             if not closed.called and any(map(self._waits_for_itself, tasks_behind(closed))):
                 closed.closing = None
@@ -109,7 +104,7 @@ class Closing:
 
 
 def has_begun(task: Task) -> bool:
-    """Whether a task is left to end when its scheduler is closed."""
+    """Whether close() lets a task end by itself."""
     if task.interval is not None:
         return task.state is TaskState.RUNNING
     if task.state is TaskState.WAITING:
@@ -118,10 +113,10 @@ def has_begun(task: Task) -> bool:
 
 
 def tasks_behind(deferred: Deferred[Any]) -> Iterator[Task]:
-    """The tasks that wait for a Deferred, as far as Twisted shows what goes on when it fires.
+    """The tasks that wait for a Deferred, as far as Twisted shows its callbacks.
 
-    That is: a task; another Deferred, one of whose callbacks has returned this one; and
-    the Deferred of a coroutine, or of an inlineCallbacks function, that awaits it.
+    It finds: a task; another Deferred, if one of its callbacks has returned this one; and the
+    Deferred of a coroutine, or of an inlineCallbacks function, that awaits it.
     """
     found = [deferred]
     while found:
@@ -131,6 +126,6 @@ def tasks_behind(deferred: Deferred[Any]) -> Iterator[Task]:
                     yield task
                     found += task._listeners or ()
             elif getattr(callback, "__module__", None) == Deferred.__module__:
-                # An argument is that Deferred, or what knows it: the driver of the coroutine.
+                # An argument is that Deferred, or the driver of the coroutine, which knows it.
                 waiting = [getattr(argument, "deferred", argument) for argument in args or ()]
                 found += [each for each in waiting if isinstance(each, Deferred)]

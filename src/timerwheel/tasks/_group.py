@@ -1,4 +1,4 @@
-"""A group: tasks that share a limit, and take fair turns with those of other groups."""
+"""A group: tasks that share a limit, and take fair turns with other groups."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from timerwheel._tasks import DispatcherBase, GroupBase
 
 
 class Group(GroupBase):
-    """Tasks that take turns with those of other groups. Made by `Scheduler.group()`.
+    """A group of tasks, which takes turns with other groups. `Scheduler.group()` makes it.
 
-    `ready` and `running` tell how many of its tasks wait for their turn and run.
+    `ready` is how many of its tasks wait for their turn, `running` how many run.
     """
 
     __slots__ = ("__weakref__", "name")
@@ -16,9 +16,8 @@ class Group(GroupBase):
     def __init__(
         self, scheduler: DispatcherBase, name: str, weight: float, max_running: int | None
     ) -> None:
+        super().__init__(scheduler, as_limit(max_running))
         self.name = name
-        self._scheduler = scheduler
-        self._limit = as_limit(max_running)
         self.weight = weight
 
     def __repr__(self) -> str:
@@ -26,7 +25,7 @@ class Group(GroupBase):
 
     @property
     def weight(self) -> float:
-        """The share of turns that the group gets while others wait too. May be changed.
+        """The group's share of turns while others wait too. You can change it.
 
         Raises ValueError if it is not from 0.0001 to 10,000.
         """
@@ -34,24 +33,23 @@ class Group(GroupBase):
 
     @weight.setter
     def weight(self, weight: float) -> None:
-        # (A turn of the heaviest has to show in the sum of very many of the lightest.)
+        # (A turn of the heaviest must still change the sum of very many of the lightest.)
         if not 0.0001 <= weight <= 10_000:
             raise ValueError(f"a weight must be from 0.0001 to 10,000, not {weight!r}")
         self._scheduler._set_stride(self, 1 / weight)
 
     @property
     def max_running(self) -> int | None:
-        """How many of its tasks may run at once, or None for no limit. May be changed."""
+        """How many of its tasks may run at once, or None for no limit. You can change it."""
         return None if self._limit < 0 else self._limit
 
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
-        self._limit = as_limit(max_running)
-        self._scheduler._review_group(self)
+        self._scheduler._set_limit(as_limit(max_running), self)
 
 
 def as_limit(max_running: int | None) -> int:
-    """A limit as the extension knows it, -1 for none. Raises ValueError if nothing could run."""
+    """A limit in the extension's form, -1 for none. Raises ValueError if nothing could run."""
     if max_running is None:
         return -1
     if max_running < 1:

@@ -1,4 +1,4 @@
-"""Policies: which of the tasks that are ready is next."""
+"""Policies: which ready task is next."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from timerwheel.tasks._task import Task
 
 
 class Policy:
-    """What decides which ready task is next: a key for each task, and whether groups take turns.
+    """Decides which ready task is next: a key for each task, and whether groups take turns.
 
-    The task with the lowest key is next, of equal ones that which became ready first. To
-    write a policy, override `key()`, or set `groups_take_turns`, in a subclass, and give
-    an instance to the scheduler. The queues stay the scheduler's own, in C: to start a task
-    takes O(log n) of n tasks and groups.
+    The task with the lowest key is next; among equal keys, the one that became ready first. To
+    write a policy, override `key()`, or set `groups_take_turns`, in a subclass, and give an
+    instance to the scheduler. The queues stay in C: to start a task takes O(log n) steps for n
+    tasks and groups.
     """
 
     groups_take_turns = True
     """Whether keys decide only within a group, and groups take turns by weight.
 
-    If not, all tasks are in one order, whatever their groups, which then only have limits.
+    If False, all tasks are in one order, and groups only have limits.
     """
 
     def key(self, task: Task) -> float:
-        """A number for a task, the lowest first; its priority, unless you override this.
+        """A number for a task, the lowest first. By default its priority.
 
-        It is asked for when the task is made and when its priority is set. The task has its
-        options already, and no state. What this raises is raised there; so is ValueError for NaN.
+        The scheduler calls this when you make the task and when you set its priority. The task has
+        its options already, but no state. An exception of this propagates to there; so does
+        ValueError for NaN.
         """
         return task.priority
 
@@ -52,7 +53,7 @@ class FirstInFirstOut(Policy):
 
 
 class StrictPriority(Policy):
-    """Named "priority": the lowest priority of all groups first. Others may wait without end."""
+    """Named "priority": the lowest priority of all groups first. The others may starve."""
 
     groups_take_turns = False
 
@@ -60,8 +61,8 @@ class StrictPriority(Policy):
 class EarliestDeadlineFirst(Policy):
     """Named "deadline": the earliest deadline of all groups first; tasks without one come last.
 
-    If any order finishes all ready tasks in time, one by one, this one does (Jackson 1955).
-    If none does, this one may be late for each of them: `on_missed_deadline` may cancel those.
+    If any order finishes all ready tasks in time, one by one, this one does (Jackson 1955). If none
+    does, this one may be late for each of them. `on_missed_deadline` may cancel the late ones.
     """
 
     groups_take_turns = False
@@ -80,7 +81,7 @@ POLICIES: dict[str, type[Policy]] = {
 
 
 def as_policy(policy: str | Policy) -> Policy:
-    """The policy of a name, or one that is given as such."""
+    """The policy of a name, or the given Policy."""
     if isinstance(policy, Policy):
         return policy
     if not isinstance(policy, str):

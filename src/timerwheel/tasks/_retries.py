@@ -1,4 +1,4 @@
-"""Whether a failure is tried again, and when: as a policy of the library tenacity says."""
+"""Whether and when to retry after a failure, by a policy of the library tenacity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from timerwheel._tasks import TaskBase
 
 
 def usable(policy: Any) -> Retrying | None:
-    """The policy, or None if it is disabled. Raises TypeError if it is none for functions."""
+    """The policy, or None if it is disabled. Raises TypeError if it is not a Retrying."""
     if not isinstance(policy, Retrying):
         raise TypeError(f"retry must be a tenacity.Retrying, not {policy!r}")
     # (tenacity before 9.1 has no `enabled`.)
@@ -19,11 +19,11 @@ def usable(policy: Any) -> Retrying | None:
 
 
 class Retries:
-    """Drives a `tenacity.Retrying` for one task, as its asyncio variant drives its own.
+    """Drives a `tenacity.Retrying` for one task, as tenacity's asyncio variant does.
 
-    A copy of it: what a policy notes of an attempt would be another task's, were that to end in one
-    of its hooks. Times are those of the task's clock, so that `stop_after_delay` works on a fake
-    one too.
+    It works on a copy: otherwise the policy's notes on an attempt could be another task's, if that
+    task ends in one of the hooks. Times are by the task's clock, so `stop_after_delay` also works
+    on a fake clock.
     """
 
     def __init__(self, policy: Retrying, task: TaskBase, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The scheduler: how tasks are made, and how it is closed."""
+"""The scheduler: make tasks, and close it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ _log = Logger()
 
 
 class SchedulerClosedError(RuntimeError):
-    """A task was given to a scheduler that takes no more."""
+    """The scheduler is closed, and takes no more tasks."""
 
 
 class Scheduler(Attempts):
-    """Scheduler(reactor): calls functions at their time, in turn, so many at once.
+    """Scheduler(reactor): calls functions at their time, by priority, with a limit.
 
-    No more than `max_running` tasks run at once, None for no limit. A task whose
-    function returns a Deferred or a coroutine runs until that has fired.
+    At most `max_running` tasks run at once; None means no limit. If a task's function returns a
+    Deferred or a coroutine, the task runs until that has fired.
 
-    What is ready is run in one go for at most `budget` seconds, and goes on
-    after the reactor has done its I/O; one function that takes longer is not
-    interrupted. `reactor` provides IReactorTime: a reactor, or a Clock.
+    The scheduler runs ready tasks for at most `budget` seconds, and goes on after the reactor has
+    done its I/O. It does not interrupt a function that takes longer. `reactor` provides
+    IReactorTime: a reactor, or a Clock.
 
-    `policy` says which of the tasks that are ready is next: "fair", "fifo", "priority",
-    "round-robin", "deadline", or a `Policy`. `on_missed_deadline` is called with
-    each task that is not done by its deadline: then, or once the task has ended if that is noticed
-    first. What it raises is logged.
+    `policy` decides which ready task is next: "fair", "fifo", "priority", "round-robin",
+    "deadline", or a `Policy`. If a task is not done by its deadline, the scheduler calls
+    `on_missed_deadline` with it: when the deadline has passed, or when the task ends, whichever it
+    notices first. It logs an exception of that function.
+
+    Raises TypeError for a `reactor` without `callLater()` and `seconds()`, such as an event loop,
+    and ValueError for a `budget` that is not positive.
     """
 
     def __init__(
@@ -52,27 +55,27 @@ class Scheduler(Attempts):
         policy: str | Policy = "fair",
         on_missed_deadline: Callable[[Task], object] | None = None,
     ) -> None:
+        if not (hasattr(reactor, "callLater") and hasattr(reactor, "seconds")):
+            raise TypeError(f"a Scheduler needs a reactor or a Clock, not {reactor!r}")
         if not budget > 0:
             raise ValueError(f"a budget must be positive seconds, not {budget!r}")
         policy = as_policy(policy)
         # (The extension takes priorities without a call.)
         key = None if type(policy).key is Policy.key else policy.key
-        super().__init__(reactor, key, policy.groups_take_turns)
+        super().__init__(reactor, budget, as_limit(max_running), key, policy.groups_take_turns)
         self.policy: Policy = policy
         self.missed_deadlines = 0
         self._on_missed_deadline = on_missed_deadline
-        self._budget = budget
-        self._limit = as_limit(max_running)
         self._group = self.group("default")
         self._limit_listeners: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
-        return f"<Scheduler of {self._reactor!r} tasks={len(self._tasks)} running={self.running}>"
+        return f"<Scheduler of {self._reactor!r} tasks={self._task_count} running={self.running}>"
 
     # Making tasks.
 
     def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]) -> Task:
-        """Call func(*args) as soon as its turn comes, not before this returns."""
+        """Call func(*args) as soon as its turn comes, but after this returns."""
         task = self._make(func, args, options)
         self._enter(task)
         return task
@@ -106,13 +109,13 @@ class Scheduler(Attempts):
     ) -> Task:
         """Call func(*args) every interval seconds; the first time at once, or after one interval.
 
-        Turns keep to the grid of the first. Those whose time comes before the turn
-        before them has ended are left out, and counted in `task.missed`. A turn
-        that fails, its fallback too, ends the task, as LoopingCall does; else it
-        goes on until it is cancelled. Raises ValueError if interval is below a nanosecond.
+        Turns do not drift: a late turn does not move the next ones. If the previous turn still runs
+        when a turn's time comes, the scheduler leaves that turn out and counts it in `task.missed`.
+        If a turn fails, and its fallback too, the task ends, as with LoopingCall; else it goes on
+        until you cancel it. Raises ValueError if interval is below a nanosecond.
         """
         if not 1e-9 <= interval < inf:
-            raise ValueError(f"an interval must be a nanosecond at least, not {interval!r} seconds")
+            raise ValueError(f"an interval must be at least a nanosecond, not {interval!r} seconds")
         task = self._make(func, args, options)
         self._enter(task, self._begin_period(task, interval, now))
         return task
@@ -120,12 +123,11 @@ class Scheduler(Attempts):
     def gather(
         self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[Options]
     ) -> Task:
-        """A task whose result is the list of the results of others, in their order.
+        """A task that returns the list of the results of other tasks, in order.
 
-        It is ready when all of them have succeeded, and fails with DependencyError as soon as
-        one has not. With `require_success=False` it is ready when all are done, and fails
-        with what the first of them in order has failed with. To cancel it cancels none
-        of them.
+        It is ready when all of them have succeeded, and fails with DependencyError as soon as one
+        fails. With `require_success=False` it is ready when all are done, and fails with the error
+        of the first failed one in the list. If you cancel it, the others go on.
         """
         tasks = tuple(tasks)
         return self.call(results_of, tasks, after=tasks, require_success=require_success, **options)
@@ -133,9 +135,8 @@ class Scheduler(Attempts):
     def group(self, name: str = "", *, weight: float = 1, max_running: int | None = None) -> Group:
         """A new group, for the option `group`: groups take fair turns.
 
-        Of several groups that have tasks ready each gets turns in proportion to
-        its weight. Priorities decide within a group. At most max_running tasks of
-        it run at once.
+        While several groups have ready tasks, each gets turns in proportion to its weight.
+        Priorities decide within a group. At most max_running of its tasks run at once.
         """
         return Group(self, name, weight, max_running)
 
@@ -143,7 +144,7 @@ class Scheduler(Attempts):
         if self._closing is not None:
             raise SchedulerClosedError(f"{self!r} takes no more tasks")
         if options.get("retry") is not None:
-            # Here, since only who gives a policy needs the library.
+            # Imported here, because only a program with a policy needs the library.
             from timerwheel.tasks._retries import usable
 
             options["retry"] = usable(options["retry"])
@@ -154,30 +155,26 @@ class Scheduler(Attempts):
     @property
     def tasks(self) -> list[Task]:
         """The tasks that are not done."""
-        return list(self._tasks)
+        tasks: list[Task] = self._list_tasks()
+        return tasks
 
     @property
     def max_running(self) -> int | None:
-        """How many tasks may run at once, or None. May be changed at any time."""
+        """How many tasks may run at once, or None. You can change it at any time."""
         return None if self._limit < 0 else self._limit
 
     @max_running.setter
     def max_running(self, max_running: int | None) -> None:
-        self._limit = as_limit(max_running)
-        self._review()
-        self._tell_limits()
+        self._set_limit(as_limit(max_running))
 
-    def _review_group(self, group: GroupBase) -> None:
-        """See what may run now that the limit of a group has changed."""
-        super()._review_group(group)
-        self._tell_limits()
-
-    def _tell_limits(self) -> None:
+    def _set_limit(self, limit: int, group: GroupBase | None = None) -> None:
+        """See what may run now that a limit has changed."""
+        super()._set_limit(limit, group)
         for listener in list(self._limit_listeners):
             listener()
 
     def _deadline_missed(self, task: Task) -> None:
-        """A task is not done, or was not, by its deadline."""
+        """Report a task that has missed its deadline."""
         self.missed_deadlines += 1
         if self._on_missed_deadline is not None:
             try:
@@ -188,66 +185,43 @@ class Scheduler(Attempts):
     # The end.
 
     def close(self, timeout: float | None = None) -> Deferred[None]:
-        """Take no more tasks, and have those that there are end. Fires when all are done.
+        """Take no more tasks, and end the existing ones. The Deferred fires when all are done.
 
-        Tasks that have begun or are ready are left to end, for timeout seconds at
-        most if it is given, and are then cancelled; 0 cancels them at once. Tasks
-        whose time has not come are cancelled, periodic ones after the turn that
-        runs. May be called again, with another timeout. Raises ValueError if
-        timeout is negative or NaN.
+        Tasks that have begun or are ready may end by themselves. After timeout seconds, if you give
+        it, the scheduler cancels them; 0 cancels them at once. It cancels tasks that wait for their
+        time at once, and periodic ones after the current turn. You can call this again, with
+        another timeout. Raises ValueError if timeout is negative or NaN.
 
-        Cancelling takes time in proportion to the number of tasks. When it has
-        taken the scheduler's budget, the rest is cancelled in the reactor's next
-        turns, and nothing is started before that is through.
+        Cancelling takes time in proportion to the number of tasks. When it has taken the
+        scheduler's budget, it goes on in the reactor's next turns, and no task starts before it is
+        through.
 
-        A task must not wait for this Deferred, which waits for the task: it fires
-        with RuntimeError for a task of this scheduler.
+        A task must not wait for this Deferred, because the Deferred waits for the task. For a task
+        of this scheduler it fires with RuntimeError.
         """
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
         deadline = None
-        if timeout and self._tasks:
+        if timeout and self._task_count:
             deadline = self._reactor.callLater(timeout, self._cancel_all)
-        if self._closing is None:
-            self._closing = Closing(self)
+        closing = self._closing
+        if closing is None:
+            closing = Closing(self)
+            self._begin_closing(closing)
             if timeout is None or deadline is not None:
-                self._closing.cancel(has_begun)
+                closing.cancel(has_begun)
         if timeout is not None:
-            self._closing.set_deadline(deadline)
+            closing.set_deadline(deadline)
             if deadline is None:
-                self._closing.cancel()
-        closed: Deferred[None] = self._closing.add()
+                closing.cancel()
+        closed: Deferred[None] = closing.add()
         self._cancel_some()
         return closed
 
     def _cancel_all(self) -> None:
-        """The time that close() was given is over."""
+        """The timeout of close() is over."""
         self._closing.cancel()
         self._cancel_some()
-
-    def _cancel_some(self) -> None:
-        """Cancel, for as long as the budget lasts, what close() is to cancel."""
-        self._ending = True
-        self._review()
-        try:
-            self._go_on_closing()
-            if self.running:
-                self._ending = True  # who waits for it shows only when this has returned
-        finally:
-            self._review()
-
-    def _go_on_closing(self) -> None:
-        start = self._reactor.seconds()
-        is_through = self._closing.go_on(
-            lambda: 0 <= self._reactor.seconds() - start < self._budget
-        )
-        self._ending = not is_through or not self._tasks
-        self._settle()
-
-    def _closed(self) -> None:
-        """All tasks of a scheduler that takes no more are done."""
-        self._closing.tell()
-        self._ending = False
 
 
 def results_of(tasks: Iterable[Task]) -> list[Any]:

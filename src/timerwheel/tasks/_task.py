@@ -1,4 +1,4 @@
-"""A task: its states, its options, and its result for whoever waits for it."""
+"""A task: its states, its options and its result."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ if TYPE_CHECKING:
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of a scheduler's methods that make tasks."""
+    """The options of all methods that make tasks."""
 
     priority: float
-    """The lowest runs first; equal ones in the order in which they became ready. 0 if not given."""
+    """The lowest runs first; equal ones in the order in which they became ready. Default 0."""
     group: Group
-    """The group with whose tasks it takes its turns, of `Scheduler.group()`."""
+    """The group of the task, from `Scheduler.group()`."""
     timeout: float | None
-    """So many seconds after an attempt began it is cancelled, and fails with TimeoutError."""
+    """The seconds that an attempt may take; then it is cancelled and fails with TimeoutError."""
     retry: Retrying | None
-    """A `tenacity.Retrying`, which says what is tried again, how often and after how long."""
+    """A `tenacity.Retrying`: which errors to retry, how often and after how long."""
     fallback: Callable[[Failure], Any] | None
-    """Called with the Failure when the task would fail; its result is the task's."""
+    """A function, called with the Failure if the task would fail; its result becomes the task's."""
 
 
 class OnceOptions(Options, total=False):
-    """Those of the methods whose tasks run once."""
+    """The options of the methods for tasks that run once."""
 
     after: Iterable[Task]
     """Tasks of the same scheduler; this one starts when all of them have succeeded."""
     require_success: bool
-    """False: it starts when all of `after` are done, whether or not they have succeeded."""
+    """False: it starts when all of `after` are done, even if some failed."""
     deadline: float | None
-    """The time by which it is to be done, by the reactor's clock. If it is late, you are told."""
+    """The time by which the task should be done, by the reactor's clock. If late, it is reported.
+    """
 
 
 class DependencyError(Exception):
-    """A task could not start, since `task`, which it waited for, has not succeeded.
+    """A task could not start, because `task`, a dependency, has not succeeded.
 
-    Where tasks wait in a row, `task` is the one that was cancelled or has failed by itself.
-    `__cause__` is what that has failed with, or CancelledError.
+    In a chain of tasks, `task` is the one that failed by itself, or that you cancelled. `__cause__`
+    is its error, or CancelledError.
     """
 
     def __init__(self, task: Task) -> None:
@@ -54,15 +55,15 @@ class DependencyError(Exception):
         self.task = task
 
     def __str__(self) -> str:
-        return f"could not start, since a task that it waited for has not succeeded: {self.task!r}"
+        return f"could not start: a task that it waited for has not succeeded: {self.task!r}"
 
 
 class Task(TaskBase):
-    """A function that is to be called, and what has become of it. Made by a `Scheduler`.
+    """A function to call, and its outcome. A `Scheduler` makes it.
 
-    `await task` gives its result. So does `task.deferred`. A failure that nobody
-    asks for is logged, as one of a Deferred's is, when the task is forgotten.
-    A DependencyError is not logged; who asks for it has asked for its cause.
+    `await task` and `task.deferred` give its result. If nothing handles a task's failure, it is
+    logged when the task is garbage-collected, like that of any Deferred. A DependencyError is not
+    logged. If something handles it, its cause counts as handled too.
     """
 
     __slots__ = ("__weakref__",)
@@ -73,7 +74,7 @@ class Task(TaskBase):
 
     @property
     def result(self) -> Any:
-        """What the task has come to. Raises what it failed with, or CancelledError.
+        """The result of the task. If it failed, raises its error; if cancelled, CancelledError.
 
         Raises RuntimeError if it is not done.
         """
@@ -89,8 +90,8 @@ class Task(TaskBase):
     def deferred(self) -> Deferred[Any]:
         """A Deferred of the result, the same one until it fires.
 
-        Its cancel() is the task's, whoever else waits, and fires it at once, as a
-        timeout of its own does: the task may take longer to end.
+        Its cancel() cancels the task, even if others wait for it. The Deferred then fires at once,
+        as it does for a timeout of its own; the task may take longer to end.
         """
         if self.done:
             return self._listen()
@@ -103,11 +104,11 @@ class Task(TaskBase):
         return self._listen().__await__()
 
     def cancel(self) -> bool:
-        """Have the task end as CANCELLED. Returns whether that is under way; False if it was done.
+        """Cancel the task. Returns False if it was done already, else True.
 
-        A task that waits does so at once. Of one that runs, the Deferred is
-        cancelled that its function returned, and the task ends as that does: if
-        the function makes something else of it than CancelledError, with that.
+        A waiting task ends at once as CANCELLED. If the task runs, this cancels the Deferred that
+        its function returned, and the task ends with the Deferred's outcome, which need not be
+        CancelledError.
         """
         cancelled: bool = self._scheduler._cancel(self)
         return cancelled
@@ -125,26 +126,19 @@ class Task(TaskBase):
         return listener
 
     def _cancelled_by(self, listener: Deferred[Any]) -> None:
-        """One who waits has been cancelled: it is told so when this returns, if not by this."""
+        """Somebody has cancelled a waiting Deferred. It fires when this returns, at the latest."""
         has_ended_it = self.cancel() and self.done
         if listener.called:
             return
         if has_ended_it:
-            listener.callback(self._told())  # who is being told would else come first
-        elif self._listeners is not None:
+            listener.callback(self._told())  # otherwise the one that is being told would come first
+        elif isinstance(self._listeners, dict):  # else they are being told
             self._listeners.pop(listener, None)
         if self._deferred is listener:
             self._deferred = None
 
-    def _told(self) -> Any:
-        """What listeners are told: the result, or a Failure, which is made when first asked for."""
-        if self.state is not TaskState.SUCCEEDED and not isinstance(self._outcome, Failure):
-            error = self._dependency_error() if self._outcome is None else self._outcome
-            self._outcome = Failure(error)  # type: ignore[no-untyped-call]
-        return self._outcome
-
     def _dependency_error(self) -> BaseException:
-        """Why a task has ended that has not come to anything itself."""
+        """The error of a task that has ended without one of its own."""
         if self._cause is None:
             return CancelledError()
         error = DependencyError(self._cause)
@@ -152,26 +146,33 @@ class Task(TaskBase):
         self._cause._heard()
         return error
 
-    def _tell(self) -> None:
-        """Tell all who wait that the task is done. A failure that nobody waits for is kept.
+    def _tell_next(self) -> bool:
+        """Tell the next listener that the task is done. Returns whether there is no other.
 
-        After an error it may be called again.
+        Without listeners, keep a failure. After an error you can call this again.
         """
         told = self._told()
-        if self._listeners:
-            for listener in list(self._listeners):
-                if not listener.called:  # one before it may have cancelled it
-                    listener.callback(told)  # or errback: callback() takes a Failure
-        elif self.state is TaskState.FAILED and self._unheard is None:
+        if isinstance(self._listeners, dict):
+            self._listeners = list(reversed(self._listeners))
+        if not self._listeners and self.state is TaskState.FAILED and self._unheard is None:
             self._unheard = fail(told)
+        while self._listeners:
+            listener = self._listeners[-1]
+            is_called = listener.called  # one before it may have cancelled it
+            if not is_called:
+                listener.callback(told)  # or errback: callback() takes a Failure
+            self._listeners.pop()
+            if not is_called and self._listeners:
+                return False
         self._listeners = None
+        return True
 
     def _heard(self) -> None:
-        """Somebody has asked for the failure: it is not to be logged."""
+        """Mark the failure as handled, so that it is not logged."""
         unheard, self._unheard = self._unheard, False
         if unheard:
             unheard.addErrback(ignore)
 
 
 def ignore(failure: Failure) -> None:
-    """For addErrback(): a failure that is not to be logged."""
+    """For addErrback(): drop a failure without logging it."""

@@ -1,6 +1,6 @@
 """For tests: a mixin for trial that fails a test which leaves timers pending.
 
-The pytest plugin that does the same is `pytest_timerwheel`; docs/howto/leaks.md is about both.
+`pytest_timerwheel` is the same for pytest. docs/howto/leaks.md shows both.
 """
 
 from timerwheel.testing._trial import NoPendingTimers

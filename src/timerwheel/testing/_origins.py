@@ -1,4 +1,4 @@
-"""Who scheduled a timer: the nearest frames that are the program's own."""
+"""Who scheduled a timer: the nearest frames of the program itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 FRAMES = 3
-"""How many frames make an origin."""
+"""The number of frames of an origin."""
 
 BETWEEN = frozenset({"pytest_timerwheel", "timerwheel", "twisted"})
-"""Packages that stand between a program and its reactor: their frames are left out."""
+"""Packages between a program and its reactor: an origin leaves their frames out."""
 
 RUNNERS = ("_pytest.", "pluggy.", "twisted.trial.", "unittest.case.")
-"""What runs tests: its frames, and those below, are not the program's."""
+"""Test runners: their frames, and the frames below, are not the program's."""
 
 
 class Frame(NamedTuple):
@@ -35,8 +35,8 @@ class Frame(NamedTuple):
 def find_origin() -> tuple[Frame, ...]:
     """The program's nearest frames, innermost first; if there are none, Twisted's.
 
-    Called within a `callLater`. There are none at all when what runs the tests has called that, as
-    trial does for its timeouts. Takes a step for each frame.
+    Call it within a `callLater`. It returns no frames if the test runner itself scheduled the
+    timer, as trial does for its timeouts. Takes a step for each frame.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name == "callLater":

@@ -1,4 +1,4 @@
-"""What `pytest_timerwheel` registers when it is asked for."""
+"""The plugin that `pytest_timerwheel` registers if the option is on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _passed = pytest.StashKey[bool]()
 class TimerLeaks:
     """Watches the timers of each test, and fails it in its teardown if it leaves any.
 
-    They are looked for when the test's own fixtures are torn down. What fixtures of a wider scope
-    schedule in their set-up is not the test's.
+    It looks for them after the test's own fixtures are torn down. Timers that fixtures of a wider
+    scope schedule in their set-up are not the test's.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class TimerLeaks:
             left = not_allowed(self._watch.end(), _allowed(item))
             for timer in left:
                 timer.call.cancel()
-        # A test that has failed did so first, and often could not clean up for it.
+        # If the test has failed already, it often could not clean up.
         passed = item.stash.get(_passed, False)
         if left and passed:
             pytest.fail(report(left), pytrace=False)
@@ -78,7 +78,7 @@ class TimerLeaks:
 
 
 def _allowed(item: pytest.Item) -> list[int | str]:
-    """What the test's marks say. Without arguments they allow any number."""
+    """The numbers and names of the test's marks. A mark without arguments allows any number."""
     allowed: list[Any] = []
     for mark in item.iter_markers(MARKER):
         allowed += mark.args or [10**9]

@@ -17,13 +17,13 @@ class NoPendingTimers:
 
         class SessionTests(NoPendingTimers, TestCase): ...
 
-    A test that leaves timers, on a reactor or on a Clock, fails with a list of them and of who
-    scheduled each. The mixin looks for them after tearDown(). With a TestCase, the reactor makes
-    two passes first, as trial itself lets it, so that due calls are made. The mixin cancels the
-    timers that the test may not leave.
+    If a test leaves timers, on a reactor or on a Clock, it fails. The error lists them, and who
+    scheduled each. The mixin looks for timers after tearDown(). With a TestCase, the reactor first
+    makes two passes, as with trial itself, so that it makes the expired calls. The mixin cancels
+    the timers that the test may not leave.
 
-    allow_pending_timers, of the class or of a test method, says what a test may leave: a number,
-    the name of a function ("Session.hang_up"), or several of both.
+    Set allow_pending_timers, on the class or on a test method, to the timers that a test may leave:
+    a number, the name of a function ("Session.hang_up"), or several of both.
     """
 
     allow_pending_timers: Allowed = ()
@@ -31,8 +31,8 @@ class NoPendingTimers:
     def run(self, result: Any) -> Any:
         """Run the test.
 
-        Raises TypeError if the class is no test case of trial's, or if allow_pending_timers has
-        something other than numbers and names.
+        Raises TypeError if the class is not a test case of trial's, or if allow_pending_timers has
+        anything but numbers and names.
         """
         from twisted.trial.unittest import SynchronousTestCase
 
@@ -43,7 +43,7 @@ class NoPendingTimers:
             )
         allowed = _allowed(self)
         watch = TimerWatch()
-        # (Trial runs cleanups before tearDown(), and nothing of the test's after it.)
+        # (Trial runs cleanups before tearDown(), and no code of the test after it.)
         self.tearDown = _checked(self, self.tearDown, watch, allowed)
         watch.hook()
         watch.begin()

@@ -1,4 +1,4 @@
-"""Watches which timers a test schedules, and finds those that it leaves pending."""
+"""Watch the timers that a test schedules, and find those that it leaves pending."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class PendingTimer:
 class TimerWatch:
     """Notes the timers of all reactors and clocks from begin() to end().
 
-    To hear of them, it replaces `callLater` in Twisted's ReactorBase and in both Clock classes by a
-    function that calls on to it, from hook() to unhook(). Each `callLater()` takes some
-    microseconds more for it.
+    From hook() to unhook(), it replaces `callLater` in Twisted's ReactorBase and in both Clock
+    classes with a function that notes the timer and calls the original. Each `callLater()` then
+    takes some microseconds more.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class TimerWatch:
         self._watching = False
 
     def hook(self) -> None:
-        """Hear of all timers from now on. Imports Twisted, and installs no reactor."""
+        """Start to note all timers. Imports Twisted, and installs no reactor."""
         from twisted.internet.base import ReactorBase
         from twisted.internet.task import Clock as StockClock
 
@@ -63,7 +63,7 @@ class TimerWatch:
             setattr(owner_class, "callLater", hooked)  # noqa: B010 - mypy knows no such attribute
 
     def unhook(self) -> None:
-        """Put back what was there."""
+        """Restore the original functions."""
         while self._originals:
             owner_class, original = self._originals.pop()
             if original is None:
@@ -72,18 +72,18 @@ class TimerWatch:
                 setattr(owner_class, "callLater", original)  # noqa: B010
 
     def begin(self) -> None:
-        """From now on, timers that are scheduled are the test's."""
+        """From now on, new timers are the test's."""
         self._owners.clear()
         self._origins.clear()
         self._watching = True
 
     def pause(self) -> Callable[[], None]:
-        """Timers that are scheduled are not the test's, until what this returns is called."""
+        """From now on, new timers are not the test's. Call the result to end this."""
         watching, self._watching = self._watching, False
         return partial(setattr, self, "_watching", watching)
 
     def end(self) -> list[PendingTimer]:
-        """The test's timers that are pending, by their deadlines. Takes O(n) steps."""
+        """The test's pending timers, by deadline. Takes O(n) steps."""
         self._watching = False
         found = [
             PendingTimer(
@@ -106,8 +106,8 @@ class TimerWatch:
         def callLater(owner: Any, *args: Any, **kw: Any) -> Any:
             call = original.__get__(owner, type(owner))(*args, **kw)
             if self._watching and (origin := find_origin()):
-                # Owners are held until the end: whether a clock that the test made is still
-                # there must not decide.
+                # This holds the owners until the end. Whether the test's clock still exists must
+                # not matter.
                 self._owners[id(owner)] = owner
                 self._origins[call] = origin
             return call
@@ -116,7 +116,7 @@ class TimerWatch:
 
 
 def name_of(function: Any) -> str:
-    """What a timer calls, as people know it. Never its arguments."""
+    """The name of the function that a timer calls. Never its arguments."""
     from twisted.internet.task import LoopingCall
 
     try:
@@ -124,7 +124,7 @@ def name_of(function: Any) -> str:
             return name_of(function.func)
         named = function if hasattr(function, "__qualname__") else type(function)
         looping = isinstance(function, LoopingCall)
-    except Exception:  # a callable may do anything when it is asked
+    except Exception:  # a callable may raise anything here
         named, looping = type(function), False
     module = getattr(named, "__module__", None)
     name = f"{module}.{named.__qualname__}" if module else named.__qualname__
@@ -132,17 +132,17 @@ def name_of(function: Any) -> str:
 
 
 def check_allowed(allowed: Iterable[object]) -> None:
-    """Raises TypeError unless all are numbers of timers or names."""
+    """Raise TypeError unless all are numbers or names."""
     for one in allowed:
         if isinstance(one, bool) or not isinstance(one, (int, str)):
             raise TypeError(f"pending timers are allowed by number or by name, not by {one!r}")
 
 
 def not_allowed(timers: Sequence[PendingTimer], allowed: Iterable[object]) -> list[PendingTimer]:
-    """Those of the timers that are left when some are allowed.
+    """The timers that are not allowed.
 
     A name allows all timers that call that function: its whole name, or the end of it after a dot.
-    Numbers say how many more there may be.
+    A number allows so many more.
     """
     names = [one for one in allowed if isinstance(one, str)]
     others = [timer for timer in timers if not any(_matches(timer.name, name) for name in names)]
@@ -155,6 +155,6 @@ def _matches(name: str, allowed: str) -> bool:
 
 
 def report(timers: Sequence[PendingTimer]) -> str:
-    """What the test that left them is told."""
+    """The error for the test that left them."""
     first = "1 timer is" if len(timers) == 1 else f"{len(timers):,} timers are"
     return "\n".join([f"{first} still pending:", *map(str, timers)])

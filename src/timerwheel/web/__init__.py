@@ -4,8 +4,8 @@
 
     root.putChild(b"timers", TimersPage(reactor))
 
-The page only reads. It shows names of functions and files: mount it where those may look who run
-the program, and not where the public is.
+The page only reads. It shows names of functions and files. Mount it where only the people who run
+the program can reach it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether who asks has found this machine under a name of its own.
+"""Whether a request names this machine by one of the machine's own names.
 
-A hostile site can have its own name lead to 127.0.0.1. A browser here then lets its scripts read
-what answers there: DNS rebinding. But the browser says by which name it came.
+A hostile site can point its own name at 127.0.0.1. A browser here then lets the site's scripts read
+the answers: DNS rebinding. But the browser sends the name that it used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Hosts:
         self._names = {"localhost", *(name.lower() for name in names)}
 
     def may_ask(self, request: Request) -> bool:
-        """Whether to answer. Only browsers need to be kept out, which always name the host."""
+        """Whether to answer. This only has to stop browsers, which always name the host."""
         host = request.getHeader("host")
         if host is None or not _is_local(request.getHost()):
             return True

@@ -19,7 +19,7 @@ from timerwheel.web.snapshot import snapshot
 from timerwheel.web.surveyor import Surveyor
 
 FRESH = 0.25
-"""Seconds for which all who ask get the same figures."""
+"""Seconds for which all requests get the same figures."""
 
 _FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
@@ -31,7 +31,7 @@ _FILES = {
 }
 
 _HEADERS = {
-    # No request goes elsewhere, no script is inline, nobody puts the page into a frame.
+    # No request goes elsewhere, no script is inline, no site can put the page into a frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -42,19 +42,19 @@ _HEADERS = {
 
 
 class TimersPage(Resource):
-    """Shows the timers of a reactor: a page, and beside it `data.json`, all that the page shows.
+    """Shows the timers of a reactor: a page, and `data.json` with the page's data.
 
-    Answers GET and HEAD alone, and changes nothing. An answer takes the reactor less than a
-    millisecond, however many timers are pending: the figures are kept for a quarter of a second.
-    What is dear is found out in slices of 0.4 ms while somebody asks, and of 20,000 timers and more
-    it is estimated from a part of them.
+    It answers only GET and HEAD, and changes nothing. An answer takes the reactor less than a
+    millisecond, with any number of timers pending, because all requests within a quarter of a
+    second share the same figures. While somebody looks, it counts the pending calls in slices of
+    0.4 ms. From 20,000 timers on, it counts a sample and shows estimates.
 
-    At a loopback address or a UNIX socket, it answers only who asks for `localhost` or an IP
-    address, and 403 to others: no page elsewhere can have a browser read it (DNS rebinding). hosts
-    are more names to answer to, such as one that a proxy passes on.
+    At a loopback address or a UNIX socket, it answers only requests for `localhost` or an IP
+    address, and 403 to others, so that no other site can have a browser read it (DNS rebinding).
+    hosts are more names to answer to, such as one that a proxy passes on.
 
-    Raises ValueError if the reactor has no wheel, TypeError if hosts is one string. If the wheel is
-    taken out later, the page says so.
+    Raises ValueError if the reactor has no wheel, TypeError if hosts is one string. If you take the
+    wheel out later, the page says so.
     """
 
     def __init__(self, reactor: Any, *, hosts: Iterable[str] = ()) -> None:
@@ -67,7 +67,7 @@ class TimersPage(Resource):
             self.putChild(path.encode(), resource)
 
     def getChildWithDefault(self, path: bytes, request: Request) -> Any:
-        """The child of a name, for who may ask."""
+        """The child of a name, if the request is allowed."""
         if self._hosts.may_ask(request):
             return super().getChildWithDefault(path, request)
         return forbidden(
@@ -76,11 +76,11 @@ class TimersPage(Resource):
         )
 
     def getChild(self, path: bytes, request: Request) -> Any:
-        """What is asked for is not there."""
+        """The answer 404."""
         return notFound()
 
     def render_GET(self, request: Request) -> bytes:
-        """Without the slash at the end the names of the files would lead elsewhere."""
+        """Redirect to the URL with a slash at its end, on which the files' names depend."""
         _set_headers(request, "text/plain; charset=utf-8")
         last = request.prepath[-1] if request.prepath else b""
         request.redirect(f"./{quote(last, safe='')}/".encode())
@@ -100,7 +100,7 @@ class _File(Resource):
 
     def render_GET(self, request: Request) -> bytes:
         _set_headers(request, self._kind)
-        request.setHeader(b"cache-control", b"no-cache")  # that is: ask whether it has changed
+        request.setHeader(b"cache-control", b"no-cache")  # which means: ask whether it has changed
         return b"" if request.setETag(self._tag) else self._content
 
 

@@ -1,4 +1,4 @@
-"""All that the page shows, as what JSON can be made from."""
+"""The page's data, ready for JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from timerwheel.observe._survey import Survey
 from timerwheel.web.surveyor import MOST
 
 FORMAT = 1
-"""Of what is made here: another number means that names or meanings have changed."""
+"""The version of this data: a new number means that names or meanings have changed."""
 
 
 def snapshot(reactor: Any, survey: Survey | None, age: float) -> dict[str, Any]:
     """The status and figures of a reactor now, and the latest survey.
 
-    Times are in seconds. What is not known, or infinite, is None. Takes constant time.
+    Times are in seconds. An unknown or infinite value is None. Takes constant time.
 
     @param age: seconds since the survey ended.
 
@@ -67,7 +67,7 @@ def _watch(watch: Watch) -> dict[str, Any]:
 
 
 def _slow(call: SlowCall) -> dict[str, Any]:
-    """(Without the arguments: there may be secrets in them.)"""
+    """(Without the arguments, which may have secrets.)"""
     return {
         "function": str(call.function),
         "seconds": call.seconds,
@@ -101,7 +101,7 @@ def _survey(survey: Survey, age: float) -> dict[str, Any]:
 
 
 def _by_time(spans: list[PendingGroup]) -> list[PendingGroup]:
-    """The next first: the order in which time is read."""
+    """The next deadline first."""
     return sorted(spans, key=lambda span: span.soonest)
 
 

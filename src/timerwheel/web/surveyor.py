@@ -1,4 +1,4 @@
-"""Surveys of what is pending, made while somebody looks, a little at a time."""
+"""Survey the pending calls while somebody looks, a little at a time."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from timerwheel._core import find_queue
 from timerwheel.observe._survey import Survey, survey
 
 SLICE = 0.0004
-"""Seconds of work, after which the reactor gets its turn; the step that is begun is finished."""
+"""Seconds of work before the reactor gets its turn. The current step is finished first."""
 
 PAUSE = 0.01
 """Seconds between two slices."""
 
 REST = 2.0
-"""Seconds from the end of a survey to the beginning of the next at the earliest."""
+"""The least seconds from the end of a survey to the beginning of the next."""
 
 MOST = 20
-"""Of so many functions, at the most, the times are found out."""
+"""The most functions to find the times of."""
 
 _log = Logger(namespace="timerwheel")
 
 
 class _Slice:
-    """Says whether a slice is over."""
+    """Tells whether a slice is over."""
 
     def __init__(self) -> None:
         self._end = perf_counter() + SLICE
@@ -39,10 +39,9 @@ class _Slice:
 
 
 class Surveyor:
-    """Makes surveys of a reactor's pending calls when it is asked to.
+    """Makes surveys of a reactor's pending calls on request.
 
-    @ivar latest: the latest survey, or `None`.
-    @ivar running: whether one is being made.
+    @ivar latest: the latest survey, or `None`. @ivar running: whether a survey is under way.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -61,7 +60,7 @@ class Surveyor:
         return monotonic() - self._ended
 
     def want(self) -> None:
-        """See to it that there will be a survey soon that is not old."""
+        """Start a survey if the latest is too old and none is running."""
         if not self.running and (self.latest is None or self.age >= REST):
             self.running = True
             made: Deferred[Any] = self._cooperator.coiterate(self._make())
@@ -69,7 +68,7 @@ class Surveyor:
             made.addBoth(self._end)
 
     def _do_slice(self, work: Callable[[], None]) -> None:
-        """(In figures of the reactor's calls this has a name that says whose it is.)"""
+        """(The name shows in figures of the reactor's calls.)"""
         work()
 
     def _make(self) -> Iterator[None]:

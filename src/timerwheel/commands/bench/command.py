@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.bench.runner import Comparison, compare
 from timerwheel.commands.bench.workloads import WORKLOADS
 from timerwheel.commands.common import add_command, add_json, lacks_rich
-from timerwheel.commands.sides import NotStartedError, SideError
+from timerwheel.commands.sides import SideError, told
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -30,41 +29,39 @@ def add_parser(commands: Commands) -> None:
         commands,
         "bench",
         run,
-        help="measure the stock reactor's timers and ours, and compare",
+        help="compare the timers of the stock reactor and of ours",
         description="""\
-Measures what an operation on timers costs on Twisted's default reactor and on the same
-with the wheel, with few and with many timers pending. Both sides run in a process of
-their own, and take turns. After each run it is checked that no timer was lost, and that
-those which fired did so in order. Takes about a minute; on a busy machine the ratios
-scatter.
+Measures operations on timers on Twisted's default reactor and on the same reactor with the
+wheel, with few and with many timers pending. Both sides run in a process of their own, and
+take turns. After each run the command checks that no timer was lost, and that timers fired
+in order. Takes about a minute; on a busy machine the ratios scatter.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
   %(prog)s
   %(prog)s --json > figures.json      every round's figures
 
-exit codes: 0 all well, 1 a timer was lost or out of order, or a side broke off, 2 it could
-not run""",
+exit codes: 0 all is well, 1 a timer was lost or out of order, or a side ended early, 2 it
+could not run""",
     )
     add_json(parser, "table")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure both sides and print what came of it.
+    """Measure both sides and print the result.
 
     @return: the exit code.
     """
     if lacks_rich("bench"):
         return 2
     from timerwheel.commands.bench.report import print_report
-    from timerwheel.commands.progress import progress_bar
+    from timerwheel.commands.report.progress import progress
 
     try:
-        with progress_bar(len(WORKLOADS) * len(SIZES) * ROUNDS) as progress:
-            comparison = compare(SIZES, ROUNDS, progress)
+        with progress(len(WORKLOADS) * len(SIZES) * ROUNDS) as shown:
+            comparison = compare(SIZES, ROUNDS, shown.begin)
     except SideError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NotStartedError) else 1
+        return told(error)
     if options.json:
         print(json.dumps(_figures(comparison), indent=2))
     else:

@@ -1,16 +1,16 @@
-"""What the user sees at the end: one table, and what its figures are."""
+"""The result: one table, and notes on its figures."""
 
 from __future__ import annotations
 
 from statistics import median
 
 from timerwheel.commands.bench.runner import Comparison, Result
-from timerwheel.commands.sheet import print_sheet
+from timerwheel.commands.report.sheet import print_sheet
 from timerwheel.commands.versions import versions_in_a_line
 
 
 def print_report(comparison: Comparison) -> None:
-    """Print the table, and below it what its figures are."""
+    """Print the table, and notes on its figures below."""
     headings = ("pending", "stock", "ours", "ratio", "from - to")
     print_sheet(headings, [_row(result) for result in comparison.results], _notes(comparison))
 
@@ -33,8 +33,8 @@ def _ratio(ratio: float) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     rounds = len(comparison.results[0].stock)
     return [
-        f"Nanoseconds an operation, the Python loop around it included: medians of {rounds} rounds,"
-        " in which both sides take turns. Ratio: above 1 ours is faster.",
+        f"Nanoseconds an operation, including the Python loop around it: medians of {rounds}"
+        " rounds, in which both sides take turns. Ratio: above 1, ours is faster.",
         f"Reactors: {comparison.stock} and {comparison.ours}.",
         versions_in_a_line() + ".",
     ]

@@ -1,4 +1,4 @@
-"""Has both sides measured in turn, each in a process of its own."""
+"""Measure both sides in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODULE = "timerwheel.commands.bench.side"
 
 @dataclass
 class Result:
-    """One line of the table: nanoseconds an operation, of each round."""
+    """One line of the table: nanoseconds an operation, for each round."""
 
     work: str
     pending: int
@@ -52,21 +52,21 @@ def measure(side: Side, work: str, pending: int) -> float:
     return nanoseconds
 
 
-def compare(sizes: Sequence[int], rounds: int, progress: Callable[[str], None]) -> Comparison:
+def compare(sizes: Sequence[int], rounds: int, begins: Callable[[str, int], None]) -> Comparison:
     """Run all workloads on both sides, which take turns.
 
     @param sizes: numbers of pending timers.
     @param rounds: how often each side runs each workload.
-    @param progress: is told the workload before each round: `len(WORKLOADS) * len(sizes) * rounds`
-        times.
+    @param begins: is told the workload before each round, and how many rounds have been done, of
+        `len(WORKLOADS) * len(sizes) * rounds`.
 
     @raise SideError: a side did not do its work.
     """
     with Side(MODULE, "stock") as stock, Side(MODULE, "ours") as ours:
         results = [Result(work, pending) for work in WORKLOADS for pending in sizes]
-        for result in results:
-            for _ in range(rounds):
-                progress(result.work)
+        for number, result in enumerate(results):
+            for done in range(rounds):
+                begins(result.work, number * rounds + done)
                 result.stock.append(measure(stock, result.work, result.pending))
                 result.ours.append(measure(ours, result.work, result.pending))
         return Comparison(stock.greeting, ours.greeting, results)

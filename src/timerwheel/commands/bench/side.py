@@ -1,4 +1,4 @@
-"""One side: a process with one reactor, which measures on it what its standard input asks for."""
+"""One side: a process with one reactor, which runs the workloads that its standard input names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _cancel_all(reactor: Any) -> None:
 
 
 def main() -> None:
-    """Tell the reactor's class, and then measure until the input ends."""
+    """Print the reactor's class, and then measure until the input ends."""
     reactor = install(sys.argv[1])
     serve(class_name(reactor), lambda question: measure(reactor, *question))
 

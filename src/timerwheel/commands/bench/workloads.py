@@ -1,4 +1,4 @@
-"""What is measured: each workload gets a reactor ready and returns what is to be timed.
+"""The workloads: each prepares a reactor and returns the function to time.
 
 bench/ of the source distribution has the thorough ones.
 """
@@ -13,25 +13,25 @@ from time import perf_counter
 from typing import Any
 
 OPERATIONS = 20_000
-"""How many operations are timed where the workload leaves it open."""
+"""The number of operations, unless the workload sets it."""
 
 OPERATIONS_A_PASS = 1000
-"""After so many a pass is made, as a server does now and then, and timed with them."""
+"""After so many operations comes a pass, as in a server; the time includes it."""
 
 FAR = 1000.0, 2000.0
-"""Seconds, from and to, of timers that are only there to be many."""
+"""The delays, from and to in seconds, of the timers that only stay pending."""
 
 BUDGET = 0.1
 """Seconds after which no more timers are moved sooner."""
 
 BATCH = 20
-"""How many are moved sooner between two looks at the budget."""
+"""How many timers to move sooner between two looks at the budget."""
 
 SPREAD = 60.0
-"""Seconds over which timers that fire fall due."""
+"""Seconds over which the deadlines of firing timers are spread."""
 
 PASSES = 600
-"""Passes in which they are fired."""
+"""Passes in which they fire."""
 
 
 @dataclass
@@ -45,11 +45,11 @@ class Run:
 
 
 def nothing() -> None:
-    """A callback that does the least."""
+    """A callback that does nothing."""
 
 
 def schedule_cancel(reactor: Any, pending: int) -> Run:
-    """A timeout that does not come to pass."""
+    """A timeout that the program cancels."""
     calls = _arm_far(reactor, pending)
 
     def timed() -> int:
@@ -77,7 +77,7 @@ def reset_later(reactor: Any, pending: int) -> Run:
 
 
 def reset_sooner(reactor: Any, pending: int) -> Run:
-    """As many as fit into the budget: Twisted searches its heap for each."""
+    """As many as fit into the budget, because Twisted searches its heap for each."""
     calls = _arm_far(reactor, pending)
     chosen = Random(3).sample(calls, min(pending, OPERATIONS))
 
@@ -95,7 +95,7 @@ def reset_sooner(reactor: Any, pending: int) -> Run:
 
 
 def keep(reactor: Any, pending: int) -> Run:
-    """Timers that stay, from none to all, with the garbage collector's work on them."""
+    """Timers that stay, from none to all, including the garbage collector's work on them."""
     delays = _far_delays(pending)
     calls: list[Any] = []
 
@@ -121,7 +121,7 @@ def fire(reactor: Any, pending: int) -> Run:
     now = 0.0
     reactor.seconds = lambda: now
     for number, delay in enumerate(delays):
-        # One in a hundred tells the order; more would show what their arguments cost.
+        # One in a hundred checks the order; more would add the cost of their arguments.
         if number % 100:
             reactor.callLater(delay, tick)
         else:
@@ -145,7 +145,7 @@ def fire(reactor: Any, pending: int) -> Run:
 
 
 def idle_pass(reactor: Any, pending: int) -> Run:
-    """A pass of the reactor in which nothing is due."""
+    """A pass of the reactor in which no timer expires."""
     calls = _arm_far(reactor, pending)
 
     def timed() -> int:
@@ -165,7 +165,7 @@ WORKLOADS: dict[str, Callable[[Any, int], Run]] = {
     "fire": fire,
     "one idle pass": idle_pass,
 }
-"""All workloads, by what people call them."""
+"""All workloads, by name."""
 
 
 def _far_delays(pending: int) -> list[float]:

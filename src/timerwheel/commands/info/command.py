@@ -8,24 +8,23 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from timerwheel._install import MODULES
+from timerwheel._reactors import NAMES
 from timerwheel.commands.common import add_command, add_json, reactor_name
-from timerwheel.commands.help import fold
-from timerwheel.commands.info.probe import TWISTEDS_OWN, Finding, probe
+from timerwheel.commands.info.probe import LOOPS, TWISTEDS_OWN, Finding, probe
 from timerwheel.commands.info.process import find, look
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.text import clean, fold
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
     from timerwheel.commands.common import Commands
 
 CLOCKS = {"wall": time.get_clock_info("time"), "steady": time.get_clock_info("monotonic")}
-"""The clocks that `timerwheel.install` takes, and what Python knows of those they read."""
+"""The clocks that `timerwheel.install` takes, and Python's facts about the clocks they read."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -34,12 +33,12 @@ def add_parser(commands: Commands) -> None:
         commands,
         "info",
         run,
-        help="tell what is installed: versions, reactors, clocks, and whether the wheel is active",
+        help="show versions, reactors and clocks, and whether the wheel is active",
         description="""\
-Tells the versions of all that has a part in timers, which reactors are available
-here, whether the wheel is active on each once timerwheel.install(NAME) has made it,
-how precisely it then wakes, and which clocks there are. Each reactor is tried in a
-process of its own.""",
+Shows the versions of everything that affects timers, the reactors that are available here,
+and the clocks. For each reactor it shows whether the wheel is active after
+timerwheel.install(NAME), and how precisely the reactor wakes; for event loops the same with
+timerwheel.aio. It tries each reactor and each loop in a process of its own.""",
         epilog="""\
 examples:
   %(prog)s
@@ -48,49 +47,53 @@ examples:
   %(prog)s --pid 12345
   %(prog)s --pid synapse
 
---pid tells what the kernel tells: whether the extension is loaded, and the timerfd by which
-the wheel wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket
-that has "timerwheel" in its file's name, --pid tells all that the page shows, too.
+--pid asks the kernel whether the process has loaded the extension, and has the timerfd that
+wakes epoll and poll. If the program has a page of timerwheel.web at a UNIX socket with
+"timerwheel" in its file name, --pid also shows everything on the page.
 
 exit codes: 0 the wheel is active on the reactor (the default one, without --reactor), or in
-the processes; 1 it is not, or in one of them it does not show; 2 the reactor is not available,
-there is no such process, or you may not look at it""",
+the processes; 1 it is not active, or does not show in one of them; 2 the reactor is not
+available, there is no such process, or you may not look at it""",
     )
     parser.add_argument(
         "--reactor",
         type=reactor_name,
         metavar="NAME",
-        help=f"tell of this reactor alone: default, {', '.join(MODULES)}; timerwheel-epoll and so "
+        help=f"tell of this reactor alone: {', '.join(NAMES)}; timerwheel-epoll and so "
         "on are understood, too",
     )
     parser.add_argument(
         "--pid",
         metavar="PID",
-        help="look at a process that runs, by its number or part of its command line; Linux alone",
+        help="look at a running process, by its number or part of its command line; only on Linux",
     )
     add_json(parser, "lines")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find out and print.
+    """Collect the facts and print them.
 
     @return: the exit code.
     """
     if options.pid is not None:
         return _look_at_processes(options.pid, options.json)
-    names = [options.reactor] if options.reactor else ["default", *MODULES]
-    findings = _probe_all([TWISTEDS_OWN, *names])
+    names = [options.reactor] if options.reactor else NAMES
+    loops = () if options.reactor else LOOPS
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        without, *reactors = threads.map(probe, [TWISTEDS_OWN, *names])
+        made = list(threads.map(partial(probe, what="loop"), loops))
     facts = {
         "versions": versions(),
         "clocks": {name: _clock(clock) for name, clock in CLOCKS.items()},
-        "without_install": findings.pop(TWISTEDS_OWN),
-        "reactors": findings,
+        "without_install": without,
+        "reactors": dict(zip(names, reactors, strict=True)),
+        "loops": dict(zip(loops, made, strict=True)),
     }
     if options.json:
         print(json.dumps(facts, indent=2))
     else:
         _print_lines(facts)
-    return _exit_code(findings[names[0]])
+    return _exit_code(reactors[0])
 
 
 def _look_at_processes(who: str, as_json: bool) -> int:
@@ -101,7 +104,7 @@ def _look_at_processes(who: str, as_json: bool) -> int:
         except OSError as error:
             print(f"cannot look at process {pid}: {error}", file=sys.stderr)
     if not processes:
-        print(f"found no process {who!r} that can be looked at", file=sys.stderr)
+        print(f"found no process {who!r} that you may look at", file=sys.stderr)
         return 2
     if as_json:
         print(json.dumps([process.facts() for process in processes], indent=2))
@@ -110,11 +113,6 @@ def _look_at_processes(who: str, as_json: bool) -> int:
             for name, text in process.lines():
                 _print_line(name, text)
     return 0 if all(process.wheel for process in processes) else 1
-
-
-def _probe_all(names: Sequence[str]) -> dict[str, Finding]:
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return dict(zip(names, threads.map(probe, names), strict=True))
 
 
 def _clock(clock: Any) -> dict[str, Any]:
@@ -147,14 +145,25 @@ def _print_lines(facts: dict[str, Any]) -> None:
         )
     _print_line("before install()", _sentence(facts["without_install"]))
     print("After timerwheel.install(NAME):")
+    elsewhere = _print_findings(facts["reactors"])
+    if elsewhere:
+        _print_line("  not here", f"{', '.join(elsewhere)} (--reactor NAME says why)")
+    if facts["loops"]:
+        print("Event loops, with timerwheel.aio:")
+        elsewhere = _print_findings(facts["loops"])
+        if elsewhere:
+            _print_line("  not here", ", ".join(elsewhere))
+
+
+def _print_findings(findings: dict[str, Finding]) -> list[str]:
+    """@return: the names of what is not here, of several."""
     elsewhere = []
-    for name, finding in facts["reactors"].items():
-        if finding["reactor"] is None and len(facts["reactors"]) > 1:
+    for name, finding in findings.items():
+        if finding["reactor"] is None and len(findings) > 1:
             elsewhere.append(name)
         else:
             _print_line(f"  {name}", _sentence(finding))
-    if elsewhere:
-        _print_line("  not here", f"{', '.join(elsewhere)} (--reactor NAME says why)")
+    return elsewhere
 
 
 def _print_line(name: str, text: str) -> None:

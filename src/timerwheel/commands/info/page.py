@@ -1,4 +1,4 @@
-"""All that a program tells of its timers by a page of `timerwheel.web` at a UNIX socket."""
+"""Ask a program's page of `timerwheel.web`, at a UNIX socket, for everything about its timers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.buckets import bound, difference, percentile
-from timerwheel.commands.text import amount, clean, seconds
+from timerwheel.commands.report.text import amount, clean, seconds
 
 NAME = "timerwheel"
-"""A socket is asked only if this is in its file's name: it is in no other's way."""
+"""This asks only sockets with this in their file name, so it disturbs no other."""
 
 PATIENCE = 10.0
-"""Seconds until what is pending is given up: it is found out once somebody asks."""
+"""Seconds to wait for the pending calls: the page counts them only when somebody asks."""
 
 _PAUSE = 0.2
 _ROWS = 20
@@ -28,7 +28,7 @@ _LISTENS = 0x10000  # include/uapi/linux/net.h: __SO_ACCEPTCON
 
 @dataclass(frozen=True)
 class Page:
-    """What a page told.
+    """The answer of a page.
 
     @ivar address: of its socket.
     @ivar data: as `timerwheel.web.snapshot` makes it; `None` if there was no answer.
@@ -117,7 +117,7 @@ def _figures(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _whole(bound: float) -> str:
-    """The largest whole number of a bucket that ends at a bound, as far as the bucket tells."""
+    """The largest whole number that a bucket with this bound can have."""
     return amount(math.floor(bound)) if bound < math.inf else seconds(bound)
 
 

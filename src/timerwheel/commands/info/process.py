@@ -1,7 +1,7 @@
-"""What the kernel tells of a process that runs: whether the wheel is in, without code in it.
+"""Ask the kernel about a running process: whether the wheel is on, without code in the process.
 
-Linux alone: all is read from /proc. What only the program knows, such as which methods are the
-wheel's, is here if it has a page of `timerwheel.web` at a UNIX socket (`page.py`).
+Only on Linux: this reads /proc. Facts that only the program knows, such as which methods are the
+wheel's, come from its page of `timerwheel.web`, if it has one at a UNIX socket (`page.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Process:
-    """What was found out of a process.
+    """The facts about a process.
 
     @ivar pid: its number.
     @ivar command: its command line.
@@ -57,7 +57,7 @@ class Process:
 
     @property
     def wheel(self) -> bool:
-        """Whether a reactor has the wheel: its timerfd is there, or its page says so."""
+        """Whether a reactor has the wheel: its timerfd exists, or its page says so."""
         told = self.page is not None and self.page.data is not None
         return told or (self.extension is not None and bool(self.alarms))
 
@@ -72,14 +72,14 @@ class Process:
             yield "  extension", "not loaded: no timer of this process is on the wheel"
             return
         yield "  extension", f"loaded: {self.extension}"
-        yield "  version", self.version or "not known, it has no metadata beside it"
+        yield "  version", self.version or "unknown: the package has no metadata"
         for alarm in self.alarms:
             yield "  timerfd", _sentence(alarm)
         if not self.alarms:
             yield (
                 "  timerfd",
-                "none. On epoll and poll the wheel has one once the reactor has waited; on other "
-                "reactors only the program can tell: timerwheel.status(reactor)",
+                "none. On epoll and poll the wheel has one after the reactor's first wait. On "
+                "other reactors only the program can tell: timerwheel.status(reactor)",
             )
         if self.page is not None:
             yield from self.page.lines()
@@ -89,7 +89,7 @@ def _sentence(alarm: Alarm) -> str:
     watched = (
         f"watched by epoll {', '.join(map(str, alarm.epolls))}"
         if alarm.epolls
-        else "watched by no epoll, as the poll reactor's is not"
+        else "watched by no epoll (the poll reactor has none)"
     )
     state = "not set" if alarm.seconds is None else f"goes off in {alarm.seconds:.6f} s"
     return f"descriptor {alarm.descriptor}, {watched}, {state}"

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from timerwheel.commands.common import add_command, add_json, count, lacks_rich
-from timerwheel.commands.sides import NotStartedError, SideError
+from timerwheel.commands.sides import SideError, told
 from timerwheel.commands.versions import versions
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from timerwheel.commands.replay.runner import Comparison
 
 ROUNDS = 5
-"""How often each side plays when it is not said."""
+"""How often each side plays by default."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -29,19 +29,19 @@ def add_parser(commands: Commands) -> None:
         run,
         help="play a program's recorded timer traffic on the stock reactor and on ours",
         description="""\
-Plays a recording, which timerwheel.record() has made of a program's timers, on Twisted's
-default reactor and on the same with the wheel, and compares time in timers, pauses of
-the garbage collector, lateness and memory. Both sides run in a process of their own, take
-turns and do the same operations; the clock is moved by hand, so a recording of hours takes
-seconds.
+Plays a recording of a program's timers, which timerwheel.record() has made, on Twisted's
+default reactor and on the same reactor with the wheel. It compares time in timers, pauses
+of the garbage collector, lateness and memory. Both sides run in a process of their own,
+take turns and do the same operations. The replay moves the clock by hand, so a recording
+of hours takes seconds.
 Needs `pip install timerwheel[demo]`.""",
         epilog="""\
 examples:
   %(prog)s traffic.twr
   %(prog)s traffic.twr --json > figures.json      every round's figures
 
-exit codes: 0 all well, 1 a side did not do the work of the recording, 2 it could not run:
-the file is no recording or damaged, or a side did not start""",
+exit codes: 0 all is well, 1 a side did not do the work of the recording, 2 it could not
+run: the file is no recording or damaged, or a side did not start""",
     )
     parser.add_argument("file", metavar="FILE", help="the recording")
     parser.add_argument(
@@ -55,7 +55,7 @@ the file is no recording or damaged, or a side did not start""",
 
 
 def run(options: argparse.Namespace) -> int:
-    """Play on both sides and print what came of it.
+    """Play on both sides and print the result.
 
     @return: the exit code.
     """
@@ -75,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         comparison = _compare(options.file, plan, options.rounds)
     except SideError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NotStartedError) else 1
+        return told(error)
     if options.json:
         print(json.dumps(_figures(plan, comparison), indent=2))
     else:
@@ -87,11 +86,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compare(path: str, plan: Plan, rounds: int) -> Comparison:
-    from timerwheel.commands.progress import progress_bar
     from timerwheel.commands.replay.runner import STAGES, compare
+    from timerwheel.commands.report.progress import progress
 
-    with progress_bar(rounds * len(STAGES)) as progress:
-        return compare(path, plan, rounds, progress)
+    with progress(rounds * len(STAGES)) as shown:
+        return compare(path, plan, rounds, shown.begin)
 
 
 def _figures(plan: Plan, comparison: Comparison) -> dict[str, object]:

@@ -1,12 +1,12 @@
-"""What is played: the work of a recording, fixed before it begins.
+"""The plan of a replay: the work of a recording, fixed before it begins.
 
-A recording says when each timer expired by the clock of one machine. On a clock that is moved by
-hand, a microsecond would decide whether it expires a pass sooner or later, and the work would not
-be the same any more. So the plan moves each deadline as little as is needed for the timer to
-expire in the pass in which it did, and to survive each pass in which it did not. Both sides get
-the same deadlines.
+A recording has the time at which each timer expired, by the clock of one machine. The replay moves
+its clock by hand, and there a microsecond would decide whether a timer expires a pass sooner or
+later. Then the work would not be the same. So the plan moves each deadline a little, just enough
+for the timer to expire in its recorded pass and in no pass before. Both sides get the same
+deadlines.
 
-Deadlines are whole microseconds from the start. The clock stands half of one after, so that no
+Deadlines are whole microseconds from the start. The clock is half a microsecond later, so that no
 rounding decides.
 """
 
@@ -23,23 +23,23 @@ from timerwheel.recording import Event, Operation, Recording, RecordingError, re
 from timerwheel.recording._format import LONGEST
 
 MOST_EVENTS = 20_000_000
-"""More are not planned: these take some 6 GB, and a small file can hold far more."""
+"""The most events of a plan: they take some 6 GB, and a small file can hold far more."""
 
 MOST_PASSES = 100_000_000
-"""More are not played: these take minutes a round, and one event can tell of any number."""
+"""The most passes of a plan: they take minutes a round, and one event can stand for any number."""
 
 HALF = 0.5
-"""Microseconds by which the clock is later than the last deadline that is due."""
+"""Microseconds by which the clock is later than the last expired deadline."""
 
 SCHEDULE, CANCEL, RESET, DELAY = range(4)
-"""What an action does with a timer."""
+"""The operation of an action on a timer."""
 
 Action = tuple[int, int, float]
-"""What it does, the number of the timer, and the seconds that it takes as argument."""
+"""The operation, the number of the timer, and the seconds of its argument."""
 
 
 class Step(NamedTuple):
-    """What happens at one time: first the actions, then the passes.
+    """The events of one time: first the actions, then the passes.
 
     @ivar now: seconds from the start, when the actions are done and the idle passes made.
     @ivar idle: how many passes are made in which no timer expires.
@@ -58,7 +58,7 @@ class Step(NamedTuple):
 
 @dataclass
 class Plan:
-    """The steps, and what there is to tell of them.
+    """The steps of a recording, and its figures.
 
     @ivar before: schedules the timers that were pending when the recording began.
     @ivar counts: how often each operation happened, by its name.
@@ -94,7 +94,7 @@ class Plan:
         return self.counts.total()
 
     def fingerprint(self) -> list[int]:
-        """What is the same for two plans of the same work, of which JSON takes all."""
+        """A description, ready for JSON, that is equal for two plans of the same work."""
         return [self.recording.crc, self.timers, self.passes, *sorted(self.counts.values())]
 
     def sliced(self, count: int) -> list[list[Step]]:
@@ -119,10 +119,10 @@ class Plan:
 
 
 def make_plan(path: str | Path) -> Plan:
-    """Read a recording and plan how it is played. Takes some 5 us and 300 bytes an event.
+    """Read a recording and plan its replay. Takes some 5 us and 300 bytes an event.
 
-    Raises RecordingError if it cannot be read, tells what cannot have been, or has more than
-    MOST_EVENTS or MOST_PASSES; OSError.
+    Raises RecordingError if the recording is damaged, contradicts itself, or has more than
+    MOST_EVENTS or MOST_PASSES; OSError if this cannot read the file.
     """
     recording = read(path)
     if recording.count > MOST_EVENTS:
@@ -135,7 +135,7 @@ def make_plan(path: str | Path) -> Plan:
 
 @dataclass
 class _Draft:
-    """A step that is being made. Actions are known by their numbers only."""
+    """A step under construction. It has only the numbers of its actions."""
 
     now: int
     actions: list[int] = field(default_factory=list)
@@ -146,7 +146,7 @@ class _Draft:
 
     @property
     def has_passed(self) -> bool:
-        """Whether what comes now belongs to another step."""
+        """Whether the next event belongs to another step."""
         return self.idle > 0 or self.pass_at is not None
 
 
@@ -159,9 +159,9 @@ class _Life:
 
 
 class _Planner:
-    """Goes through the events, and then makes steps of the drafts.
+    """Reads the events into drafts, and then makes steps of the drafts.
 
-    (Not at once: a deadline is known only when the timer has been moved, was cancelled or expired.)
+    (Not in one go: a deadline is known only when the timer has moved, expired or been cancelled.)
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -171,7 +171,7 @@ class _Planner:
         # Of each action:
         self._kinds = array("b")
         self._timers = array("q")
-        self._bases = array("d")  # what its argument is counted from, in microseconds
+        self._bases = array("d")  # the time from which its argument counts, in microseconds
         self._deadlines = array("q")
         self._lives: dict[int, _Life] = {}
         self._clock = 0
@@ -302,7 +302,7 @@ class _Planner:
         return life
 
     def _survive(self, life: _Life) -> None:
-        """See to it that a timer is not due in any pass up to now."""
+        """Make sure that a timer does not expire in any pass up to now."""
         if life.since < self._passes:
             deadline = self._deadlines[life.action]
             self._deadlines[life.action] = max(deadline, self._pass_times[1] + 1)
@@ -316,7 +316,7 @@ class _Planner:
         return bool(self._calls) and self._pass_open and self._calls[-1][0] == self._passes
 
     def _do(self, kind: int, event: Event, deadline: int) -> int:
-        """Add an action to the call that is made, or else to the step."""
+        """Add an action to the current call, or else to the step."""
         draft = self._drafts[-1]
         if self._in_call():
             action = self._act(kind, event.timer, self._clock + HALF, max(deadline, self._clock))
@@ -365,4 +365,4 @@ class _Planner:
 
 
 class _ImpossibleError(Exception):
-    """An event tells what cannot have been."""
+    """An event contradicts the ones before it."""

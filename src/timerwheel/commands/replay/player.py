@@ -1,7 +1,7 @@
-"""Plays a plan on a reactor, whose clock is moved by hand, and measures.
+"""Play a plan on a reactor, with a clock moved by hand, and measure.
 
-The loops here are the least that does the work; their own time is in what they measure, and is the
-same for both sides.
+The loops here do only the least. The measurements include the loops' own time, which is the same
+for both sides.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from timerwheel.commands.replay.plan import CANCEL, HALF, RESET, SCHEDULE, Action, Plan, Step
 
 SLICES = 44
-"""Into so many parts the recording's time is divided for the chart."""
+"""The number of parts of the recording's time in the chart."""
 
 
 # CPU time: the replay never waits, and what else runs on the machine is not to count. (On Windows
@@ -29,7 +29,7 @@ cpu_ns = perf_counter_ns if sys.platform == "win32" else thread_time_ns
 
 
 class ReplayError(Exception):
-    """A reactor did not do the work of the plan. The message says what it did."""
+    """A reactor did other work than the plan's. The message says which."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Probe:
 
 
 class Player:
-    """Plays one plan on one reactor, as often as it is asked to."""
+    """Plays one plan on one reactor, any number of times."""
 
     def __init__(self, reactor: Any, plan: Plan) -> None:
         self._reactor = reactor
@@ -122,7 +122,7 @@ class Player:
         return Probe(_quantile(late, 0.5), _quantile(late, 0.99), stall, collection)
 
     def memory(self) -> int:
-        """The most bytes that Python and the extension held for timers at a time."""
+        """The most bytes that Python and the extension had for timers at a time."""
         self.start(schedule=False)
         tracemalloc.start()
         try:
@@ -140,7 +140,7 @@ class Player:
     def start(
         self, on_expiry: Callable[[int], None] | None = None, *, schedule: bool = True
     ) -> None:
-        """Have the reactor, which must have no timers, stand where the recording begins."""
+        """Set the clock of the reactor, which must have no timers, to the recording's start."""
         reactor = self._reactor
         self._on_expiry = on_expiry or self._expired
         self._now[0] = HALF / 1e6
@@ -214,7 +214,7 @@ class Player:
                 calls[number].delay(seconds)
 
     def _expired(self, number: int) -> None:
-        """What every timer calls."""
+        """The function of every timer."""
         self._calls[number] = None
         actions = next(self._replies, None)
         if actions is None:
@@ -225,7 +225,7 @@ class Player:
     # That the work was that of the plan
 
     def _wrong_pass(self, pass_at: float, expected: int) -> ReplayError:
-        # Where replies are left, the caller has taken one of them.
+        # If replies are left, the caller has taken one of them.
         left = 0 if self._lacking else 1 + sum(1 for _ in self._replies)
         found = expected + self._lacking - left
         return ReplayError(
@@ -282,5 +282,5 @@ def _parts(step: Step) -> Iterator[Step]:
 
 
 def _quantile(ordered: list[int], share: float) -> int:
-    """The least of which this share of all is no greater; 0 for none."""
+    """The least value that this share of all values does not exceed; 0 for none."""
     return ordered[max(ceil(share * len(ordered)) - 1, 0)] if ordered else 0

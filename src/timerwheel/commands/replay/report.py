@@ -1,4 +1,4 @@
-"""What the user sees at the end: a table, a chart over the recording's time, and what they show."""
+"""The result: a table, a chart over the recording's time, and notes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from statistics import median
 
 from rich.console import Console
 
-from timerwheel.commands.replay.chart import bars, ramp_for
 from timerwheel.commands.replay.plan import Plan
 from timerwheel.commands.replay.player import SLICES
 from timerwheel.commands.replay.runner import Comparison, Measured
-from timerwheel.commands.sheet import print_sheet
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.bars import bars, ramp_for
+from timerwheel.commands.report.sheet import print_sheet
+from timerwheel.commands.report.text import clean
 from timerwheel.commands.versions import versions_in_a_line
 
 
@@ -31,7 +31,7 @@ class Row:
     unit: float
 
     def ratios(self, comparison: Comparison) -> list[float]:
-        """How many times better ours was, round by round; none where one of both is 0."""
+        """How many times better ours was, round by round; none if either is 0."""
         pairs = zip(self.values(comparison.stock), self.values(comparison.ours), strict=True)
         return [stock / ours for stock, ours in pairs if stock and ours]
 
@@ -81,7 +81,7 @@ def _cell(values: list[float]) -> str:
 
 
 def _ratio(ratios: list[float]) -> str:
-    """As a cell; but no ratio where the rounds do not agree on which side is better."""
+    """The cell of a ratio: "none" if the rounds do not agree on which side is better."""
     if not ratios:
         return "-"
     return f"none {_range(ratios)}" if min(ratios) <= 1 <= max(ratios) else _cell(ratios)
@@ -102,7 +102,7 @@ def _chart(plan: Plan, comparison: Comparison, ramp: str) -> list[str]:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """What the recording is."""
+    """A description of the recording."""
     header, counts = plan.recording.header, plan.counts
     wheel = "with the wheel" if header.wheel else "stock"
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
@@ -133,22 +133,21 @@ def _how(plan: Plan, comparison: Comparison) -> list[str]:
     share = (median(stock.time) - median(ours.time)) / 1e7 / (plan.seconds or 1)
     return [
         f"Figures: medians of {len(stock.time)} rounds, in which both sides take turns (the least"
-        "-the greatest). Ratio: above 1 ours is better; none where the rounds do not agree."
+        "-the greatest). Ratio: above 1, ours is better; none if the rounds do not agree."
         + (
             f" A round's time is the mean of {comparison.plays} plays."
             if comparison.plays > 1
             else ""
         ),
-        "Time in timers: CPU time of all of it, without the collector's. Calls do nothing but"
-        " their part of the recording; the replay's own loop is in it. Stock's less ours is"
-        f" {_figure(share)} % of the recording's time.",
+        "Time in timers: CPU time of all operations and passes, without the collector's. It"
+        " includes the replay's own loop. Calls do only their part of the recording. Stock less"
+        f" ours is {_figure(share)} % of the recording's time.",
         f"Collector: Python's, with the longest pause. Full: one with {plan.peak:,} timers pending,"
-        " the most there are.",
-        "Lateness: the clock is moved by hand, so a timer is as late as its pass was in the"
-        " program; what a side adds, and what is shown, is the time from the start of the pass to"
-        " the call.",
+        " the most in the recording.",
+        "Lateness: the time from the start of a pass to the call, which is the part that a side"
+        " adds. The replay moves the clock by hand, so a pass begins as late as in the program.",
         "Longest stall: the most CPU time of one pass, or of the operations between two. Memory:"
-        " what Python's allocators gave for timers at the peak.",
+        " the most that Python's allocators gave for timers.",
         f"Reactors: {stock.reactor} and {ours.reactor}.",
         versions_in_a_line() + ".",
     ]

@@ -1,4 +1,4 @@
-"""Has both sides play in turn, each in a process of its own."""
+"""Let both sides play in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MODULE = "timerwheel.commands.replay.side"
 """What each side runs."""
 
 SHORTEST = 0.1
-"""Seconds that stock is to take for a round: a short recording is played several times over."""
+"""The least seconds of a stock round: it plays a short recording several times."""
 
 MOST_PLAYS = 20
-"""How often a recording is played in a round at the most."""
+"""The most plays of a recording in a round."""
 
 STAGES = ("time", "probe", "memory")
-"""What is measured in each round, in this order, each on stock and then on ours."""
+"""The measurements of each round, in order, each on stock and then on ours."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Measured:
     slices: list[list[float]] = field(default_factory=list)
 
     def add(self, plays: list[dict[str, Any]]) -> None:
-        """Add a round: the means of its plays, but of pauses the longest."""
+        """Add a round: the means of its plays, and the longest pause."""
         for name in plays[0]:
             values = [play[name] for play in plays]
             if name == "slices":
@@ -69,11 +69,12 @@ class Comparison:
     plays: int
 
 
-def compare(path: str, plan: Plan, rounds: int, progress: Callable[[str], None]) -> Comparison:
+def compare(path: str, plan: Plan, rounds: int, begins: Callable[[str, int], None]) -> Comparison:
     """Play a recording on both sides, which take turns.
 
     @param plan: that of the recording; both sides make it anew.
-    @param progress: is told what comes, before each of `rounds * len(STAGES)` stages.
+    @param begins: is told what comes before each stage, and how many have been done, of
+        `rounds * len(STAGES)`.
 
     @raise SideError: a side did not do the work of the recording, or another than the other.
     """
@@ -83,9 +84,9 @@ def compare(path: str, plan: Plan, rounds: int, progress: Callable[[str], None])
         plays = min(max(ceil(SHORTEST * 1e9 / max(sum(spent), 1)), 1), MOST_PLAYS)
         _play(ours, "time", 1)
         sides = [(side, Measured(side.greeting["reactor"])) for side in (stock, ours)]
-        for _ in range(rounds):
-            for stage in STAGES:
-                progress(stage)
+        for number in range(rounds):
+            for done, stage in enumerate(STAGES, number * len(STAGES)):
+                begins(f"round {number + 1} of {rounds}: {stage}", done)
                 for side, measured in sides:
                     measured.add(_play(side, stage, plays if stage == "time" else 1))
         return Comparison(sides[0][1], sides[1][1], plays)

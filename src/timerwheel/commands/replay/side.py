@@ -1,4 +1,4 @@
-"""One side: a process with one reactor, which plays a recording on it as it is asked to."""
+"""One side: a process with one reactor, which plays a recording on request."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def play(player: Player, way: str, times: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Tell the reactor's class and what is played, and then play until the input ends."""
+    """Print the reactor's class and the recording, and then play until the input ends."""
     name, path = sys.argv[1:]
     plan = make_plan(path)
     reactor = install(name)
     player = Player(reactor, plan)
     gc.collect()
-    gc.freeze()  # the plan costs no collection anything
+    gc.freeze()  # so that no collection walks the plan
     greeting = {"reactor": class_name(reactor), "work": plan.fingerprint()}
     serve(greeting, lambda question: play(player, *question))
 

@@ -1,1 +1,1 @@
-"""Checks, on the user's machine, that the wheel does what Twisted's reactor does."""
+"""Check, on the user's machine, that the wheel does the same as Twisted's reactor."""

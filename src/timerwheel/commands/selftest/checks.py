@@ -1,4 +1,4 @@
-"""All checks, and what is printed of them."""
+"""All checks, and their output."""
 
 from __future__ import annotations
 

@@ -22,19 +22,19 @@ def add_parser(commands: Commands) -> None:
         commands,
         "selftest",
         run,
-        help="check here that the wheel does what Twisted's own reactor does",
+        help="check on this machine that the wheel does the same as Twisted's own reactor",
         description="""\
-Runs the same random operations on a reactor of Twisted's own and on one with the wheel,
-and compares them at each step: which calls are made, in what order, when the others are
-due, and how long the reactor may sleep; checks the inner structure of the wheel at each
-step too, the order of calls for the same instant, the priority queue, and that the
-default reactor wakes for its calls and is never early. Takes a few seconds. What it
-prints is fit for a bug report.""",
+Runs the same random operations on Twisted's own reactor and on one with the wheel. At each
+step it compares the calls made and their order, the deadlines of the others, and how long
+the reactor may sleep. It also checks the inner structure of the wheel, the order of calls
+for the same instant, and the priority queue. Last, it checks that the default reactor wakes
+for its calls, and never early. Takes a few seconds. You can paste its output into a bug
+report.""",
         epilog="""\
 examples:
   %(prog)s
   %(prog)s --steps 1,000,000
-  %(prog)s --seed 4711       do again what a run did that failed
+  %(prog)s --seed 4711       repeat a run that failed
 
 exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
     )
@@ -42,14 +42,14 @@ exit codes: 0 all is well, 1 a check failed, 2 wrong arguments""",
         "--seed",
         type=int,
         metavar="N",
-        help="where the random numbers start (default: a new one each time; it is printed)",
+        help="seed of the random numbers (default: a new one each time, which is printed)",
     )
     parser.add_argument(
         "--steps",
         type=count,
         default=STEPS,
         metavar="N",
-        help=f"how many operations (default: {STEPS:,})",
+        help=f"number of operations (default: {STEPS:,})",
     )
 
 
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
 
     from timerwheel.commands.selftest.checks import CHECKS, run_checks
 
-    # A crash in C says where.
+    # A crash in C prints where.
     faulthandler.enable()
-    # Calls that fail on purpose are logged, which the checks look at.
+    # Calls fail on purpose. The checks read the log of these.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
     print(versions_in_a_line())

@@ -1,10 +1,10 @@
-"""How a check says that it failed."""
+"""The error of a failed check."""
 
 from __future__ import annotations
 
 
 class CheckFailedError(Exception):
-    """Something is not as it should be. The message says what."""
+    """A check has failed. The message says why."""
 
 
 def require(condition: bool, message: str) -> None:

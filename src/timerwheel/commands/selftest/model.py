@@ -1,7 +1,7 @@
-"""Twisted's own reactor as the model: what it does at each step of a random program, ours must do.
+"""Twisted's own reactor as the model: at each step of a random program, ours must do the same.
 
-Both run the same program on a clock that is moved by hand. Each takes its random numbers from a
-stream of its own that starts at the same seed: as long as they do the same, these are the same.
+Both run the same program on a clock moved by hand. Each has its own stream of random numbers, from
+the same seed. While both do the same, they get the same numbers.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from timerwheel.observe._wheel import require_queue
 
 GRAIN = 2.0**-16
 """
-All times and delays are multiples of this, in seconds, so that no sum of them is ever rounded: else
-it would show in the last digit at which moment Twisted adds delay() to the time of a call.
+All times and delays are multiples of this, in seconds, so that no sum of them is rounded. Otherwise
+the last digit would show when Twisted adds delay() to the time of a call.
 """
 
 TICK = 2.0**-10
-"""The width of the wheel's slots, at whose edges mistakes would be."""
+"""The width of the wheel's slots. Mistakes are likely at their edges."""
 
 EPOCHS = (0.0, 1e3, 1.7e9, 2.0**33)
-"""Where the clock starts."""
+"""The start of the clock."""
 
 MOST = 150
-"""How many calls are pending at most: with more than 256 in a slot, timeout() may be early."""
+"""The most pending calls: with more than 256 in a slot, timeout() may be early."""
 
 REMEMBERED = 150
 """How many handles the program remembers, so that it also does things to calls that are over."""
@@ -43,21 +43,21 @@ LONGEST_TIMEOUT = 2147483
 
 
 class PlannedError(Exception):
-    """What a call raises now and then, to see that the others are made all the same."""
+    """Some calls raise this, to check that the reactor still makes the others."""
 
 
 class IdleReactor(ReactorBase):
     """A reactor of Twisted's that does no I/O."""
 
     def installWaker(self) -> None:
-        """There is nothing to wake."""
+        """Do nothing: there is nothing to wake."""
 
     def removeAll(self) -> list[Any]:
         return []
 
 
 class Side(ABC):
-    """A reactor on a clock that is moved by hand, and a random program that uses it.
+    """A reactor on a clock moved by hand, and a random program that uses it.
 
     @ivar made: how many calls the program has scheduled.
     @ivar fired: how many of them were made.
@@ -73,7 +73,7 @@ class Side(ABC):
         self._events: list[object] = []
 
     def step(self) -> list[object]:
-        """Go one step on in the program.
+        """Run one step of the program.
 
         @return: all that could be seen of it.
         """
@@ -89,7 +89,7 @@ class Side(ABC):
 
     @abstractmethod
     def timeout(self) -> float | None:
-        """What the reactor says it may sleep."""
+        """How long the reactor says that it may sleep."""
 
     def _act(self) -> None:
         """Do one thing to one call."""
@@ -134,7 +134,7 @@ class Side(ABC):
             call.cancel()
 
     def _any_delay(self) -> float:
-        """Any delay at all, but more often one that is soon over or at the edge of a slot."""
+        """Any delay, but more often a short one or one at the edge of a slot."""
         chance = self.random
         ticks = chance.choice((1, 63, 64, 65, 4095, 4096, 4097, 64**3, 64**4, 64**5))
         return chance.choice(
@@ -150,7 +150,7 @@ class Side(ABC):
         )
 
     def _run_pass(self) -> None:
-        """Move the clock, and have the reactor make the calls that are due."""
+        """Move the clock, and let the reactor make the expired calls."""
         self.now = self._any_time()
         with capturedLogs() as logged:
             self.reactor.runUntilCurrent()
@@ -158,7 +158,7 @@ class Side(ABC):
         self._events.append(("failures logged", failures))
 
     def _any_time(self) -> float:
-        """Where the clock moves: on, to a deadline or just before one, and now and then back."""
+        """The next time of the clock: on, at a deadline or just before one, and sometimes back."""
         chance = self.random
         times = sorted(call.getTime() for call in self.reactor.getDelayedCalls())
         deadline = min(chance.choices(times, k=5)) if times else self.now
@@ -237,7 +237,7 @@ def check_against_twisted(seed: int, steps: int) -> str:
 
 
 def check_same_instant(seed: int, steps: int) -> str:
-    """Schedule many calls for a few instants: those for the same one have to be made in order.
+    """Schedule many calls for a few instants: the reactor must make those of one instant in order.
 
     @param steps: how many calls.
 

@@ -1,4 +1,4 @@
-"""The priority queue, compared with a list that is sorted."""
+"""The priority queue, compared to a sorted list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from timerwheel.commands.selftest.failures import require
 
 
 def check_priority_queue(seed: int, steps: int) -> str:
-    """Do random things to a queue, and after each look at what is first.
+    """Run random operations on a queue, and check its first item after each.
 
     @return: what was done.
 
@@ -37,5 +37,5 @@ def check_priority_queue(seed: int, steps: int) -> str:
         queue.check_invariants()
         require(len(queue) == len(expected), f"at step {step} the queue has a wrong length")
     items = [expected[place].item for place in sorted(expected)]
-    require(list(queue) == items, "what was left is out of order")
+    require(list(queue) == items, "the rest is out of order")
     return f"{steps:,} steps, {len(queue):,} items left"

@@ -1,6 +1,6 @@
-"""The default reactor, run for real: it wakes for each call, and never early.
+"""The default reactor in real time: it wakes for each call, and never early.
 
-It runs in a process of its own, which is ended when it does not wake.
+It runs in a process of its own. If it does not wake, this ends the process.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import timerwheel
 from timerwheel.commands.selftest.failures import CheckFailedError, require
 
 MOST = 50
-"""How many calls are waited for at most."""
+"""The most calls to wait for."""
 
 LONGEST = 0.02
 """Seconds to each of them at most."""
 
 PATIENCE = 30.0
-"""Seconds after which a reactor that still sleeps will not wake."""
+"""Seconds to wait for the reactor to wake."""
 
 
 class Sleeper:
@@ -38,7 +38,7 @@ class Sleeper:
         self.lateness: list[float] = []
 
     def sleep(self) -> None:
-        """Schedule the next call; after the last, have the reactor stop."""
+        """Schedule the next call; after the last, stop the reactor."""
         if len(self.lateness) == self._calls:
             self._stop()
             return
@@ -91,7 +91,7 @@ def judge(reactor: str, lateness: list[float]) -> str:
 
 
 def main() -> None:
-    """Sleep and wake as the command line says, and print what was seen as one line of JSON."""
+    """Sleep and wake as the command line says, and print the result as one line of JSON."""
     seed, calls = map(int, sys.argv[1:])
     timerwheel.install()
     from twisted.internet import reactor

@@ -1,1 +1,1 @@
-"""A live view of the timers of a program that runs, in a terminal."""
+"""A live view of the timers of a running program, in a terminal."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from timerwheel.commands.address import NoAnswerError, ask
 from timerwheel.commands.common import add_command, count, lacks_rich, seconds_between
-from timerwheel.commands.text import clean
+from timerwheel.commands.report.text import clean
 from timerwheel.commands.top.history import History
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def add_parser(commands: Commands) -> None:
         commands,
         "top",
         run,
-        help="show the timers of a program that runs, live, in this terminal",
+        help="show the timers of a running program, live, in this terminal",
         description="""\
-Shows what the page of timerwheel.web shows: what is pending, rates, lateness, passes, slow
-calls, top functions. The program has to have the page mounted. Ctrl-C ends it.
+Shows the same as the page of timerwheel.web: pending calls, rates, lateness, passes, slow
+calls, top functions. The program must have mounted the page. Ctrl-C ends it.
 Needs `pip install timerwheel[top]`.""",
         epilog="""\
 examples:
@@ -33,7 +33,7 @@ examples:
   %(prog)s /run/synapse/timerwheel.sock
   %(prog)s /run/synapse/timerwheel.sock --count 2 | cat
 
-exit codes: 0 all well, 2 nothing answers there, or what answers is not the page""",
+exit codes: 0 all is well, 2 nothing answers there, or the answer is not the page's""",
     )
     parser.add_argument(
         "address", metavar="ADDRESS", help="URL of the page, or the path of its UNIX socket"
@@ -46,7 +46,7 @@ exit codes: 0 all well, 2 nothing answers there, or what answers is not the page
         help="seconds between two looks (default: 1)",
     )
     parser.add_argument(
-        "--count", type=count, metavar="N", help="look so many times, then end (default: for ever)"
+        "--count", type=count, metavar="N", help="look so many times, then end (default: forever)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the looks at a page showed, one after the other: rates, percentiles between two looks."""
+"""A history of looks at a page: rates, and percentiles between two looks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from timerwheel.commands.buckets import bound, difference, percentile
 
 KEPT = 60
-"""So many looks are remembered."""
+"""The number of looks to remember."""
 
 _RATES = {
     "scheduled": ("scheduled",),
@@ -34,7 +34,7 @@ class History:
         self.lines: dict[str, deque[float]] = {}
 
     def add(self, data: dict[str, Any]) -> None:
-        """Add a look. One that is before the one before begins anew: the program was restarted."""
+        """Add a look. If it is earlier than the last, the program was restarted: start again."""
         before, now = self.latest.get("stats"), data["stats"]
         self.latest = data
         if before is not None and now["elapsed"] < before["elapsed"]:

@@ -1,4 +1,4 @@
-"""What `top` draws, with rich."""
+"""The screen of `top`, drawn with rich."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from timerwheel.commands.text import amount, clean, seconds, sparkline
+from timerwheel.commands.report.bars import sparkline
+from timerwheel.commands.report.text import amount, clean, seconds
 from timerwheel.commands.top.history import History
 
 _ROWS = 20
-"""Rows of either table of functions, where there is no screen to fit."""
+"""The rows of each table of functions, if there is no screen to fit."""
 
 _FEWEST = 3
-"""Rows of either at the least."""
+"""The least rows of each table."""
 
 _NUMBER = 8
 """Characters of a number and its unit."""

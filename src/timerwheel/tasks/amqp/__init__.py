@@ -4,17 +4,17 @@
 
     connection = Connection(reactor, pika.URLParameters("amqp://localhost/"))
 
-    # Who gives work:
-    submit(connection, "images", "resize", "cat.png", 640, priority=2, delay=60)
+    # Submit work:
+    # submit(connection, "images", "resize", "cat.png", 640, priority=2, delay=60)
 
-    # Who does it:
+    # Do it:
     worker = Worker(Scheduler(reactor, max_running=20), connection, "images")
     worker.register("resize", resize)
     worker.start()
 
-A function gets the `Message`, then the arguments. It runs at least once: a worker
-may die after the work is done and before the broker hears of it. `message.id` is
-the same each time, for effects that must happen once.
+A function gets the `Message`, then the arguments. It runs at least once: a worker may die after the
+work is done and before it acknowledges the message. `message.id` is the same each time, for effects
+that must happen once.
 """
 
 try:

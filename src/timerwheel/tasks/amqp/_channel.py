@@ -1,4 +1,4 @@
-"""A channel of pika's on which the broker confirms what is published."""
+"""A pika channel on which the broker confirms each message."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ from typing import Any
 
 from pika import BasicProperties
 from pika.adapters.twisted_connection import ReceivedMessage, TwistedChannel
-from pika.exceptions import UnroutableError
-from twisted.internet.defer import Deferred
+from pika.exceptions import NackError, UnroutableError
+from pika.frame import Method
+from pika.spec import Basic
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from timerwheel.tasks.amqp._backoff import exponential
 from timerwheel.tasks.amqp._shared import Shared
 
 _log = Logger()
 
 
 class Channel:
-    """A channel that is open. Made by `Connection.channel()`."""
+    """An open channel. `Connection.channel()` makes it."""
 
-    def __init__(self, channel: TwistedChannel) -> None:
+    def __init__(self, channel: TwistedChannel, transport: Any, reactor: Any) -> None:
         self._channel = channel
+        self._transport = transport
+        self._reactor = reactor
+        self._ended: dict[str, Deferred[Exception]] = {}  # of the consumers, by tag
         self._declared: dict[str, Shared] = {}
         self._gone: set[str] = set()  # queues that a message was returned from
         channel.add_on_return_callback(lambda returned: self._gone.add(returned.method.routing_key))
 
     @property
     def is_open(self) -> bool:
-        """Whether something can be sent."""
+        """Whether the channel is open."""
         return bool(self._channel.is_open)
 
     async def close(self) -> None:
-        """Close it, if it is open. When that returns, the broker has what was sent before."""
+        """Close it, if it is open. When this returns, the broker has everything sent before."""
         if self.is_open:
             self._channel.close()
             await self._channel.on_closed
 
     async def declare(self, queue: dict[str, Any], again: bool = False) -> None:
-        """Have the broker make a queue that is not there; once, unless `again` says so."""
+        """Declare a queue, only the first time unless `again` is true."""
         name = queue["queue"]
         if again or name not in self._declared:
             self._gone.discard(name)
@@ -50,18 +57,29 @@ class Channel:
     ) -> None:
         """Publish to a queue. Returns when the broker has the message safe.
 
-        Raises UnroutableError if the queue is gone, NackError if the broker cannot
-        take the message, and what the channel was closed for if it was.
+        It tries again each second or two while the broker cannot take the message: the queue is at
+        its limit, or another connection has just declared it, and it is not quite there. Raises
+        UnroutableError if the queue is gone, and the reason of the close if the channel was closed.
         """
-        # Of several messages pika blames the one that is confirmed next.
-        with suppress(UnroutableError):
-            await self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        while not await self._is_taken(queue, body, properties):
+            _log.warn("{queue} takes no message now", queue=queue)
+            await deferLater(self._reactor, exponential(1))
         if queue in self._gone:
             self._declared.pop(queue, None)
             raise UnroutableError([])
 
+    async def _is_taken(self, queue: str, body: bytes, properties: BasicProperties | None) -> bool:
+        """Publish, and return whether the broker has taken the message."""
+        try:
+            # Among several messages, pika blames the next confirmed one.
+            with suppress(UnroutableError):
+                await self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        except NackError:
+            return False
+        return True
+
     def send(self, queue: str, body: bytes, properties: BasicProperties) -> None:
-        """Publish to a queue that may be gone, and do not care."""
+        """Publish to a queue that may be gone, and ignore errors."""
         sent = self._channel.basic_publish("", queue, body, properties)
         sent.addErrback(lambda failure: None)
 
@@ -73,35 +91,54 @@ class Channel:
         prefetch: int = 0,
         auto_ack: bool = False,
     ) -> tuple[str, Deferred[Exception]]:
-        """Call received() with each message, of which `prefetch` at most are not acknowledged.
+        """Call received() with each message; at most `prefetch` are unacknowledged at a time.
 
-        0 is no limit. Returns a tag for `stop_consuming()`, and a Deferred of why it ended.
+        0 means no limit. Returns a tag for `stop_consuming()`, and a Deferred of the reason of the
+        end.
         """
         await self._channel.basic_qos(prefetch_count=prefetch)
         deliveries, tag = await self._channel.basic_consume(queue, auto_ack=auto_ack)
-        return tag, Deferred.fromCoroutine(_take_all(deliveries, received))
+        self._ended[tag] = _take_all(deliveries, received)
+        return tag, self._ended[tag]
 
     async def stop_consuming(self, tag: str) -> None:
-        """Take no more messages. Those that are on their way come before this returns."""
-        await self._channel.basic_cancel(tag)
+        """Take no more messages. Those that are on their way come before this returns.
+
+        pika rejects what comes once it has been told to cancel, and then the broker says of it what
+        it says of messages whose worker has died. So the broker is told first.
+        """
+        cancelled: Deferred[Any] = Deferred()
+        self._channel.callback_deferred(cancelled, [Basic.CancelOk])
+        frame = Method(self._channel.channel_number, Basic.Cancel(consumer_tag=tag))
+        self._transport.write(frame.marshal())
+        ended = self._ended.pop(tag)
+        await DeferredList([cancelled, ended], fireOnOneCallback=True)
+        if not ended.called:
+            await self._channel.basic_cancel(tag)
 
     def acknowledge(self, delivery: ReceivedMessage) -> None:
-        """Have the broker forget a message; it has delivered it anew if the channel is closed."""
+        """Acknowledge a message. If the channel is closed, the broker has delivered it again."""
         if self.is_open:
             self._channel.basic_ack(delivery.method.delivery_tag)
 
 
-async def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Exception:
-    """Call received() with each message until there are no more. Returns why there are none.
+def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Deferred[Exception]:
+    """Call received() with each message until the end. Fires with the reason of the end.
 
-    It waits for the next as soon as it has one: pika drops what nobody waits for at the end.
+    It waits for the next message as soon as it has one, because at the end pika drops messages
+    that nobody waits for. (A coroutine in its place takes 7 us more for a message.)
     """
-    while True:
-        try:
-            delivery = await deliveries.get()
-        except Exception as reason:
-            return reason
+    ended: Deferred[Exception] = Deferred()
+
+    def got(delivery: ReceivedMessage) -> None:
         try:
             received(delivery)
         except Exception:
             _log.failure("while receiving a message")
+        take()
+
+    def take() -> None:
+        deliveries.get().addCallbacks(got, lambda failure: ended.callback(failure.value))
+
+    take()
+    return ended

@@ -1,4 +1,4 @@
-"""A connection to a broker that comes back when it is lost."""
+"""A connection to a broker, which reconnects when it is lost."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ LONGEST_WAIT = 60  # seconds between two attempts
 class Connection:
     """Connection(reactor, pika.URLParameters(url)): a connection to RabbitMQ.
 
-    It connects at once, and when the connection is lost it connects again: after about
-    a second, then two, four and so on, a minute at most. pika sends the heartbeats and
-    closes the connection when the broker sends none, all on the reactor's timers.
+    It connects at once. If it loses the connection, it connects again: after about a second, then
+    two, four and so on, up to a minute. pika sends the heartbeats, and closes the connection if the
+    broker sends none, all on the reactor's timers.
 
-    The parameters' host and port are used, unless `endpoint` says otherwise: a client
-    endpoint of Twisted's, which is how to have TLS (`wrapClientTLS`) and several hosts.
-    Raises ValueError for parameters with ssl_options and no endpoint, since Twisted
-    has no use for the `ssl.SSLContext` in these.
+    It uses the parameters' host and port, unless you give an `endpoint`, a client endpoint of
+    Twisted's. For TLS (`wrapClientTLS`) or several hosts, give one. Raises ValueError for
+    parameters with ssl_options and no endpoint, because Twisted cannot use their `ssl.SSLContext`.
     """
 
     def __init__(self, reactor: Any, parameters: Parameters, endpoint: Any = None) -> None:
@@ -60,18 +59,18 @@ class Connection:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker has accepted it, and it has not been lost since."""
+        """Whether the broker has accepted the connection, and it is not lost."""
         return self._protocol is not None
 
     async def channel(self) -> Channel:
-        """A new channel, when there is a connection. Raises CancelledError once it is closed."""
+        """A new channel, once there is a connection. Raises CancelledError once this is closed."""
         protocol = await self._when_connected()
         channel = await protocol.channel()
         await channel.confirm_delivery()
-        return Channel(channel)
+        return Channel(channel, protocol.transport, self.reactor)
 
     async def close(self) -> None:
-        """Close it for good, within some seconds. What waits for it gets CancelledError."""
+        """Close it for good, within some seconds. All waiters get CancelledError."""
         self._closed = True
         waiting, self._waiting = self._waiting, set()
         for each in waiting:
@@ -90,7 +89,8 @@ class Connection:
     async def _when_connected(self) -> TwistedProtocolConnection:
         if self._closed:
             raise CancelledError
-        if self._protocol is not None:
+        # (pika tells its channels of the end of a connection before it tells us.)
+        if self._protocol is not None and self._protocol.is_open:
             return self._protocol
         connected: Deferred[TwistedProtocolConnection] = Deferred(self._waiting.discard)
         self._waiting.add(connected)
@@ -115,7 +115,7 @@ class Connection:
                 await self._pause(exponential(max(failures, 1), LONGEST_WAIT))
 
     async def _connect(self) -> TwistedProtocolConnection:
-        """Connect, and wait until the broker has let us in."""
+        """Connect, and wait until the broker has accepted us."""
         protocol = TwistedProtocolConnection(self._parameters, self.reactor)
         await connectProtocol(self._endpoint, protocol)  # type: ignore[no-untyped-call]
         set_no_delay = getattr(protocol.transport, "setTcpNoDelay", None)
@@ -130,7 +130,7 @@ class Connection:
         return protocol
 
     async def _serve(self, protocol: TwistedProtocolConnection) -> object:
-        """Have a connection used until it is lost. Returns the reason."""
+        """Let a connection be used until it is lost. Returns the reason."""
         lost: Deferred[Any] = protocol.closed
         self._protocol = protocol
         waiting, self._waiting = self._waiting, set()

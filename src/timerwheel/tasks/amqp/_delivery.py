@@ -1,4 +1,4 @@
-"""A message that a worker has, until the broker has it again or forgets it."""
+"""A message that a worker has, until it acknowledges or returns it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from twisted.logger import Logger
 from timerwheel.tasks import Task
 from timerwheel.tasks.amqp._channel import Channel
 from timerwheel.tasks.amqp._envelope import Message, moved
+from timerwheel.tasks.amqp._queues import expiration
 
 _log = Logger()
 
 
 class Delivery:
-    """A message as it came on a channel, and the task that it has become."""
+    """A message from a channel, and its task."""
 
     __slots__ = ("channel", "message", "received", "task")
 
@@ -29,15 +30,15 @@ class Delivery:
 
     @property
     def is_again(self) -> bool:
-        """Whether a worker had it before, and ended or lost its connection."""
+        """Whether a worker had it before, and then ended or lost its connection."""
         return bool(self.received.method.redelivered)
 
     def acknowledge(self) -> None:
-        """Have the broker forget it. If the channel is closed the broker delivers it again."""
+        """Acknowledge it. If the channel is closed, the broker delivers it again."""
         self.channel.acknowledge(self.received)
 
     def answer(self, **content: Any) -> None:
-        """Answer one who asked for the result. Nobody is told if that one is gone."""
+        """Answer a request for the result. If the requester is gone, the answer is lost."""
         properties = self.received.properties
         if properties.reply_to is None or not self.channel.is_open:
             return
@@ -51,10 +52,11 @@ class Delivery:
     async def move(self, queue: dict[str, Any], **headers: Any) -> None:
         """Put it into another queue, with more headers, then acknowledge it.
 
-        If that fails the channel is closed: the broker delivers it again.
+        If that fails, this closes the channel, and the broker delivers it again.
         """
-        properties = moved(self.received.properties, **headers)
         try:
+            properties = moved(self.received.properties, **headers)
+            properties.expiration = expiration(queue)
             await self.channel.declare(queue)
             await self.channel.publish(queue["queue"], self.received.body, properties)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What a message says: a JSON body, and properties and headers of AMQP.
+"""The format of a message: a JSON body, and properties and headers of AMQP.
 
     body            {"function": "resize", "args": ["cat.png", 640]}
     message_id      the same each time that the task is tried, or submitted again
@@ -10,15 +10,15 @@
         timerwheel-failures     how many tries have failed
         timerwheel-reason       of a message in the poison queue: why it is there
 
-All but the body's `function` may be missing. What else a message has is left as it is.
+Only the body's `function` is required. Other properties and headers stay unchanged.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from pika import BasicProperties
@@ -31,33 +31,37 @@ DUE = "timerwheel-due"
 FAILURES = "timerwheel-failures"
 REASON = "timerwheel-reason"
 
+LARGEST_NUMBER = 2**53  # of a header: what a double can tell from the next one
+LONGEST_TEXT = 1000  # characters: the headers must fit into one frame
+LONGEST_DELAY = 1e12  # seconds, whose DUE is below that
+
 NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
 PERSISTENT = 2
 
-# Of a published message these would send it elsewhere, too.
+# In a published message these would also send it elsewhere.
 ROUTES = ("CC", "BCC")
 
 
 class BadMessageError(ValueError):
-    """A message that cannot be run, whoever tries."""
+    """A message that no worker can run."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a function of a worker is told about its task, before its arguments."""
+    """The first argument of a worker's function: the task's message."""
 
     function: str
     """The name by which the worker knows the function."""
     args: tuple[Any, ...]
-    """Its arguments, of what JSON has."""
+    """Its arguments, of JSON's types."""
     id: str | None
-    """The same each time that the task is tried: for effects that must happen once."""
+    """The id, the same in each try: use it for effects that must happen once."""
     priority: int = 0
     """-5 to 4; the lowest runs first."""
     failures: int = 0
     """How many tries have failed before this one."""
     due: float = 0
-    """When it was to run, in seconds since 1970; 0 for at once."""
+    """The time to run it, in seconds since 1970; 0 means at once."""
 
 
 def encode_body(function: str, args: Iterable[Any]) -> bytes:
@@ -67,7 +71,7 @@ def encode_body(function: str, args: Iterable[Any]) -> bytes:
 
 
 def encode_priority(priority: int) -> int:
-    """AMQP's for a scheduler's. Raises ValueError if it is not from -5 to 4."""
+    """The AMQP priority for a scheduler's. Raises ValueError if that is not from -5 to 4."""
     encoded = NORMAL - priority
     if encoded not in range(MAX_PRIORITY + 1):
         raise ValueError(f"the priority of a message must be from -5 to 4, not {priority!r}")
@@ -75,7 +79,7 @@ def encode_priority(priority: int) -> int:
 
 
 def decode(body: bytes, properties: BasicProperties) -> Message:
-    """The message. Raises BadMessageError if it is none."""
+    """Decode a message. Raises BadMessageError if it is malformed."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -93,7 +97,7 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
         tuple(args),
         properties.message_id,
         NORMAL - min(properties.priority or 0, MAX_PRIORITY),
-        int(number(headers, FAILURES)),
+        max(int(number(headers, FAILURES)), 0),
         number(headers, DUE) / 1000,
     )
 
@@ -101,9 +105,14 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
 def number(headers: dict[str, Any], name: str) -> float:
     """A header that is a number, 0 if there is none."""
     value = headers.get(name, 0)
-    if not isinstance(value, int | float) or not isfinite(value):
-        raise BadMessageError(f"the header {name} is not a number")
+    if not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+        raise BadMessageError(f"the header {name} is not a number from -2**53 to 2**53")
     return value
+
+
+def as_text(text: str) -> str:
+    """What a header can have of a text: so many characters, and no lone surrogates."""
+    return text[:LONGEST_TEXT].encode(errors="backslashreplace").decode()
 
 
 def as_due(when: float) -> int:
@@ -112,10 +121,10 @@ def as_due(when: float) -> int:
 
 
 def is_encodable(value: Any) -> bool:
-    """Whether pika can send a header that it has received: not if there is a float in it."""
+    """Whether pika can send a header that it has received: no float, no integer over 64 bits."""
     try:
         encode_table([], {"": value})
-    except UnsupportedAMQPFieldException:
+    except (UnsupportedAMQPFieldException, struct.error):
         return False
     return True
 

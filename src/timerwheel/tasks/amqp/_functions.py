@@ -1,4 +1,4 @@
-"""What a worker can run, by name."""
+"""The functions of a worker, by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from timerwheel.tasks.amqp._envelope import BadMessageError, Message
 
 
 class RejectError(Exception):
-    """Raise it in a function: the task goes to the poison queue, with this text as the reason."""
+    """Raise this in a function: the task goes to the poison queue, with this text as the reason."""
 
 
 class Function(NamedTuple):
-    """A function, and how it is to be run."""
+    """A function and its task options."""
 
     func: Callable[..., Any]
     signature: inspect.Signature | None
     options: dict[str, Any]
     counts: set[int]
-    """With how many arguments it is known that it can be called."""
+    """The numbers of arguments with which a call is known to work."""
 
 
 class Functions:
@@ -30,9 +30,9 @@ class Functions:
         self._functions: dict[str, Function] = {}
 
     def add(self, name: str, func: Callable[..., Any], options: dict[str, Any]) -> None:
-        """Have a function. Raises ValueError if the name is taken, TypeError if it is none."""
+        """Add a function. Raises ValueError if the name is taken, TypeError for a non-callable."""
         if name in self._functions:
-            raise ValueError(f"there is a function {name!r} already")
+            raise ValueError(f"the worker has a function {name!r} already")
         if not callable(func):
             raise TypeError(f"register() needs a callable, not {func!r}")
         try:
@@ -42,7 +42,7 @@ class Functions:
         self._functions[name] = Function(func, signature, options, set())
 
     def find(self, message: Message) -> Function:
-        """The function of a message. Raises BadMessageError if it cannot be called so."""
+        """The function of a message. Raises BadMessageError if none takes these arguments."""
         function = self._functions.get(message.function)
         if function is None:
             raise BadMessageError(f"unknown function {message.function!r}")

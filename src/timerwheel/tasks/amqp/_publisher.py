@@ -1,4 +1,4 @@
-"""The channel on which all work is given that goes over one connection, and answers come back."""
+"""The channel of a connection on which it submits work and gets answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred
 from timerwheel.tasks.amqp._channel import Channel
 from timerwheel.tasks.amqp._shared import Shared
 
-REPLIES = "amq.rabbitmq.reply-to"  # RabbitMQ's name for a queue that a channel has by itself
+REPLIES = "amq.rabbitmq.reply-to"  # RabbitMQ's name for a channel's own reply queue
 
 
 class Publisher:
-    """Opens its channel when it is needed, and another when that is lost."""
+    """Opens its channel when it needs it, and another when that one is lost."""
 
     def __init__(self, open_channel: Callable[[], Coroutine[Any, Any, Channel]]) -> None:
         self._open_channel = open_channel
@@ -24,7 +24,7 @@ class Publisher:
         self._opening: Shared | None = None
 
     async def channel(self) -> tuple[Channel, Replies]:
-        """The channel, when there is a connection, and the answers that come on it."""
+        """The channel, once there is a connection, and the answers on it."""
         while self._channel is None or not self._channel.is_open:
             if self._opening is None or self._opening.is_done:
                 self._opening = Shared(Deferred.fromCoroutine(self._open()))
@@ -40,7 +40,7 @@ class Publisher:
 
 
 class Replies:
-    """Those who wait for an answer on a channel."""
+    """The waiters for answers on a channel."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Deferred[bytes]] = {}
@@ -55,17 +55,17 @@ class Replies:
         return answer
 
     def forget(self, correlation_id: str) -> None:
-        """Nobody waits for an answer any more."""
+        """Forget the waiter for an answer."""
         self._waiting.pop(correlation_id, None)
 
     def received(self, delivery: ReceivedMessage) -> None:
-        """An answer has come."""
+        """Deliver an answer."""
         answer = self._waiting.pop(delivery.properties.correlation_id, None)
         if answer is not None:
             answer.callback(delivery.body)
 
     def lost(self, reason: Exception) -> None:
-        """No answer comes any more."""
+        """Fail all waiters, because no more answers come."""
         self._lost = reason
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():

@@ -4,10 +4,14 @@
     images.delay.64    tasks that wait for 64 seconds: then the broker moves them to images
     images.poison      messages that nobody can run, with the reason in a header
 
-A wait is made of powers of two, the longest first, so that any wait needs few queues.
-What is left of it when a message comes out is counted from the time at which the
-task is due, so that time spent in queues is no delay more. The delay queues
-are quorum queues: only those hand messages over to the next queue with a confirm.
+A wait is a sum of powers of two, the longest first, so that any wait needs few queues. When a
+message comes out, the rest of its wait counts from the time at which the task should run. So time
+spent in queues adds no delay. The delay queues are quorum queues, because only these pass messages
+to the next queue with a confirm.
+
+Each message in a delay queue has the time to live of the queue, too. For a moment after one
+connection has made a quorum queue, RabbitMQ 3.10 gives the messages of others none. They would
+stay there for good, and so would all messages behind them.
 """
 
 from __future__ import annotations
@@ -19,17 +23,23 @@ LONGEST_DELAY = 22  # 2**22 seconds: AMQP's times to live end at 2**32 ms
 
 
 def main_queue(queue: str) -> dict[str, Any]:
-    """How to declare the queue of the tasks that may run."""
+    """The declaration of the queue of tasks that may run."""
     return {"queue": queue, "durable": True, "arguments": {"x-max-priority": MAX_PRIORITY}}
 
 
 def poison_queue(queue: str) -> dict[str, Any]:
-    """How to declare the queue of the messages that nobody can run."""
+    """The declaration of the queue of messages that no worker can run."""
     return {"queue": f"{queue}.poison", "durable": True}
 
 
+def expiration(queue: dict[str, Any]) -> str | None:
+    """The property of that name of a message that goes to a queue."""
+    time_to_live = queue.get("arguments", {}).get("x-message-ttl")
+    return None if time_to_live is None else str(time_to_live)
+
+
 def delay_queue(queue: str, remaining: float) -> dict[str, Any]:
-    """How to declare the queue for a task that has so many seconds to wait, one at least."""
+    """The declaration of the queue for a task that has to wait so many seconds, at least one."""
     seconds = 1 << min(int(min(remaining, 1e9)).bit_length() - 1, LONGEST_DELAY)
     return {
         "queue": f"{queue}.delay.{seconds}",
@@ -40,6 +50,6 @@ def delay_queue(queue: str, remaining: float) -> dict[str, Any]:
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": queue,
             "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",  # which that strategy asks for
+            "x-overflow": "reject-publish",  # which that strategy requires
         },
     }

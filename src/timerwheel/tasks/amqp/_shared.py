@@ -1,4 +1,4 @@
-"""The outcome of something that is done once, for any number who wait for it."""
+"""One outcome for any number of waiters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 
 class Shared:
-    """Waits for a Deferred; each who waits has a Deferred of their own, and may cancel that."""
+    """Waits for a Deferred. Each waiter has a Deferred of its own, and may cancel that."""
 
     def __init__(self, source: Deferred[Any]) -> None:
         self._waiting: list[Deferred[Any]] = []

@@ -1,10 +1,9 @@
-"""Giving work, to be done at some time, and asking for its result."""
+"""Submit work, for now or later, and request its result."""
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -15,13 +14,20 @@ from twisted.internet.error import ConnectionClosed
 
 from timerwheel.tasks.amqp._channel import Channel
 from timerwheel.tasks.amqp._connection import Connection
-from timerwheel.tasks.amqp._envelope import DUE, PERSISTENT, as_due, encode_body, encode_priority
+from timerwheel.tasks.amqp._envelope import (
+    DUE,
+    LONGEST_DELAY,
+    PERSISTENT,
+    as_due,
+    encode_body,
+    encode_priority,
+)
 from timerwheel.tasks.amqp._publisher import REPLIES
-from timerwheel.tasks.amqp._queues import delay_queue, main_queue
+from timerwheel.tasks.amqp._queues import delay_queue, expiration, main_queue
 
 
 class RequestError(Exception):
-    """A task whose result was asked for ended in the poison queue. Its text is the reason."""
+    """The task of a request ended in the poison queue. The text of this is the reason."""
 
 
 def submit(
@@ -33,19 +39,19 @@ def submit(
     delay: float = 0,
     id: str | None = None,
 ) -> Deferred[str]:
-    """Have a worker of the queue call a function with args, which JSON must have.
+    """Submit a call of a function to a queue, for any of its workers. args must be JSON's types.
 
-    `priority` is from -5 to 4, the lowest first. A `delay` in seconds is counted from
-    now, and waited for in the broker. `id` is the same in each try, and a new one unless
-    it is given: give it when you may submit the same work twice.
+    `priority` is from -5 to 4, the lowest first. `delay` is in seconds from now; the task waits in
+    the broker. `id` is the same in each try. Give one if you may submit the same work twice;
+    otherwise it is a new one.
 
-    The Deferred fires with the id when the broker has the task safe. It waits for a
-    connection, and submits again what was not confirmed when a connection was lost, so
-    that a task may be there twice. To stop waiting, cancel it. It fails with
-    pika's exceptions if the broker refuses the task. Raises ValueError or TypeError for
-    what cannot be sent.
+    The Deferred fires with the id when the broker has the task safe. It waits for a connection. If
+    it loses the connection before the broker confirms the task, it submits the task again, so the
+    broker may get it twice. It tries again while the broker cannot take the task. To stop waiting,
+    cancel it. It fails with pika's exceptions if there is no such queue, and it cannot make one.
+    Raises ValueError or TypeError for values that cannot be sent.
     """
-    task = _Task.make(queue, function, args, priority, delay, id)
+    task = _Task(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_submit(connection, task))
 
 
@@ -58,61 +64,57 @@ def request(
     delay: float = 0,
     id: str | None = None,
 ) -> Deferred[Any]:
-    """As submit(), but the Deferred fires with what the function returned.
+    """As submit(), but the Deferred fires with the function's result.
 
-    It fails with RequestError if the task came to the poison queue, and with pika's
-    exception if the connection was lost before the answer came: the answer is lost then,
-    and the task is not. It waits for as long as the task is tried: add a timeout.
+    It fails with RequestError if the task goes to the poison queue. If it loses the connection
+    before the answer comes, it fails with pika's exception: the answer is lost, but not the task.
+    It waits while workers try the task, so add a timeout.
     """
-    task = _Task.make(queue, function, args, priority, delay, id)
+    task = _Task(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_request(connection, task))
 
 
-@dataclass(frozen=True)
 class _Task:
-    """A task that is to be published."""
+    """A task to publish."""
 
-    queue: str
-    body: bytes
-    priority: int
-    id: str
-    due: float | None
-
-    @classmethod
-    def make(
-        cls,
+    def __init__(
+        self,
         queue: str,
         function: str,
         args: tuple[Any, ...],
         priority: int,
         delay: float,
         id: str | None,
-    ) -> _Task:
-        if not 0 <= delay < float("inf"):
-            raise ValueError(f"a delay must be seconds, 0 or more, not {delay!r}")
-        due = time.time() + delay if delay else None
-        id = uuid4().hex if id is None else id
-        return cls(queue, encode_body(function, args), encode_priority(priority), id, due)
+    ) -> None:
+        """Raises ValueError or TypeError for what cannot be sent."""
+        if not 0 <= delay <= LONGEST_DELAY:
+            raise ValueError(f"a delay must be seconds, from 0 to 10**12, not {delay!r}")
+        self.id = uuid4().hex if id is None else id
+        self._queue = queue
+        self._body = encode_body(function, args)
+        self._priority = encode_priority(priority)
+        self._due = time.time() + delay if delay else None
 
     async def publish(self, channel: Channel, **properties: str) -> None:
-        queue = main_queue(self.queue)
+        queue = main_queue(self._queue)
         await channel.declare(queue)
         headers = None
-        if self.due is not None:
-            headers = {DUE: as_due(self.due)}
-            remaining = self.due - time.time()
+        if self._due is not None:
+            headers = {DUE: as_due(self._due)}
+            remaining = self._due - time.time()
             if remaining >= 1:
-                queue = delay_queue(self.queue, remaining)
+                queue = delay_queue(self._queue, remaining)
                 await channel.declare(queue)
         await channel.publish(
             queue["queue"],
-            self.body,
+            self._body,
             BasicProperties(
                 content_type="application/json",
                 delivery_mode=PERSISTENT,
+                expiration=expiration(queue),
                 headers=headers,
                 message_id=self.id,
-                priority=self.priority,
+                priority=self._priority,
                 **properties,
             ),
         )
@@ -124,7 +126,7 @@ async def _submit(connection: Connection, task: _Task) -> str:
             channel, _ = await connection.publisher.channel()
             await task.publish(channel)
         except (AMQPConnectionError, ChannelWrongStateError, ConnectionClosed):
-            continue  # when there is a connection again
+            continue  # once there is a connection again
         return task.id
 
 

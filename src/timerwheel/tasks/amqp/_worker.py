@@ -1,4 +1,4 @@
-"""A worker: takes messages, has a scheduler run them, and sees to what becomes of them."""
+"""A worker: takes messages, runs them on a scheduler, and acknowledges, retries or rejects them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from timerwheel.tasks.amqp._delivery import Delivery
 from timerwheel.tasks.amqp._envelope import (
     DUE,
     FAILURES,
+    LONGEST_DELAY,
     REASON,
     BadMessageError,
     Message,
     as_due,
+    as_text,
     decode,
 )
 from timerwheel.tasks.amqp._functions import Function, Functions, RejectError
@@ -39,25 +41,24 @@ if TYPE_CHECKING:
 _log = Logger()
 
 UNLIMITED = 1000  # messages that a worker has at once, if nothing limits what runs
-LONGEST_REASON = 1000  # characters: headers must fit into one frame
+MOST = 65_535  # that it may have: AMQP's prefetch has 16 bits
 LOST = "the worker that had it ended, or lost its connection"
 
 
 class Worker:
-    """Worker(scheduler, connection, "images"): runs the tasks of a queue of RabbitMQ's.
+    """Worker(scheduler, connection, "images"): runs the tasks of a RabbitMQ queue.
 
-    It has as many messages at once as may run: as the scheduler's `max_running` and the
-    group's say, 1,000 if neither limits; a change of these takes effect at once. Each is
-    acknowledged when its task has succeeded, or the broker has it in another queue:
+    It takes as many messages at once as may run: `max_running` of the scheduler and of the group,
+    1,000 if neither has a limit. A change of these takes effect at once. It acknowledges a message
+    when its task has succeeded, or when the broker has it in another queue:
 
-    - A try that fails is repeated after `backoff(failures)` seconds, which pass in the
-      broker, and after `tries` tries the message goes to the queue `images.poison`. A
-      message that its worker had when it died, or when its connection was lost, counts as tried.
-    - What cannot be run goes there at once: no JSON, an unknown function, wrong
-      arguments, or if the function raises `RejectError`. The header timerwheel-reason says why.
+    - If a try fails, it repeats the task after `backoff(failures)` seconds, which pass in the
+      broker. After `tries` tries the message goes to the queue `images.poison`. If a worker died
+      with a message, or lost its connection, that counts as a try.
+    - A message that it cannot run goes there at once: no JSON, an unknown function, wrong
+      arguments, or a function that raises `RejectError`. The header timerwheel-reason says why.
 
-    `group` is the group of the scheduler's whose turns its tasks take. Raises ValueError if
-    `tries` is below 1.
+    `group` is the scheduler's group for its tasks. Raises ValueError if `tries` is below 1.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Worker:
         self.succeeded = 0
         """How many tasks have succeeded."""
         self.failed = 0
-        """How many tries have failed, and are repeated."""
+        """How many tries have failed and will be repeated."""
         self.poisoned = 0
         """How many messages went to the poison queue."""
         self._scheduler = scheduler
@@ -100,11 +101,11 @@ class Worker:
         return f"<Worker of {self.queue!r} {state} messages={len(self._held)}>"
 
     def register(self, name: str, func: Callable[..., Any], **options: Unpack[Options]) -> None:
-        """Run func(message, *args) for messages that name it so; with options of a task.
+        """Run func(message, *args) for messages with this function name, with these task options.
 
-        The priority is the message's. `retry` is for what passes within seconds: it
-        keeps the message, and repeats within one try. Raises ValueError for a name that is
-        taken, TypeError for what is not callable.
+        The priority is the message's. Use `retry` for errors that pass within seconds: it repeats
+        within one try, and keeps the message. Raises ValueError for a name that is taken, TypeError
+        for a non-callable.
         """
         if "priority" in options:
             raise TypeError("the priority of a task is its message's")
@@ -113,7 +114,7 @@ class Worker:
         self._functions.add(name, func, dict(options))
 
     def start(self) -> None:
-        """Take messages, as soon as there is a connection and whenever there is again."""
+        """Take messages whenever there is a connection."""
         if self._working is not None or self._closing:
             raise RuntimeError(f"{self!r} has been started or closed before")
         self._scheduler._limit_listeners.append(self._limit_changed)
@@ -122,21 +123,22 @@ class Worker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it takes messages now: it is connected, and not being closed."""
+        """Whether it takes messages now: it is connected and not closing."""
         return self._prefetch > 0 and not self._closing
 
     @property
     def messages(self) -> list[Message]:
-        """The messages that it has, of which the broker knows as not acknowledged."""
+        """The messages that it has and has not acknowledged."""
         return [each.message for each in self._held if each.message is not None]
 
     def close(self, timeout: float | None = None) -> Deferred[list[Message]]:
-        """Take no more messages, and have those that run end. Fires when the broker knows of all.
+        """Take no more messages, and end the running tasks. Fires when the broker knows of all.
 
-        What has not begun goes back to the queue as it came. What still runs after `timeout`
-        seconds is cancelled, and goes back too; None waits for it. The Deferred fires
-        with the messages that went back. A task that cannot be cancelled is waited for: add a
-        timeout to the Deferred; `messages` has what is left. May be called again.
+        Messages whose task has not begun go back to the queue unchanged. After `timeout` seconds
+        this cancels the running tasks, and their messages go back too; None waits for them. The
+        Deferred fires with the messages that went back. If a task catches its cancellation and goes
+        on, this waits for it: add a timeout to the Deferred; `messages` then has the rest. You can
+        call this again.
         """
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
@@ -173,7 +175,7 @@ class Worker:
             await self._channel.close()
 
     async def _pause(self) -> None:
-        """Have another channel in a moment."""
+        """Open another channel in a moment."""
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()  # with all that came on it
@@ -197,7 +199,8 @@ class Worker:
     def _right_prefetch(self) -> int:
         groups = [self._scheduler, self._group]
         limits = [each.max_running for each in groups if each is not None]
-        return min((limit for limit in limits if limit is not None), default=UNLIMITED)
+        limit = min((limit for limit in limits if limit is not None), default=UNLIMITED)
+        return min(limit, MOST)
 
     def _limit_changed(self) -> None:
         if self._right_prefetch() != self._prefetch:
@@ -208,7 +211,7 @@ class Worker:
         await self._change
 
     def _wake(self, _: object = None) -> None:
-        """Have _work() look whether what it waits for has come."""
+        """Make _work() check its condition again."""
         change, self._change = self._change, None
         if change is not None:
             change.callback(None)
@@ -244,6 +247,9 @@ class Worker:
             self._unstarted.append(delivery)
             self._stop_taking()
             return
+        except Exception:
+            self._failed(delivery, Failure())  # type: ignore[no-untyped-call]
+            return
         delivery.task = task
         task.deferred.addBoth(self._ended, delivery)
 
@@ -259,10 +265,14 @@ class Worker:
         elif state is TaskState.CANCELLED and self._closing:
             self._give_back(delivery)
         elif outcome.check(RejectError):
-            self._poison(delivery, str(outcome.value))
+            self._poison(delivery, outcome.getErrorMessage())
         else:
-            _log.failure("{message}", outcome, LogLevel.warn, message=delivery.message)
-            self._try_again(delivery, f"{outcome.type.__name__}: {outcome.value}")
+            self._failed(delivery, outcome)
+
+    def _failed(self, delivery: Delivery, failure: Failure) -> None:
+        _log.failure("{message}", failure, LogLevel.warn, message=delivery.message)
+        name = type(failure.value).__name__
+        self._try_again(delivery, f"{name}: {failure.getErrorMessage()}")
 
     def _try_again(self, delivery: Delivery, reason: str) -> None:
         """A try has failed."""
@@ -273,14 +283,24 @@ class Worker:
             self._poison(delivery, f"failed {failures} times; {reason}", failures)
             return
         self.failed += 1
-        wait = max(self._backoff(failures), 0)
+        wait = self._wait_after(failures)
         queue = delay_queue(self.queue, wait) if wait >= 1 else main_queue(self.queue)
         self._move(delivery, queue, **{FAILURES: failures, DUE: as_due(time.time() + wait)})
 
+    def _wait_after(self, failures: int) -> float:
+        try:
+            wait = self._backoff(failures)
+            if not 0 <= wait <= LONGEST_DELAY:
+                raise ValueError(f"backoff must give seconds, from 0 to 10**12, not {wait!r}")
+        except Exception:
+            _log.failure("backoff of {worker!r} after {failures}", worker=self, failures=failures)
+            return exponential(failures)
+        return wait
+
     def _poison(self, delivery: Delivery, reason: str, failures: int | None = None) -> None:
-        """Nobody can run it."""
+        """Send it to the poison queue, because no worker can run it."""
         self.poisoned += 1
-        reason = reason[:LONGEST_REASON]
+        reason = as_text(reason)
         _log.error("{worker!r} gives up a message: {reason}", worker=self, reason=reason)
         delivery.answer(error=reason)
         headers: dict[str, Any] = {REASON: reason}
@@ -289,7 +309,7 @@ class Worker:
         self._move(delivery, poison_queue(self.queue), **headers)
 
     def _give_back(self, delivery: Delivery) -> None:
-        """Have another worker run it, as if this one had not had it."""
+        """Return it unchanged, for another worker."""
         if self._prefetch > 0:
             self._unstarted.append(delivery)  # it would come here again
             return
@@ -303,7 +323,7 @@ class Worker:
         moving.addCallback(lambda _: self._forget(delivery))
 
     def _forget(self, delivery: Delivery) -> None:
-        """The broker knows what has become of it."""
+        """Forget it: the broker knows its outcome."""
         self._held.pop(delivery, None)
         if self._closing and not self._held:
             self._wake()
@@ -332,7 +352,7 @@ class Worker:
         self._tell()
 
     def _tell(self) -> None:
-        """Tell those who wait that it is closed."""
+        """Tell the waiters that it is closed."""
         waiting, self._waiting = self._waiting, []
         for closed in waiting:
             if not closed.called:
@@ -340,7 +360,7 @@ class Worker:
 
 
 def stop_timer(outcome: Any, timer: Any) -> Any:
-    """For addBoth(): what a timer was for is over."""
+    """For addBoth(): cancel a timer that is not needed any more."""
     if timer.active():
         timer.cancel()
     return outcome

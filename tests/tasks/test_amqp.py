@@ -1,0 +1,812 @@
+"""Workers and messages without a broker: what is sent on a channel. tests/broker has a real one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pika
+import pytest
+from pika.adapters.twisted_connection import ClosableDeferredQueue, ReceivedMessage
+from pika.exceptions import (
+    ChannelWrongStateError,
+    ConnectionWrongStateError,
+    ConsumerCancelled,
+    NackError,
+    StreamLostError,
+    UnroutableError,
+)
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+from timerwheel import Clock
+from timerwheel.tasks import Scheduler
+from timerwheel.tasks.amqp import (
+    Connection,
+    Message,
+    RejectError,
+    RequestError,
+    Worker,
+    request,
+    submit,
+)
+from timerwheel.tasks.amqp._backoff import exponential
+from timerwheel.tasks.amqp._channel import Channel
+from timerwheel.tasks.amqp._envelope import (
+    BadMessageError,
+    decode,
+    encode_body,
+    encode_priority,
+    moved,
+)
+from timerwheel.tasks.amqp._publisher import Publisher
+from timerwheel.tasks.amqp._queues import delay_queue
+
+NOW = 1_800_000_000.0
+
+
+class FakeChannel:
+    """Stands for a Channel; the test says what the broker says."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.prefetches: list[int] = []
+        self.received: Callable[[ReceivedMessage], None] | None = None
+        self.ended: Deferred[Exception] = Deferred()
+        self.published: list[tuple[str, bytes, pika.BasicProperties]] = []
+        self.sent: list[tuple[str, dict[str, Any], str]] = []
+        self.acknowledged: list[int] = []
+        self.refusal: Exception | None = None
+        self.tag = 0
+
+    async def declare(self, queue: dict[str, Any], again: bool = False) -> None:
+        """Every queue is there."""
+
+    async def consume(
+        self, queue: str, received: Callable[[ReceivedMessage], None], *, prefetch: int
+    ) -> tuple[str, Deferred[Exception]]:
+        self.prefetches.append(prefetch)
+        self.received = received
+        self.ended = Deferred()
+        return "tag", self.ended
+
+    async def stop_consuming(self, tag: str) -> None:
+        self.received = None
+
+    async def publish(self, queue: str, body: bytes, properties: pika.BasicProperties) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.published.append((queue, body, properties))
+
+    def send(self, queue: str, body: bytes, properties: pika.BasicProperties) -> None:
+        self.sent.append((queue, json.loads(body), properties.correlation_id))
+
+    def acknowledge(self, received: ReceivedMessage) -> None:
+        if self.is_open:
+            self.acknowledged.append(received.method.delivery_tag)
+
+    async def close(self) -> None:
+        self.lose()
+
+    def lose(self) -> None:
+        """The channel is closed, by whomever."""
+        if self.is_open:
+            self.is_open = False
+            self.ended.callback(ChannelWrongStateError())
+
+    def deliver(
+        self, body: Any, redelivered: bool = False, raw: bool = False, **properties: Any
+    ) -> int:
+        """Deliver a message. Returns its tag."""
+        assert self.received is not None, "nobody consumes"
+        self.tag += 1
+        method = pika.spec.Basic.Deliver(delivery_tag=self.tag, redelivered=redelivered)
+        body = body if raw else json.dumps(body).encode()
+        self.received(ReceivedMessage(None, method, pika.BasicProperties(**properties), body))
+        return self.tag
+
+
+class FakeConnection:
+    """Stands for a Connection, on a Clock."""
+
+    def __init__(self) -> None:
+        self.reactor = Clock()
+        self.channels: list[FakeChannel] = []
+        self.is_gone = self.is_closed = False
+
+    async def channel(self) -> FakeChannel:
+        if self.is_closed:
+            raise CancelledError
+        if self.is_gone:
+            await Deferred()
+        self.channels.append(FakeChannel())
+        return self.channels[-1]
+
+
+class Bench:
+    """A worker whose functions are "run", which the test ends, and those that it registers."""
+
+    def __init__(self, **options: Any) -> None:
+        self.connection = FakeConnection()
+        self.clock = self.connection.reactor
+        self.scheduler = Scheduler(self.clock, max_running=3)
+        connection: Any = self.connection
+        options.setdefault("backoff", lambda failures: 10 * failures)
+        self.worker = Worker(self.scheduler, connection, "jobs", **options)
+        self.running: dict[Any, Deferred[Any]] = {}
+        self.messages: list[Message] = []
+        self.worker.register("run", self.run)
+        self.worker.start()
+
+    def run(self, message: Message, name: Any) -> Deferred[Any]:
+        self.messages.append(message)
+        self.running[name] = Deferred()
+        return self.running[name]
+
+    @property
+    def channel(self) -> FakeChannel:
+        return self.connection.channels[-1]
+
+    def deliver(self, name: Any, **properties: Any) -> int:
+        """Deliver a message that asks for a run of that name, and let it start."""
+        tag = self.channel.deliver({"function": "run", "args": [name]}, **properties)
+        self.clock.advance(0)
+        return tag
+
+    def moves(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(queue, properties.headers) for queue, _, properties in self.channel.published]
+
+
+@pytest.fixture(autouse=True)
+def _wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Failure]]:
+    """The failures that are logged."""
+    failures: list[Failure] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    yield failures
+    globalLogPublisher.removeObserver(observe)
+
+
+# A task.
+
+
+def test_a_message_is_acknowledged_when_its_task_has_succeeded(bench: Bench) -> None:
+    tag = bench.deliver("a", message_id="17", priority=6)
+    assert bench.messages == [Message("run", ("a",), "17", -2)]
+    assert bench.channel.acknowledged == []
+    assert bench.worker.messages == bench.messages
+    bench.running["a"].callback("done")
+    assert (bench.channel.acknowledged, bench.channel.published) == ([tag], [])
+    assert (bench.worker.succeeded, bench.worker.messages) == (1, [])
+
+
+def test_the_priority_of_a_message_is_its_tasks() -> None:
+    bench = Bench()
+    bench.scheduler.max_running = 1
+    for name, priority in [("first", 0), ("low", 0), ("normal", 4), ("high", 9)]:
+        bench.deliver(name, priority=priority)
+    for _ in range(4):
+        list(bench.running.values())[-1].callback(None)
+        bench.clock.advance(0)
+    assert list(bench.running) == ["first", "high", "normal", "low"]
+
+
+def test_a_failed_try_waits_in_the_broker(bench: Bench) -> None:
+    tag = bench.deliver("a", message_id="17", priority=6, headers={"mine": 1})
+    bench.running["a"].errback(ValueError("oh"))
+    ((queue, body, properties),) = bench.channel.published
+    assert queue == "jobs.delay.8"  # and then 2
+    assert json.loads(body) == {"function": "run", "args": ["a"]}
+    assert properties.headers == {
+        "mine": 1,
+        "timerwheel-failures": 1,
+        "timerwheel-due": (NOW + 10) * 1000,
+    }
+    assert (properties.message_id, properties.priority, properties.delivery_mode) == ("17", 6, 2)
+    assert properties.expiration == "8000"
+    assert (bench.channel.acknowledged, bench.worker.failed) == ([tag], 1)
+
+
+def test_a_short_wait_is_the_workers(bench: Bench) -> None:
+    bench.deliver("a", headers={"timerwheel-due": int((NOW + 0.5) * 1000)})
+    assert bench.messages == []
+    bench.clock.advance(0.5)
+    assert [message.due for message in bench.messages] == [NOW + 0.5]
+    assert bench.channel.published == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(1, 1), (1.9, 1), (2, 2), (100, 64), (1e7, 1 << 22), (1e300, 1 << 22)]
+)
+def test_the_longest_power_of_two_is_waited_for_first(wait: float, seconds: int) -> None:
+    arguments = delay_queue("jobs", wait)
+    assert arguments["queue"] == f"jobs.delay.{seconds}"
+    assert arguments["arguments"]["x-message-ttl"] == seconds * 1000 < 2**32
+
+
+def test_a_message_that_comes_before_its_time_waits_for_the_rest_in_the_broker(
+    bench: Bench,
+) -> None:
+    headers = {"timerwheel-due": int((NOW + 36.5) * 1000), "timerwheel-failures": 2}
+    bench.deliver("a", headers=headers, redelivered=True)
+    assert bench.moves() == [("jobs.delay.32", headers)]  # which is no try
+    assert bench.messages == []
+
+
+def test_the_last_try_that_fails_goes_to_the_poison_queue(bench: Bench) -> None:
+    tag = bench.deliver("a", headers={"timerwheel-failures": 4})
+    bench.running["a"].errback(ValueError("oh"))
+    ((queue, headers),) = bench.moves()
+    assert queue == "jobs.poison"
+    assert bench.channel.published[0][2].expiration is None
+    assert headers["timerwheel-failures"] == 5
+    assert headers["timerwheel-reason"] == "failed 5 times; ValueError: oh"
+    assert (bench.channel.acknowledged, bench.worker.poisoned) == ([tag], 1)
+
+
+def test_a_function_may_reject_a_task(bench: Bench) -> None:
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no such picture" + "!" * 100_000))
+    ((queue, headers),) = bench.moves()
+    assert queue == "jobs.poison"
+    assert headers["timerwheel-reason"].startswith("no such picture!")
+    assert len(headers["timerwheel-reason"]) == 1000  # headers must fit into a frame
+
+
+def test_a_reason_may_have_what_utf_8_has_not(bench: Bench) -> None:
+    """File names do. The broker would else be sent nothing, and the channel closed."""
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no picture caf\udce9.png"))
+    bench.channel.published[0][2].encode()
+    assert bench.moves() == [("jobs.poison", {"timerwheel-reason": "no picture caf\\udce9.png"})]
+
+
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), -1, "soon", None])
+def test_a_back_off_that_is_none_holds_no_message_up(wait: Any, logged: list[Failure]) -> None:
+    bench = Bench(backoff=(lambda failures: 1 / 0) if wait is None else lambda failures: wait)
+    tag = bench.deliver("a", headers={"timerwheel-failures": 1})
+    bench.running["a"].errback(ValueError("oh"))
+    ((queue, headers),) = bench.moves()
+    assert (queue, headers["timerwheel-failures"]) == ("jobs.delay.2", 2)
+    assert (bench.channel.acknowledged, bench.worker.messages) == ([tag], [])
+    assert len(logged) == 2
+
+
+def test_a_task_that_the_scheduler_refuses_is_tried_again_and_then_poison(
+    bench: Bench, logged: list[Failure]
+) -> None:
+    retry: Any = 3
+    bench.worker.register("refused", print, retry=retry)
+    for failures in (0, 4):
+        bench.channel.deliver({"function": "refused"}, headers={"timerwheel-failures": failures})
+    (first, _), (second, headers) = bench.moves()
+    assert (first, second) == ("jobs.delay.8", "jobs.poison")
+    assert "retry must be a tenacity.Retrying" in headers["timerwheel-reason"]
+    assert bench.worker.messages == []
+    assert [failure.type for failure in logged] == [TypeError] * 2
+
+
+def test_a_message_whose_worker_was_lost_counts_as_tried(bench: Bench) -> None:
+    bench.deliver("a", redelivered=True)
+    bench.deliver("b", redelivered=True, headers={"timerwheel-failures": 4})
+    assert bench.messages == []
+    (first, headers), (second, _) = bench.moves()
+    assert (first, headers["timerwheel-failures"], second) == ("jobs.delay.8", 1, "jobs.poison")
+
+
+def test_a_task_that_somebody_cancels_is_tried_again(bench: Bench) -> None:
+    bench.deliver("a")
+    bench.scheduler.tasks[0].cancel()
+    ((queue, headers),) = bench.moves()
+    assert (queue, headers["timerwheel-failures"]) == ("jobs.delay.8", 1)
+
+
+# Answers.
+
+
+def test_a_result_is_answered(bench: Bench) -> None:
+    for name in "abc":
+        bench.deliver(name, reply_to="replies", correlation_id=name)
+    bench.running["a"].callback([1, None])
+    bench.running["b"].callback(object())
+    bench.running["c"].errback(RejectError("never"))
+    assert bench.channel.sent[0] == ("replies", {"result": [1, None]}, "a")
+    assert bench.channel.sent[1][1]["error"].startswith("the result is not JSON: ")
+    assert bench.channel.sent[2] == ("replies", {"error": "never"}, "c")
+    assert bench.channel.acknowledged == [1, 2, 3]
+
+
+# What cannot be run.
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "the body is not a JSON object"),
+        (b"{}", "the body has no function that is a string"),
+        (b'{"function": []}', "the body has no function that is a string"),
+        (b'{"function": "run", "args": {}}', "the body's args are not a list"),
+        (b'{"function": "walk"}', "unknown function 'walk'"),
+        (b'{"function": "run"}', "wrong arguments: missing a required argument: 'name'"),
+    ],
+)
+def test_what_cannot_be_run_is_poison(bench: Bench, body: bytes, reason: str) -> None:
+    tag = bench.channel.deliver(body, raw=True)
+    ((queue, headers),) = bench.moves()
+    assert queue == "jobs.poison"
+    assert headers["timerwheel-reason"].startswith(reason)
+    assert (bench.channel.published[0][1], bench.channel.acknowledged) == (body, [tag])
+
+
+@pytest.mark.parametrize("value", ["x", float("nan"), float("inf"), None, [1], 1e300, -(2**53) - 1])
+@pytest.mark.parametrize("name", ["timerwheel-due", "timerwheel-failures"])
+def test_a_header_that_is_no_number_is_poison(name: str, value: Any) -> None:
+    with pytest.raises(BadMessageError, match=name):
+        decode(b'{"function": "run"}', pika.BasicProperties(headers={name: value}))
+
+
+def test_a_move_keeps_what_the_sender_said_but_not_where_else_it_goes() -> None:
+    before = pika.BasicProperties(
+        message_id="17",
+        type="job",
+        expiration="1000",
+        user_id="another",
+        headers={
+            "kept": [1, {"a": "b"}],
+            "CC": ["jobs"],
+            "BCC": ["jobs"],
+            "float": 1.5,
+            "large": 10**30,
+        },
+    )
+    after = moved(before, more=1)
+    assert after.headers == {"kept": [1, {"a": "b"}], "more": 1}  # what pika can send
+    assert (after.message_id, after.type, after.delivery_mode) == ("17", "job", 2)
+    # It is not to vanish while it waits; and the broker refuses another's name.
+    assert (after.expiration, after.user_id) == (None, None)
+    after.encode()
+
+
+def test_what_pika_cannot_do_without_a_broker_that_takes_the_message(bench: Bench) -> None:
+    """It stays with the broker, which delivers it again on another channel."""
+    bench.channel.refusal = UnroutableError([])
+    bench.deliver("a")
+    bench.running["a"].errback(ValueError("oh"))
+    assert not bench.channel.is_open
+    assert bench.channel.acknowledged == []
+    bench.clock.advance(3)
+    assert len(bench.connection.channels) == 2
+    assert bench.worker.is_ready
+
+
+# The consumer.
+
+
+def test_prefetch_follows_max_running(bench: Bench) -> None:
+    bench.scheduler.max_running = 5
+    bench.scheduler.max_running = 5
+    bench.scheduler.max_running = None
+    assert bench.channel.prefetches == [3, 5, 1000]
+    assert bench.worker.is_ready
+
+
+def test_prefetch_is_no_more_than_amqp_can_say(bench: Bench) -> None:
+    bench.scheduler.max_running = 100_000
+    assert bench.channel.prefetches == [3, 65_535]
+
+
+def test_prefetch_follows_the_limit_of_the_group() -> None:
+    clock = Clock()
+    scheduler = Scheduler(clock, max_running=3)
+    connection: Any = FakeConnection()
+    group = scheduler.group(max_running=2)
+    Worker(scheduler, connection, "jobs", group=group).start()
+    group.max_running = 1
+    scheduler.max_running = 4
+    group.max_running = None
+    assert connection.channels[0].prefetches == [2, 1, 4]
+
+
+def test_a_worker_consumes_again_on_another_channel(bench: Bench) -> None:
+    bench.deliver("a")
+    lost = bench.channel
+    lost.lose()
+    assert not bench.worker.is_ready
+    bench.clock.advance(2)
+    assert bench.worker.is_ready
+    assert bench.channel is not lost
+    bench.running["a"].callback(None)  # acknowledged nowhere: the broker delivers it again
+    assert (lost.acknowledged, bench.channel.acknowledged) == ([], [])
+    assert bench.worker.messages == []
+
+
+def test_a_consumer_that_the_broker_ends_is_begun_anew(bench: Bench) -> None:
+    bench.channel.ended.callback(ChannelWrongStateError())  # the queue was deleted
+    assert bench.channel.prefetches == [3, 3]
+    bench.deliver("a")
+    assert list(bench.running) == ["a"]
+
+
+# The end.
+
+
+def test_close_waits_for_what_runs_and_gives_back_what_has_not_begun(bench: Bench) -> None:
+    bench.scheduler.max_running = 1
+    channel = bench.channel
+    for name in "abc":
+        bench.deliver(name, headers={"mine": name})
+    closed = bench.worker.close()
+    assert not bench.worker.is_ready
+    assert channel.received is None
+    assert channel.acknowledged == [2, 3]
+    assert bench.moves() == [("jobs", {"mine": "b"}), ("jobs", {"mine": "c"})]
+    assert not closed.called
+    bench.running["a"].callback(None)
+    assert channel.acknowledged == [2, 3, 1]
+    assert [message.args for message in closed.result] == [("b",), ("c",)]
+    assert not channel.is_open
+    assert list(bench.running) == ["a"]
+
+
+def test_close_gives_back_what_still_runs_after_the_timeout(bench: Bench) -> None:
+    bench.deliver("a", headers={"timerwheel-failures": 2})
+    closed = bench.worker.close(5)
+    bench.clock.advance(4.9)
+    assert not closed.called
+    bench.clock.advance(0.1)
+    assert bench.moves() == [("jobs", {"timerwheel-failures": 2})]
+    assert len(closed.result) == 1
+
+
+def test_close_has_no_timer_left_when_all_has_ended(bench: Bench) -> None:
+    bench.deliver("a")
+    closed = bench.worker.close(5)
+    bench.running["a"].callback(None)
+    assert closed.result == []
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_close_is_at_once_without_a_connection() -> None:
+    bench = Bench()
+    bench.connection.is_gone = True
+    bench.channel.lose()
+    bench.clock.advance(2)
+    assert bench.worker.close().result == []
+
+
+def test_close_is_at_once_while_a_worker_waits_to_connect_again(bench: Bench) -> None:
+    bench.channel.lose()
+    assert bench.worker.close().result == []
+    assert bench.clock.getDelayedCalls() == []
+
+
+def test_a_worker_ends_with_its_scheduler(bench: Bench) -> None:
+    bench.scheduler.close()
+    bench.deliver("a")
+    assert bench.moves() == [("jobs", {})]
+    assert not bench.worker.is_ready
+
+
+def test_a_worker_ends_with_its_connection(bench: Bench) -> None:
+    bench.deliver("a")
+    bench.connection.is_closed = True
+    bench.channel.lose()
+    bench.clock.advance(2)
+    closed = bench.worker.close()
+    assert not closed.called
+    bench.running["a"].callback(None)
+    assert (closed.result, bench.worker.close().result) == ([], [])
+
+
+def test_close_of_a_worker_that_was_not_started() -> None:
+    connection: Any = FakeConnection()
+    worker = Worker(Scheduler(Clock()), connection, "jobs")
+    assert worker.close().result == []
+    with pytest.raises(RuntimeError, match="started or closed before"):
+        worker.start()
+
+
+# What a program gives.
+
+
+def test_wrong_use_is_refused(bench: Bench) -> None:
+    connection: Any = bench.connection
+    with pytest.raises(ValueError, match="tries must be at least 1"):
+        Worker(bench.scheduler, connection, "jobs", tries=0)
+    with pytest.raises(ValueError, match="a function 'run' already"):
+        bench.worker.register("run", print)
+    with pytest.raises(TypeError, match="needs a callable"):
+        bench.worker.register("walk", 3)
+    with pytest.raises(TypeError, match="priority"):
+        bench.worker.register("walk", print, priority=1)
+    with pytest.raises(ValueError, match="timeout"):
+        bench.worker.close(-1)
+
+
+@pytest.mark.parametrize("give", [submit, request])
+def test_what_cannot_be_sent_is_refused_at_the_call(give: Any) -> None:
+    wrong = ({"priority": 5}, {"priority": -6}, {"priority": 0.5}, {"delay": -1}, {"delay": 1e300})
+    for options in wrong:
+        with pytest.raises(ValueError, match="must be"):
+            give(None, "jobs", "run", **options)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        give(None, "jobs", "run", object())
+    with pytest.raises(ValueError, match="JSON"):
+        give(None, "jobs", "run", float("nan"))
+
+
+def test_the_envelope() -> None:
+    body = encode_body("run", ["é", 1.5, None, {"a": []}])
+    properties = pika.BasicProperties(message_id="17", priority=encode_priority(-5))
+    message = decode(body, properties)
+    assert message == Message("run", ("é", 1.5, None, {"a": []}), "17", -5)
+    assert decode(b'{"function": "run"}', pika.BasicProperties()).priority == 4  # as for a queue
+
+
+def test_the_back_off_doubles_and_has_an_end() -> None:
+    for failures in range(1, 2000):
+        longest = min(2.0 ** min(failures, 64), 3600)
+        assert longest / 2 <= exponential(failures) <= longest
+
+
+# The connection and the channel.
+
+
+class NoBroker:
+    """An endpoint at which nobody listens."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    def connect(self, factory: object) -> Deferred[Any]:
+        self.attempts += 1
+        return fail(ConnectionRefusedError())
+
+
+def test_a_connection_waits_longer_after_each_failure() -> None:
+    clock, endpoint = Clock(), NoBroker()
+    connection = Connection(clock, pika.ConnectionParameters(), endpoint)
+    times = []
+    while len(times) < 10:
+        (call,) = clock.getDelayedCalls()
+        times.append(call.getTime() - clock.seconds())
+        clock.advance(times[-1])
+    for failures, wait in enumerate(times, start=1):
+        assert min(2**failures, 60) / 2 <= wait <= min(2**failures, 60)
+    waiting = Deferred.fromCoroutine(connection.channel())
+    assert "connecting" in repr(connection)
+    Deferred.fromCoroutine(connection.close())
+    assert clock.getDelayedCalls() == []
+    waiting.addErrback(lambda failure: failure.type.__name__)
+    assert waiting.result == "CancelledError"
+    assert "closed" in repr(connection)
+
+
+def test_tls_needs_an_endpoint() -> None:
+    parameters = pika.URLParameters("amqps://localhost/")
+    with pytest.raises(ValueError, match="TLS needs an endpoint"):
+        Connection(Clock(), parameters)
+
+
+class PikaChannel:
+    """Stands for a TwistedChannel on which messages are published."""
+
+    is_open = True
+
+    def __init__(self) -> None:
+        self.unconfirmed: list[Deferred[Any]] = []
+        self.published: list[tuple[Any, ...]] = []
+        self.answered: list[str] = []
+
+    def add_on_return_callback(self, callback: Callable[[ReceivedMessage], None]) -> None:
+        self.on_return = callback
+
+    def basic_publish(self, *arguments: object, mandatory: bool) -> Deferred[Any]:
+        self.published.append(arguments)
+        self.unconfirmed.append(Deferred())
+        return self.unconfirmed[-1]
+
+
+class OneConnection:
+    """Stands for a Connection for those who submit; the test opens its channels."""
+
+    def __init__(self) -> None:
+        self.opening: list[Deferred[Any]] = []
+        self.publisher = Publisher(self.channel)
+
+    async def channel(self) -> Channel:
+        self.opening.append(Deferred())
+        below: Any = await self.opening[-1]
+        return Channel(below, None, None)
+
+
+class OpenChannel(PikaChannel):
+    """On which queues are declared, and messages consumed, too."""
+
+    channel_number = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.declared: list[str] = []
+
+    def queue_declare(self, queue: str, **arguments: object) -> Deferred[Any]:
+        self.declared.append(queue)
+        return succeed(None)
+
+    def basic_qos(self, **arguments: object) -> Deferred[Any]:
+        return succeed(None)
+
+    def basic_consume(self, queue: str, auto_ack: bool) -> Deferred[Any]:
+        self.deliveries = ClosableDeferredQueue()
+        return succeed((self.deliveries, "tag"))
+
+    def callback_deferred(self, deferred: Deferred[Any], replies: list[Any]) -> None:
+        self.waiting = (deferred, replies)
+
+    def basic_cancel(self, tag: str) -> Deferred[Any]:
+        self.deliveries.close(ConsumerCancelled())
+        return succeed(None)
+
+
+def test_many_who_submit_share_a_channel_and_the_declaring_of_its_queues() -> None:
+    connection: Any = OneConnection()
+    submitted = [submit(connection, "jobs", "run", id=str(number)) for number in range(5000)]
+    below = OpenChannel()
+    (opening,) = connection.opening
+    opening.callback(below)
+    assert below.declared == ["jobs"]
+    for confirmed in below.unconfirmed:
+        confirmed.callback(None)
+    assert [each.result for each in submitted] == [str(number) for number in range(5000)]
+
+
+@pytest.mark.parametrize("reason", [ConnectionLost(), StreamLostError(), ChannelWrongStateError()])
+def test_what_was_not_confirmed_is_submitted_again_on_the_next_channel(reason: Exception) -> None:
+    connection: Any = OneConnection()
+    submitted = submit(connection, "jobs", "run", id="17")
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    below.is_open = False
+    below.unconfirmed[0].errback(reason)
+    assert not submitted.called
+    above = OpenChannel()
+    connection.opening[1].callback(above)
+    above.unconfirmed[0].callback(None)
+    assert submitted.result == "17"
+
+
+def test_each_message_of_a_delay_queue_has_its_time_to_live() -> None:
+    connection: Any = OneConnection()
+    for delay in (0, 0.5, 3):
+        submit(connection, "jobs", "run", delay=delay)
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    found = [(queue, about.expiration) for _, queue, _, about in below.published]
+    assert found == [("jobs", None), ("jobs", None), ("jobs.delay.2", "2000")]
+
+
+def test_one_who_does_not_wait_for_a_connection_holds_up_no_other() -> None:
+    connection: Any = OneConnection()
+    first, second = submit(connection, "jobs", "run"), submit(connection, "jobs", "run", id="2")
+    first.cancel()
+    first.addErrback(lambda failure: failure.trap(CancelledError))
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    below.unconfirmed[0].callback(None)
+    assert (len(below.unconfirmed), second.result) == (1, "2")
+
+
+def test_a_request_has_its_answer_or_hears_that_it_is_lost() -> None:
+    connection: Any = OneConnection()
+    requests = [request(connection, "jobs", "run") for _ in range(3)]
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    for confirmed, content in zip(
+        below.unconfirmed, ({"result": [1]}, {"error": "oh"}), strict=False
+    ):
+        confirmed.callback(None)
+        _, _, _, properties = below.published[len(below.answered)]
+        below.answered.append(properties.correlation_id)
+        about = pika.BasicProperties(correlation_id=properties.correlation_id)
+        below.deliveries.put(ReceivedMessage(None, None, about, json.dumps(content).encode()))
+    below.unconfirmed[2].callback(None)
+    below.deliveries.close(StreamLostError())
+    for failed in requests[1:]:
+        failed.addErrback(lambda failure: failure.value)
+    assert requests[0].result == [1]
+    assert str(requests[1].result) == "oh"
+    assert isinstance(requests[1].result, RequestError)
+    assert isinstance(requests[2].result, StreamLostError)
+
+
+def test_a_message_that_no_queue_took_is_not_taken_for_safe() -> None:
+    """pika blames the message that is confirmed next, which may be another one."""
+    below: Any = PikaChannel()
+    channel = Channel(below, None, None)
+    fine = Deferred.fromCoroutine(channel.publish("jobs", b""))
+    lost = Deferred.fromCoroutine(channel.publish("gone", b""))
+    method = pika.spec.Basic.Return(routing_key="gone")
+    below.on_return(ReceivedMessage(None, method, pika.BasicProperties(), b""))
+    below.unconfirmed[0].errback(UnroutableError([]))
+    below.unconfirmed[1].callback(None)
+    assert fine.result is None
+    lost.addErrback(lambda failure: failure.type)
+    assert lost.result is UnroutableError
+
+
+@pytest.mark.parametrize("end", ["as it was told", "with the channel"])
+def test_what_is_on_its_way_when_a_consumer_stops_is_taken(end: str) -> None:
+    """pika would reject it, and the broker call it redelivered, as if its worker had died."""
+    below: Any = OpenChannel()
+    transport = StringTransport()
+    channel = Channel(below, transport, None)
+    received: list[Any] = []
+    consuming = Deferred.fromCoroutine(channel.consume("jobs", received.append, prefetch=3))
+    tag, ended = consuming.result  # type: ignore[misc]
+    stopped = Deferred.fromCoroutine(channel.stop_consuming(tag))
+    _, frame = pika.frame.decode_frame(transport.value())
+    assert isinstance(frame, pika.frame.Method)
+    assert (frame.channel_number, frame.method.consumer_tag) == (1, "tag")
+    below.deliveries.put("on its way")
+    assert (received, stopped.called, ended.called) == (["on its way"], False, False)
+    if end == "with the channel":
+        below.deliveries.close(StreamLostError())
+    else:
+        below.waiting[0].callback(None)
+    assert (stopped.result, ended.called) == (None, True)
+
+
+def test_one_who_submits_while_a_connection_ends_waits_for_the_next() -> None:
+    class Ended:
+        """Stands for pika's protocol, which tells its channels first that it is lost."""
+
+        is_open = False
+        calls = 0
+
+        def channel(self) -> Deferred[Any]:
+            self.calls += 1
+            assert self.calls < 100, "it would never end"
+            return fail(ConnectionWrongStateError())
+
+    connection = Connection(Clock(), pika.ConnectionParameters(), NoBroker())
+    connection._protocol = Ended()  # type: ignore[assignment]
+    submitted = submit(connection, "jobs", "run")
+    assert not submitted.called
+    submitted.cancel()
+    submitted.addErrback(lambda failure: failure.trap(CancelledError))
+
+
+def test_what_the_broker_cannot_take_is_published_again_a_little_later() -> None:
+    """As the first message of a queue that another connection has just declared."""
+    below: Any = PikaChannel()
+    clock = Clock()
+    published = Deferred.fromCoroutine(Channel(below, None, clock).publish("jobs", b"body"))
+    below.unconfirmed[0].errback(NackError([]))
+    assert (len(below.published), published.called) == (1, False)
+    clock.advance(2)
+    assert below.published[0] == below.published[1]
+    below.unconfirmed[1].callback(None)
+    assert published.result is None
+    assert clock.getDelayedCalls() == []
