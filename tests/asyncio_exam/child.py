@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
 import sys
 import unittest
 from asyncio import base_events
@@ -83,6 +84,8 @@ def uvloop_class() -> Any:
 
 def main(side: str, loops: str, results: str, *names: str) -> None:
     """Run the tests of these names and write what became of each."""
+    # A shell starts a background job with SIGINT ignored. Tests that interrupt a loop would never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     made = []
     if side == "ours":
         made = accelerate_all(base_events.BaseEventLoop if loops == "asyncio" else uvloop_class())
