@@ -84,7 +84,7 @@ def uvloop_class() -> Any:
 
 def main(side: str, loops: str, results: str, *names: str) -> None:
     """Run the tests of these names and write what became of each."""
-    # A shell starts a background job with SIGINT ignored. Tests that interrupt a loop would never end.
+    # A shell ignores SIGINT in background jobs. Tests that interrupt a loop would then never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     made = []
     if side == "ours":
