@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from timerwheel.tasks import Scheduler, Task
+from timerwheel.tasks import DependencyError, Scheduler, Task
 
 
 class Jobs:
@@ -31,6 +32,17 @@ def outcome(task: Task) -> Any:
     task.deferred.addBoth(results.append)
     (result,) = results
     return result.value if isinstance(result, Failure) else result
+
+
+def states(tasks: list[Task]) -> list[str]:
+    return [task.state.value for task in tasks]
+
+
+def error_of(task: Task) -> DependencyError:
+    """The error of a task that has not started because of another."""
+    with pytest.raises(DependencyError) as caught:
+        _ = task.result
+    return caught.value
 
 
 def fail_with(error: BaseException) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import tenacity
 from helpers import FakeClock, make_reactor
-from task_helpers import fail_with
+from task_helpers import error_of, fail_with, states
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 import timerwheel
-from timerwheel.tasks import DependencyError, Scheduler, Task, TaskState
+from timerwheel.tasks import Scheduler, Task, TaskState
 
 LARGE = 100_000
 
@@ -27,16 +27,6 @@ def clock() -> timerwheel.Clock:
 @pytest.fixture
 def scheduler(clock: timerwheel.Clock) -> Scheduler:
     return Scheduler(clock, budget=float("inf"))
-
-
-def states(tasks: list[Task]) -> list[str]:
-    return [task.state.value for task in tasks]
-
-
-def error_of(task: Task) -> DependencyError:
-    with pytest.raises(DependencyError) as caught:
-        _ = task.result
-    return caught.value
 
 
 # Order.

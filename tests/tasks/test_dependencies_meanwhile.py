@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from helpers import FakeClock, make_reactor
-from task_helpers import fail_with
+from task_helpers import fail_with, states
 from twisted.internet.defer import CancelledError, Deferred
 
 import timerwheel
-from timerwheel.tasks import DependencyError, Scheduler, SchedulerClosedError, Task
+from timerwheel.tasks import Scheduler, SchedulerClosedError, Task
 
 LARGE = 100_000
 
@@ -26,16 +26,6 @@ def clock() -> timerwheel.Clock:
 @pytest.fixture
 def scheduler(clock: timerwheel.Clock) -> Scheduler:
     return Scheduler(clock, budget=float("inf"))
-
-
-def states(tasks: list[Task]) -> list[str]:
-    return [task.state.value for task in tasks]
-
-
-def error_of(task: Task) -> DependencyError:
-    with pytest.raises(DependencyError) as caught:
-        _ = task.result
-    return caught.value
 
 
 # Reentrancy.
