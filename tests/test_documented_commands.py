@@ -89,6 +89,7 @@ UNTRIED = {
     "python setup.py build_ext --inplace": "is part of .ci/coverage",
     "git clone": "makes the reader's copy",
     "pip install dask": "another project's",
+    "pip wheel --no-deps": "is part of .ci/applications",
     "python tests/broker/server.py python bench/tasks/broker.py": "is run by .ci/broker",
     "python -O": "an option",
     "python -m timerwheel replay traffic.twr": "needs the reader's recording",
@@ -116,6 +117,17 @@ def shown() -> list[str]:
         for block in BLOCK.findall(text):
             commands.update(re.sub(r"\s+#.*", "", line) for line in LINE.findall(block))
     return sorted(commands)
+
+
+def test_a_remark_hides_no_command() -> None:
+    """Lines that an editor has joined are such remarks."""
+    lines = [
+        line
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text())
+        for line in block.splitlines()
+    ]
+    assert not [line for line in lines if re.search(r"#.* (?:bash \.ci/|python -m |pip )", line)]
 
 
 def beginning(command: str, beginnings: Iterable[str]) -> str | None:

@@ -392,6 +392,14 @@ def test_a_page_at_an_address_of_the_network_answers_to_each_name(page: TimersPa
     assert ask_at(page, IPv4Address("TCP", "10.0.0.7", 80), "timers.example") in (None, 200)
 
 
+def test_a_page_with_names_refuses_others_at_an_address_of_the_network(reactor: Any) -> None:
+    network = IPv4Address("TCP", "10.0.0.7", 80)
+    page = TimersPage(reactor, hosts=["timers.example"])
+    assert ask_at(page, network, "timers.example") in (None, 200)
+    assert ask_at(page, network, "10.0.0.7") in (None, 200)
+    assert ask_at(page, network, "evil.example") == 403
+
+
 def test_one_name_is_no_list_of_names(reactor: Any) -> None:
     with pytest.raises(TypeError, match=r"hosts must be several names, not 'timers\.example'"):
         TimersPage(reactor, hosts="timers.example")

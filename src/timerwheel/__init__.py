@@ -24,8 +24,8 @@ except ImportError as error:
         ) from None
     raise ImportError(
         "timerwheel was installed without its extension module for this Python "
-        f"({error}). Install a wheel for this Python, or, if you have a C compiler, run: "
-        "python -m pip install --force-reinstall --no-binary timerwheel timerwheel",
+        f"({error}). Install a wheel for this Python, or, if you have a C compiler, run this in a "
+        "clone: python -m pip install --force-reinstall .",
         name=__name__,  # has `python -m timerwheel` print the sentence without a traceback
     ) from None
 

@@ -15,7 +15,9 @@ from twisted.web.server import Request
 
 
 class Hosts:
-    """The names to which a page of this machine answers, besides localhost and all IP addresses.
+    """The names to which a page answers, besides localhost and all IP addresses.
+
+    Without names, a page at an address of the network answers to every name.
 
     Raises TypeError if they are one string.
     """
@@ -23,12 +25,14 @@ class Hosts:
     def __init__(self, names: Iterable[str]) -> None:
         if isinstance(names, str):
             raise TypeError(f"hosts must be several names, not {names!r}")
-        self._names = {"localhost", *(name.lower() for name in names)}
+        names = {name.lower() for name in names}
+        self._anywhere = bool(names)
+        self._names = {"localhost", *names}
 
     def may_ask(self, request: Request) -> bool:
         """Whether to answer. This only has to stop browsers, which always name the host."""
         host = request.getHeader("host")
-        if host is None or not _is_local(request.getHost()):
+        if host is None or not (self._anywhere or _is_local(request.getHost())):
             return True
         name = _name_of(host)
         return name in self._names or _is_ip(name)

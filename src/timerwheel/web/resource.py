@@ -51,7 +51,8 @@ class TimersPage(Resource):
 
     At a loopback address or a UNIX socket, it answers only requests for `localhost` or an IP
     address, and 403 to others, so that no other site can have a browser read it (DNS rebinding).
-    hosts are more names to answer to, such as one that a proxy passes on.
+    hosts are more names to answer to, such as one that a proxy passes on. If you give some, the
+    page answers only to these at an address of the network, too.
 
     Raises ValueError if the reactor has no wheel, TypeError if hosts is one string. If you take the
     wheel out later, the page says so.
