@@ -141,6 +141,53 @@ def test_ready_calls_come_before_timed_ones(asyncios: Any) -> None:
     assert made == ["ready", "timed"]
 
 
+def test_what_expires_during_a_turn_comes_after_io_and_ready_calls(asyncios: Any) -> None:
+    made: list[str] = []
+    ours, theirs = socket.socketpair()
+
+    def readable() -> None:
+        theirs.recv(1)
+        made.append("I/O")
+
+    def wait() -> None:
+        ours.send(b"x")
+        time.sleep(0.02)
+
+    def schedule() -> None:
+        asyncios.call_later(0.01, made.append, "timed")
+        asyncios.call_soon(wait)
+        asyncios.call_at(asyncios.time() - 1, made.append, "past")
+        asyncios.call_soon(asyncios.call_soon, made.append, "ready")
+
+    asyncios.add_reader(theirs, readable)
+    asyncios.call_soon(schedule)
+    run_for(asyncios, 0.05)
+    asyncios.remove_reader(theirs)
+    ours.close()
+    theirs.close()
+    assert made == ["past", "ready", "I/O", "timed"]
+
+
+def test_a_program_may_replace_what_looks_for_timers(asyncios: Any) -> None:
+    """Without calling asyncio's _process_events()."""
+
+    class Loop(type(asyncios)):  # type: ignore[misc]
+        def _process_events(self, event_list: Any) -> None:
+            for key, _ in event_list:
+                self._add_callback(key.data[0])
+
+    loop = Loop()
+    aio.accelerate(loop)
+    made: list[int] = []
+    try:
+        for number in (2, 0, 1):
+            loop.call_later(number / 100, made.append, number)
+        run_for(loop, 0.05)
+    finally:
+        loop.close()
+    assert made == [0, 1, 2]
+
+
 def test_keywords_and_context_are_those_of_asyncio(asyncios: Any) -> None:
     made: list[int] = []
     number = contextvars.ContextVar("number", default=0)

@@ -56,6 +56,7 @@ def loop_queue(loop):
     queue.reactor = loop
     queue.serves_loop = True
     queue.has_debug_attribute = hasattr(loop, "_debug")
+    queue.passes_seen = UINT64_MAX
     queue.replacements = {}
     return queue
 
@@ -156,8 +157,20 @@ cdef object loop_process_events(object method, PyObject **args, size_t nargsf, P
 
 
 def move_due_timers(CallQueue queue not None):
-    """Move the expired timers to loop._ready, in order, for asyncio's loop to call."""
-    move_due(queue)
+    """Move the expired timers to loop._ready, if _process_events() has not run since the last time.
+
+    Then the program has replaced that. Otherwise the next _process_events() moves them, after I/O and after
+    what is ready: in the middle of a turn, this would put them before both.
+    """
+    cdef bint is_replaced
+    acquire(queue.lock)
+    is_replaced = queue.figures.passes == queue.passes_seen
+    release(queue.lock)
+    if is_replaced:
+        move_due(queue)
+    acquire(queue.lock)
+    queue.passes_seen = queue.figures.passes
+    release(queue.lock)
 
 
 def run_due_timers(CallQueue queue not None):

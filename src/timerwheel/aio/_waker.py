@@ -24,8 +24,8 @@ class LoopWaker(EventLoopWaker):
     If there is no alarm, or a test controls the loop's time, it uses the loop's own timer.
 
     asyncio's loops look for expired timers in _process_events(), at each turn, so the alarm only
-    has to wake them. They set it again after they have called these timers. For other loops, the
-    alarm's reader calls the expired timers.
+    has to wake them. They set it again after they have called these timers. For other loops, and
+    if a program has replaced _process_events(), the alarm's reader calls the expired timers.
     """
 
     def __init__(self, loop: Any, leave: Callable[[Any, CallQueue], None]) -> None:
