@@ -512,38 +512,68 @@ def test_a_loop_without_the_wheel_is_as_before(ours: Any) -> None:
         base.close()
 
 
-def test_a_clock_that_is_moved_by_hand_rules() -> None:
-    class Selector:
-        """Moves the loop's clock on by as long as it would wait."""
+class NoWait:
+    """In place of a loop's selector: it moves a clock on in place of waiting."""
 
-        def __init__(self, loop: Any, selector: Any) -> None:
-            self._loop, self._selector = loop, selector
+    def __init__(self, selector: Any, move: Callable[[float], object]) -> None:
+        self._selector, self._move = selector, move
 
-        def select(self, timeout: float | None) -> Any:
-            assert timeout is not None
-            self._loop.now += timeout
-            return self._selector.select(0)
+    def select(self, timeout: float | None) -> Any:
+        assert timeout is not None
+        self._move(timeout)
+        return self._selector.select(0)
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._selector, name)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._selector, name)
+
+
+def times_without_waiting(
+    loop: Any, delays: tuple[float, ...], move: Callable[[float], object]
+) -> list[float]:
+    """How long after its scheduling a loop makes each of some calls, by its own clock."""
+    loop._selector = NoWait(loop._selector, move)
+    times: list[float] = []
+    began = loop.time()
+    for delay in delays:
+        loop.call_later(delay, lambda: times.append(loop.time() - began))
+    loop.call_later(max(delays) + 1, loop.stop)
+    loop.run_forever()
+    return times
+
+
+@pytest.mark.parametrize("makes", [lambda: 5.0, time.monotonic], ids=["from 5", "from now"])
+@pytest.mark.parametrize("on", ["class", "instance"])
+def test_a_clock_that_is_moved_by_hand_rules(makes: Callable[[], float], on: str) -> None:
+    now = makes()
+
+    def move(seconds: float) -> None:
+        nonlocal now
+        now += seconds
 
     class Loop(aio.EventLoop):
-        now = 5.0
-
         def time(self) -> float:  # type: ignore[override]
-            return self.now
+            return now
 
-    loop = Loop()
-    loop._selector = Selector(loop, loop._selector)  # type: ignore[attr-defined]
-    times: list[float] = []
+    loop: Any = Loop() if on == "class" else aio.EventLoop()
+    if on == "instance":
+        loop.time = lambda: now
     try:
-        for delay in (3600.0, 60.0, 86400.0):
-            loop.call_later(delay, lambda: times.append(loop.now))
-        loop.call_later(100000, loop.stop)
-        loop.run_forever()
-        assert times == [65.0, 3605.0, 86405.0]
+        times = times_without_waiting(loop, (3600.0, 60.0, 86400.0), move)
+        assert times == pytest.approx([60, 3600, 86400], abs=1e-6)
     finally:
         loop.close()
+
+
+def test_a_machines_clock_that_is_frozen_rules(asyncios: Any) -> None:
+    """Its time is the loop's, but the timerfd's goes on."""
+    freezegun = pytest.importorskip("freezegun")
+    with freezegun.freeze_time() as frozen:
+
+        def move(seconds: float) -> None:
+            frozen.tick(seconds + 1e-6)  # it counts whole microseconds, rounded down
+
+        times = times_without_waiting(asyncios, (3600.0, 60.0), move)
+    assert times == pytest.approx([60, 3600], abs=1e-4)
 
 
 def test_the_clock_is_what_time_monotonic_is(monkeypatch: pytest.MonkeyPatch) -> None:
