@@ -880,6 +880,36 @@ def test_the_collector_does_not_walk_the_timers_of_a_running_loop(ours: Any) -> 
         assert gc.is_tracked(handle)
 
 
+def test_the_collector_may_run_while_another_thread_makes_loops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failures: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", failures.append)
+    before = sys.getswitchinterval()
+    kept = [aio.new_event_loop() for _ in range(50)]
+    done = threading.Event()
+
+    def make() -> None:
+        while not done.is_set():
+            aio.new_event_loop().close()
+
+    thread = threading.Thread(target=make)
+    sys.setswitchinterval(1e-6)
+    gc.freeze()  # so that each collection is quick
+    try:
+        thread.start()
+        for _ in range(3000):
+            gc.collect()
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
+        done.set()
+        thread.join()
+        for loop in kept:
+            loop.close()
+    assert [failure.exc_value for failure in failures] == []
+
+
 # Figures.
 
 
