@@ -586,6 +586,24 @@ def test_the_clock_is_what_time_monotonic_is(monkeypatch: pytest.MonkeyPatch) ->
         loop.close()
 
 
+def test_the_clock_of_the_class_may_be_called_with_a_loop(asyncios: Any) -> None:
+    base = type(asyncios)
+
+    class Loop(base):  # type: ignore[misc, valid-type]
+        def time(self) -> float:
+            now: float = base.time(self)
+            return now + 1e6
+
+    loop = Loop()
+    try:
+        assert loop.time() - asyncios.time() == pytest.approx(1e6, abs=60)
+    finally:
+        loop.close()
+    for arguments in ((3,), (asyncios, 3)):
+        with pytest.raises(TypeError):
+            asyncios.time(*arguments)
+
+
 # Putting in and taking out.
 
 

@@ -22,7 +22,8 @@ cdef dict time_names = time_module.__dict__
 cdef class LoopClock:
     """time.monotonic(), looked up at each call, because tests put their own clocks there.
 
-    In a class it is not a method: a call passes no loop.
+    In a class it is not a method: a call passes no loop. But a subclass may pass its loop, as it would to
+    asyncio's function: EventLoop.time(self).
     """
 
     def __cinit__(self):
@@ -33,12 +34,18 @@ cdef class LoopClock:
 
 
 cdef object read_monotonic(object clock, PyObject **args, size_t nargsf, PyObject *names):
-    if names != NULL or PyVectorcall_NARGS(nargsf):
+    cdef Py_ssize_t given = PyVectorcall_NARGS(nargsf)
+    if names != NULL or given > 1 or given == 1 and not is_loop(<object>args[0]):
         raise TypeError("time() takes no arguments")
     cdef PyObject *monotonic = PyDict_GetItemWithError(time_names, "monotonic")
     if monotonic == NULL:
         raise AttributeError("module 'time' has no attribute 'monotonic'")
     return PyObject_CallNoArgs(<object>monotonic)
+
+
+cdef bint is_loop(object value) except -1:
+    from asyncio import AbstractEventLoop
+    return isinstance(value, AbstractEventLoop)
 
 
 cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
