@@ -732,6 +732,37 @@ def test_the_alarm_may_be_closed_by_a_program(ours: Any) -> None:
     assert made == [1]
 
 
+@pytest.mark.parametrize("alarm", ["alarm", "no alarm"])
+def test_an_interrupt_while_the_loop_is_set_loses_no_timer(
+    ours: Any, alarm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a signal may come between any two steps."""
+    if alarm == "no alarm":
+        monkeypatch.setattr("timerwheel._wakers._loop_alarm.Alarm", None)
+    waker = queue_of(ours).waker
+    timeout = waker._timeout
+    made: list[int] = []
+
+    def interrupted() -> Any:
+        timeout()
+        waker._timeout = timeout
+        raise KeyboardInterrupt
+
+    def interrupt() -> None:
+        waker._timeout = interrupted
+
+    ours.call_later(0.001, interrupt)
+    ours.call_later(0.03, lambda: (made.append(1), ours.stop()))
+    with pytest.raises(KeyboardInterrupt):
+        ours.run_forever()
+    rescue = threading.Timer(10, ours.call_soon_threadsafe, [ours.stop])
+    rescue.start()
+    ours.run_forever()
+    rescue.cancel()
+    rescue.join()
+    assert made == [1]
+
+
 # asyncio on top.
 
 

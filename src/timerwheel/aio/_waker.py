@@ -60,6 +60,14 @@ class LoopWaker(EventLoopWaker):
     def attach(self, queue: CallQueue) -> None:
         self._queue = queue
 
+    def reschedule(self) -> None:
+        try:
+            super().reschedule()
+        except BaseException:  # a signal's handler may raise anywhere in there
+            if not self._loop.is_closed():
+                self._loop.call_soon(self._reschedule, context=Context())
+            raise
+
     def detach(self) -> None:
         self._alarm.drop()
         self._cancel_timer()
