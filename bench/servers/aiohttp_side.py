@@ -22,7 +22,8 @@ from aiohttp import ServerTimeoutError, WSMsgType, web
 # What the folders of bench share is found from there.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from aiohttp_load import BODY, raise_limit_of_descriptors
+from aiohttp_load import raise_limit_of_descriptors
+from end_to_end_load import BODY
 from operations.aio import PARTIES, new_loop
 
 KEEP_ALIVE = 75.0
