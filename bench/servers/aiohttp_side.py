@@ -107,7 +107,9 @@ class Server:
             self._loop.call_at(self._look_at, self._look)
 
     def _note_problem(self, loop: Any, context: dict[str, Any]) -> None:
-        self._problems.append(f"{context['message']}: {context.get('exception')!r}")
+        problem = f"{context['message']}: {context.get('exception')!r}"
+        if problem not in self._problems:  # asyncio tells of a failed accept() hundreds of times
+            self._problems.append(problem)
 
 
 def tell(**facts: Any) -> None:
