@@ -732,6 +732,26 @@ def test_the_alarm_may_be_closed_by_a_program(ours: Any) -> None:
     assert made == [1]
 
 
+@pytest.mark.parametrize("name", ["uvloop", "uvloop with ours"])
+def test_a_frozen_clock_does_not_freeze_uvloop(name: str) -> None:
+    """It does not ask time.monotonic()."""
+    freezegun = pytest.importorskip("freezegun")
+    loop = MAKERS[name]()
+    made: list[int] = []
+    rescue = threading.Timer(10, loop.call_soon_threadsafe, [loop.stop])
+    rescue.start()
+    try:
+        with freezegun.freeze_time():
+            loop.call_later(0.001, made.append, 1)
+            loop.call_at(loop.time() + 0.002, made.append, 2)
+            run_for(loop, 0.01)
+    finally:
+        rescue.cancel()
+        rescue.join()
+        loop.close()
+    assert made == [1, 2]
+
+
 @pytest.mark.parametrize("alarm", ["alarm", "no alarm"])
 def test_an_interrupt_while_the_loop_is_set_loses_no_timer(
     ours: Any, alarm: str, monkeypatch: pytest.MonkeyPatch

@@ -56,6 +56,11 @@ cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
 probe_clock = None
 
 
+def machine_time():
+    """The machine's monotonic clock, in seconds, also while a test has replaced time.monotonic()."""
+    return monotonic_seconds()
+
+
 def loop_queue(loop):
     """A CallQueue for an asyncio event loop, which has none yet."""
     cdef CallQueue queue = CallQueue.__new__(CallQueue)

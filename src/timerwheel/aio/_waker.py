@@ -9,7 +9,14 @@ from contextvars import Context
 from types import BuiltinFunctionType
 from typing import Any
 
-from timerwheel._core import CallQueue, LoopClock, move_due_timers, run_due_timers, set_attributes
+from timerwheel._core import (
+    CallQueue,
+    LoopClock,
+    machine_time,
+    move_due_timers,
+    run_due_timers,
+    set_attributes,
+)
 from timerwheel._wakers._event_loop import EventLoopWaker
 from timerwheel.aio._methods import find_place
 
@@ -54,8 +61,9 @@ class LoopWaker(EventLoopWaker):
     def methods(self) -> dict[str, Callable[..., Any]]:
         if self._is_asyncios or not self._keeps_time():
             return {}
-        # uvloop's own clock is the time of its last turn, in whole milliseconds: too early.
-        return {"time": LoopClock()}
+        # uvloop's own clock is the time of its last turn, in whole milliseconds: too early. It is
+        # not Python's either, so a test that freezes that does not freeze uvloop.
+        return {"time": machine_time}
 
     def attach(self, queue: CallQueue) -> None:
         self._queue = queue
