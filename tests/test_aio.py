@@ -824,6 +824,14 @@ def test_run_is_asyncios() -> None:
         aio.run(3)  # type: ignore[arg-type]
 
 
+def test_run_needs_no_current_loop_in_the_end() -> None:
+    async def main() -> int:
+        asyncio.set_event_loop(None)
+        return 5
+
+    assert aio.run(main()) == 5
+
+
 def test_run_refuses_to_run_inside_a_loop() -> None:
     async def main() -> None:
         coroutine = asyncio.sleep(0)
