@@ -90,9 +90,10 @@ def queue_of(loop: Any) -> Any:
 
 def test_calls_are_made_in_order_of_their_times(loop: Any) -> None:
     made: list[str] = []
-    loop.call_later(0.03, made.append, "third")
     loop.call_later(0.01, made.append, "first")
-    loop.call_at(loop.time() + 0.02, made.append, "second")
+    now = loop.time()  # once, because a busy machine may stop here
+    loop.call_at(now + 0.03, made.append, "third")
+    loop.call_at(now + 0.02, made.append, "second")
     run_for(loop, 0.06)
     assert made == ["first", "second", "third"]
 
@@ -139,6 +140,53 @@ def test_ready_calls_come_before_timed_ones(asyncios: Any) -> None:
     asyncios.call_soon(made.append, "ready")
     run_for(asyncios, 0)
     assert made == ["ready", "timed"]
+
+
+def test_what_expires_during_a_turn_comes_after_io_and_ready_calls(asyncios: Any) -> None:
+    made: list[str] = []
+    ours, theirs = socket.socketpair()
+
+    def readable() -> None:
+        theirs.recv(1)
+        made.append("I/O")
+
+    def wait() -> None:
+        ours.send(b"x")
+        time.sleep(0.02)
+
+    def schedule() -> None:
+        asyncios.call_later(0.01, made.append, "timed")
+        asyncios.call_soon(wait)
+        asyncios.call_at(asyncios.time() - 1, made.append, "past")
+        asyncios.call_soon(asyncios.call_soon, made.append, "ready")
+
+    asyncios.add_reader(theirs, readable)
+    asyncios.call_soon(schedule)
+    run_for(asyncios, 0.05)
+    asyncios.remove_reader(theirs)
+    ours.close()
+    theirs.close()
+    assert made == ["past", "ready", "I/O", "timed"]
+
+
+def test_a_program_may_replace_what_looks_for_timers(asyncios: Any) -> None:
+    """Without calling asyncio's _process_events()."""
+
+    class Loop(type(asyncios)):  # type: ignore[misc]
+        def _process_events(self, event_list: Any) -> None:
+            for key, _ in event_list:
+                self._add_callback(key.data[0])
+
+    loop = Loop()
+    aio.accelerate(loop)
+    made: list[int] = []
+    try:
+        for number in (2, 0, 1):
+            loop.call_later(number / 100, made.append, number)
+        run_for(loop, 0.05)
+    finally:
+        loop.close()
+    assert made == [0, 1, 2]
 
 
 def test_keywords_and_context_are_those_of_asyncio(asyncios: Any) -> None:
@@ -465,38 +513,68 @@ def test_a_loop_without_the_wheel_is_as_before(ours: Any) -> None:
         base.close()
 
 
-def test_a_clock_that_is_moved_by_hand_rules() -> None:
-    class Selector:
-        """Moves the loop's clock on by as long as it would wait."""
+class NoWait:
+    """In place of a loop's selector: it moves a clock on in place of waiting."""
 
-        def __init__(self, loop: Any, selector: Any) -> None:
-            self._loop, self._selector = loop, selector
+    def __init__(self, selector: Any, move: Callable[[float], object]) -> None:
+        self._selector, self._move = selector, move
 
-        def select(self, timeout: float | None) -> Any:
-            assert timeout is not None
-            self._loop.now += timeout
-            return self._selector.select(0)
+    def select(self, timeout: float | None) -> Any:
+        assert timeout is not None
+        self._move(timeout)
+        return self._selector.select(0)
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._selector, name)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._selector, name)
+
+
+def times_without_waiting(
+    loop: Any, delays: tuple[float, ...], move: Callable[[float], object]
+) -> list[float]:
+    """How long after its scheduling a loop makes each of some calls, by its own clock."""
+    loop._selector = NoWait(loop._selector, move)
+    times: list[float] = []
+    began = loop.time()
+    for delay in delays:
+        loop.call_later(delay, lambda: times.append(loop.time() - began))
+    loop.call_later(max(delays) + 1, loop.stop)
+    loop.run_forever()
+    return times
+
+
+@pytest.mark.parametrize("makes", [lambda: 5.0, time.monotonic], ids=["from 5", "from now"])
+@pytest.mark.parametrize("on", ["class", "instance"])
+def test_a_clock_that_is_moved_by_hand_rules(makes: Callable[[], float], on: str) -> None:
+    now = makes()
+
+    def move(seconds: float) -> None:
+        nonlocal now
+        now += seconds
 
     class Loop(aio.EventLoop):
-        now = 5.0
-
         def time(self) -> float:  # type: ignore[override]
-            return self.now
+            return now
 
-    loop = Loop()
-    loop._selector = Selector(loop, loop._selector)  # type: ignore[attr-defined]
-    times: list[float] = []
+    loop: Any = Loop() if on == "class" else aio.EventLoop()
+    if on == "instance":
+        loop.time = lambda: now
     try:
-        for delay in (3600.0, 60.0, 86400.0):
-            loop.call_later(delay, lambda: times.append(loop.now))
-        loop.call_later(100000, loop.stop)
-        loop.run_forever()
-        assert times == [65.0, 3605.0, 86405.0]
+        times = times_without_waiting(loop, (3600.0, 60.0, 86400.0), move)
+        assert times == pytest.approx([60, 3600, 86400], abs=1e-6)
     finally:
         loop.close()
+
+
+def test_a_machines_clock_that_is_frozen_rules(asyncios: Any) -> None:
+    """Its time is the loop's, but the timerfd's goes on."""
+    freezegun = pytest.importorskip("freezegun")
+    with freezegun.freeze_time() as frozen:
+
+        def move(seconds: float) -> None:
+            frozen.tick(seconds + 1e-6)  # it counts whole microseconds, rounded down
+
+        times = times_without_waiting(asyncios, (3600.0, 60.0), move)
+    assert times == pytest.approx([60, 3600], abs=1e-4)
 
 
 def test_the_clock_is_what_time_monotonic_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,6 +585,24 @@ def test_the_clock_is_what_time_monotonic_is(monkeypatch: pytest.MonkeyPatch) ->
         assert loop.call_later(1, print).when() == 1235.5
     finally:
         loop.close()
+
+
+def test_the_clock_of_the_class_may_be_called_with_a_loop(asyncios: Any) -> None:
+    base = type(asyncios)
+
+    class Loop(base):  # type: ignore[misc, valid-type]
+        def time(self) -> float:
+            now: float = base.time(self)
+            return now + 1e6
+
+    loop = Loop()
+    try:
+        assert loop.time() - asyncios.time() == pytest.approx(1e6, abs=60)
+    finally:
+        loop.close()
+    for arguments in ((3,), (asyncios, 3)):
+        with pytest.raises(TypeError):
+            asyncios.time(*arguments)
 
 
 # Putting in and taking out.
@@ -637,6 +733,57 @@ def test_the_alarm_may_be_closed_by_a_program(ours: Any) -> None:
     assert made == [1]
 
 
+@pytest.mark.parametrize("name", ["uvloop", "uvloop with ours"])
+def test_a_frozen_clock_does_not_freeze_uvloop(name: str) -> None:
+    """It does not ask time.monotonic()."""
+    freezegun = pytest.importorskip("freezegun")
+    loop = MAKERS[name]()
+    made: list[int] = []
+    rescue = threading.Timer(10, loop.call_soon_threadsafe, [loop.stop])
+    rescue.start()
+    try:
+        with freezegun.freeze_time():
+            loop.call_later(0.001, made.append, 1)
+            loop.call_at(loop.time() + 0.002, made.append, 2)
+            run_for(loop, 0.01)
+    finally:
+        rescue.cancel()
+        rescue.join()
+        loop.close()
+    assert made == [1, 2]
+
+
+@pytest.mark.parametrize("alarm", ["alarm", "no alarm"])
+def test_an_interrupt_while_the_loop_is_set_loses_no_timer(
+    ours: Any, alarm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a signal may come between any two steps."""
+    if alarm == "no alarm":
+        monkeypatch.setattr("timerwheel._wakers._loop_alarm.Alarm", None)
+    waker = queue_of(ours).waker
+    timeout = waker._timeout
+    made: list[int] = []
+
+    def interrupted() -> Any:
+        timeout()
+        waker._timeout = timeout
+        raise KeyboardInterrupt
+
+    def interrupt() -> None:
+        waker._timeout = interrupted
+
+    ours.call_later(0.001, interrupt)
+    ours.call_later(0.03, lambda: (made.append(1), ours.stop()))
+    with pytest.raises(KeyboardInterrupt):
+        ours.run_forever()
+    rescue = threading.Timer(10, ours.call_soon_threadsafe, [ours.stop])
+    rescue.start()
+    ours.run_forever()
+    rescue.cancel()
+    rescue.join()
+    assert made == [1]
+
+
 # asyncio on top.
 
 
@@ -676,6 +823,14 @@ def test_run_is_asyncios() -> None:
         asyncio.run(3)  # type: ignore[arg-type]
     with pytest.raises(refused.type, match="coroutine"):
         aio.run(3)  # type: ignore[arg-type]
+
+
+def test_run_needs_no_current_loop_in_the_end() -> None:
+    async def main() -> int:
+        asyncio.set_event_loop(None)
+        return 5
+
+    assert aio.run(main()) == 5
 
 
 def test_run_refuses_to_run_inside_a_loop() -> None:
@@ -801,6 +956,36 @@ def test_the_collector_does_not_walk_the_timers_of_a_running_loop(ours: Any) -> 
         assert seen == [False, False, True, True]
         gc.collect()
         assert gc.is_tracked(handle)
+
+
+def test_the_collector_may_run_while_another_thread_makes_loops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failures: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", failures.append)
+    before = sys.getswitchinterval()
+    kept = [aio.new_event_loop() for _ in range(50)]
+    done = threading.Event()
+
+    def make() -> None:
+        while not done.is_set():
+            aio.new_event_loop().close()
+
+    thread = threading.Thread(target=make)
+    sys.setswitchinterval(1e-6)
+    gc.freeze()  # so that each collection is quick
+    try:
+        thread.start()
+        for _ in range(3000):
+            gc.collect()
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
+        done.set()
+        thread.join()
+        for loop in kept:
+            loop.close()
+    assert [failure.exc_value for failure in failures] == []
 
 
 # Figures.

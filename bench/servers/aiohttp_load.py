@@ -18,11 +18,11 @@ import struct
 import sys
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from selectors import EVENT_READ, DefaultSelector
 
-BODY = b"All is well.\n"
-"""The page."""
+from end_to_end_load import Seen as SeenByClients
+from end_to_end_load import WebTalk
 
 PATIENCE = 20.0
 """Seconds without any answer after which the server is taken to be stuck."""
@@ -33,7 +33,7 @@ IDLE = 10
 AT_ONCE = 100
 """Connections that are opened at once."""
 
-_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_PAGES = WebTalk()
 _UPGRADE = (
     b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(bytes(16)) + b"\r\n\r\n"
@@ -50,20 +50,14 @@ def raise_limit_of_descriptors() -> None:
 
 
 @dataclass
-class Seen:
+class Seen(SeenByClients):
     """
     What the clients saw.
 
-    @ivar sent: messages sent.
-    @ivar received: answers that came back whole and right.
     @ivar heartbeats: heartbeats of the server's that were answered.
-    @ivar problems: what was wrong, a sentence each.
     """
 
-    sent: int = 0
-    received: int = 0
     heartbeats: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 class Client:
@@ -105,16 +99,12 @@ class Client:
         return answered
 
     def _request(self) -> bytes:
-        return _REQUEST
+        return _PAGES.request(self._number, 0)
 
     def _take(self) -> bool:
-        headers = self._buffer.find(b"\r\n\r\n")
-        if headers < 0 or len(self._buffer) < headers + 4 + len(BODY):
+        if not _PAGES.whole(self._buffer):
             return False
-        if (
-            not self._buffer.startswith(b"HTTP/1.1 200 OK\r\n")
-            or self._buffer[headers + 4 :] != BODY
-        ):
+        if not _PAGES.right(self._buffer, self._request()):
             raise ValueError(f"connection {self._number} received a wrong page")
         self._buffer = b""
         return True

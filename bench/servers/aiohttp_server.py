@@ -25,9 +25,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiohttp_load import raise_limit_of_descriptors
-from end_to_end import spread as spread_of
-from end_to_end import with_spread
-from end_to_end_run import HERE, PATIENCE, RunError, load_faults, started
+from server_and_load import (
+    HERE,
+    PATIENCE,
+    Child,
+    RunError,
+    load_faults,
+    run_both,
+    say_what_ends,
+)
+from shown import exit_code, show_progress, spread, with_spread
 
 PARTIES = ("asyncio", "uvloop", "ours", "uvloop + ours")
 
@@ -50,22 +57,26 @@ def run_once(party: str, options: argparse.Namespace) -> dict[str, Any]:
     @raise RunError: one of them ended without a result, or no message came while it measured.
     """
     limit = PATIENCE + options.seconds + options.connections / 50
-    with started("server", server_command(party, options), limit) as server:
-        port = server.next_line()["port"]
-        with started("load", load_command(port, options), limit) as load:
-            load.next_line()
-            server.signal(signal.SIGUSR1)
-            measured = server.next_line()
-            load.signal(signal.SIGINT)
-            seen = load.next_line()
-            faults = load.faults()
-        server.signal(signal.SIGTERM)
-        stopped = server.next_line()
-        faults += server.faults() + stopped["problems"]
-    faults += load_faults(seen, stopped["messages"], options.connections)
+
+    def loads(port: int) -> list[str]:
+        return load_command(port, options)
+
+    try:
+        measured, seen, answered, faults = run_both(
+            server_command(party, options), loads, limit, measure_once_connected
+        )
+    except RunError as error:
+        raise RunError(f"{party}: {error}") from None
+    faults += load_faults(seen, answered, options.connections)
     if not measured["messages"]:
         raise RunError("; ".join([f"{party}: no message came while it measured", *faults]))
     return {**measured, "heartbeats": seen["heartbeats"], "faults": faults}
+
+
+def measure_once_connected(server: Child, load: Child) -> None:
+    """Have the server measure when the load has opened all connections."""
+    load.next_line()
+    server.signal(signal.SIGUSR1)
 
 
 def server_command(party: str, options: argparse.Namespace) -> list[str]:
@@ -117,7 +128,7 @@ def ratios(name: str, party: str, runs: dict[str, list[dict[str, Any]]]) -> dict
     """
     of_run = FIGURES[name][0]
     pairs = zip(runs[party], runs["asyncio"], strict=True)
-    return spread_of([of_run(run) / of_run(stock) for run, stock in pairs])
+    return spread([of_run(run) / of_run(stock) for run, stock in pairs])
 
 
 def lines(runs: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
@@ -127,7 +138,7 @@ def lines(runs: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for name, (of_run, pattern) in FIGURES.items():
         yield name
         for party, some in runs.items():
-            line = f"  {party:<14}{with_spread(spread_of(list(map(of_run, some))), pattern):>28}"
+            line = f"  {party:<14}{with_spread(spread(list(map(of_run, some))), pattern):>28}"
             if party != "asyncio" and "asyncio" in runs:
                 line += f"{with_spread(ratios(name, party, runs), '.3f'):>24} x asyncio"
             yield line
@@ -154,12 +165,6 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def show_progress(text: str) -> None:
-    """Say what is being done, on a terminal only, in one line that is overwritten."""
-    if sys.stderr.isatty():
-        print(f"\r{text:40}", end="\r", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """
     Measure as the command line says.
@@ -167,12 +172,12 @@ def main() -> int:
     @return: the exit code.
     """
     options = parse()
+    say_what_ends()
     raise_limit_of_descriptors()
     try:
         runs = measure(options, show_progress)
     except RunError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 1
+        return exit_code([str(error)])
     if options.json:
         print(json.dumps({**vars(options), "runs": runs}, indent=2))
     else:
@@ -182,15 +187,14 @@ def main() -> int:
             f" over loopback, {heartbeats:,} heartbeats in all: median (least-most)"
         )
         print("\n".join(lines(runs)))
-    faults = [
-        f"{party}: {fault}"
-        for party, some in runs.items()
-        for run in some
-        for fault in run["faults"]
-    ]
-    for fault in faults:
-        print(f"FAILED: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+    return exit_code(
+        [
+            f"{party}: {fault}"
+            for party, some in runs.items()
+            for run in some
+            for fault in run["faults"]
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from aiohttp import ServerTimeoutError, WSMsgType, web
 # What the folders of bench share is found from there.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from aiohttp_load import BODY, raise_limit_of_descriptors
+from aiohttp_load import raise_limit_of_descriptors
+from end_to_end_load import BODY
 from operations.aio import PARTIES, new_loop
 
 KEEP_ALIVE = 75.0
@@ -106,7 +107,9 @@ class Server:
             self._loop.call_at(self._look_at, self._look)
 
     def _note_problem(self, loop: Any, context: dict[str, Any]) -> None:
-        self._problems.append(f"{context['message']}: {context.get('exception')!r}")
+        problem = f"{context['message']}: {context.get('exception')!r}"
+        if problem not in self._problems:  # asyncio tells of a failed accept() hundreds of times
+            self._problems.append(problem)
 
 
 def tell(**facts: Any) -> None:

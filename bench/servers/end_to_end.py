@@ -29,7 +29,9 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from end_to_end_run import Plan, Run, RunError, run_once, wrk_version
+from end_to_end_run import Plan, Run, run_once, wrk_version
+from server_and_load import RunError, say_what_ends
+from shown import exit_code, show_progress, spread, with_spread
 
 from twisted import version
 
@@ -47,13 +49,6 @@ WATCHED = 3
 """Runs of each side with the stopwatch."""
 
 # The figures
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """
-    @return: the median of some values, the least, the most, and all of them.
-    """
-    return {"median": median(values), "min": min(values), "max": max(values), "all": values}
 
 
 def side_figures(runs: list[Run], watched: list[Run]) -> dict[str, Any]:
@@ -146,14 +141,6 @@ def measure(
 # What is printed
 
 
-def with_spread(figure: dict[str, Any], pattern: str) -> str:
-    """
-    @return: a median, and from where to where the values go.
-    """
-    middle, low, high = (format(figure[key], pattern) for key in ("median", "min", "max"))
-    return f"{middle} ({low}-{high})"
-
-
 def print_line(label: str, *cells: str) -> None:
     """Print a line of the table."""
     print(f"  {label:28}", *(f"{cell:>26}" for cell in cells))
@@ -228,12 +215,6 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def show_progress(text: str) -> None:
-    """Say what is being done, on a terminal only, in one line that is overwritten."""
-    if sys.stderr.isatty():
-        print(f"\r{text:40}", end="\r", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """
     Measure as the command line says.
@@ -241,13 +222,13 @@ def main() -> int:
     @return: the exit code.
     """
     options = parse()
+    say_what_ends()
     try:
         found = measure(
             options.seconds, options.connections, options.reactor, options.pairs, show_progress
         )
     except RunError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 1
+        return exit_code([str(error)])
     if options.json:
         settings = {
             "seconds": options.seconds,
@@ -259,10 +240,7 @@ def main() -> int:
         print(json.dumps({**settings, "workloads": found}, indent=2))
     else:
         print_report(found, options)
-    faults = [fault for workload in found for fault in workload["faults"]]
-    for fault in faults:
-        print(f"FAILED: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+    return exit_code([fault for workload in found for fault in workload["faults"]])
 
 
 if __name__ == "__main__":

@@ -1,33 +1,17 @@
 """
-One run of a server and its load, each in a process of its own.
+The commands of one run of `end_to_end.py`, and what it found.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
-from threading import Timer
-from typing import IO, Any
+from typing import Any
 
 from end_to_end_load import BODY
-
-PATIENCE = 30.0
-"""Seconds that a process may take beyond the measurement; then it is taken to hang, and killed."""
-
-HERE = Path(__file__).parent
-
-
-class RunError(Exception):
-    """A run gave no figures. The message says why."""
+from server_and_load import HERE, PATIENCE, RunError, load_faults, run_both
 
 
 @dataclass
@@ -51,111 +35,6 @@ class Run:
 
     measured: dict[str, Any]
     faults: list[str] = field(default_factory=list)
-
-
-class Child:
-    """A process that writes lines of JSON, others perhaps among them."""
-
-    def __init__(self, name: str, command: list[str], errors: IO[str]) -> None:
-        self._name = name
-        self._errors = errors
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-
-    def next_line(self) -> dict[str, Any]:
-        """
-        @return: the next line of JSON, without what lies before it.
-
-        @raise RunError: the process has ended.
-        """
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                found: dict[str, Any] = json.loads(line)
-                return found
-        raise RunError(f"the {self._name} gave no result: {self.complaint()}")
-
-    def signal(self, number: int) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
-
-    def complaint(self) -> str | None:
-        """
-        Wait for the end.
-
-        @return: the last line of standard error or else the exit code; `None` after a clean end.
-        """
-        code = self._process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read().strip().splitlines()
-        if lines:
-            return lines[-1]
-        if code == -signal.SIGKILL:
-            return "it hung, and was killed"
-        return f"exit code {code}" if code else None
-
-    def faults(self) -> list[str]:
-        """
-        Wait for the end.
-
-        @return: one sentence when it was not clean.
-        """
-        complaint = self.complaint()
-        return [f"the {self._name} did not end cleanly: {complaint}"] if complaint else []
-
-    def kill(self) -> None:
-        """End the process if it has not ended by itself."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-
-
-def processors(name: str) -> set[int]:
-    """
-    A server and its load that came to share a processor would count as slow, whatever the timers.
-
-    @return: where the process `name` is to run: one processor for the server, all others for the
-        load; empty where there are no two, or the system does not let us choose.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return set()
-    first, *others = sorted(os.sched_getaffinity(0))
-    if not others:
-        return set()
-    return {first} if name == "server" else set(others)
-
-
-@contextmanager
-def children_on(allowed: set[int]) -> Iterator[None]:
-    """Have what is started in the block run on these processors; anywhere if there are none."""
-    if not allowed:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, allowed)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def started(name: str, command: list[str], seconds: float) -> Iterator[Child]:
-    """
-    Start a process, and see to it that it has ended when the block is left.
-
-    @param name: `"server"` or `"load"`.
-    @param seconds: when to kill it.
-    """
-    with tempfile.TemporaryFile("w+") as errors:
-        with children_on(processors(name)):
-            child = Child(name, command, errors)
-        guard = Timer(seconds, child.kill)
-        guard.start()
-        try:
-            yield child
-        finally:
-            guard.cancel()
-            child.kill()
 
 
 def wrk_version(wrk: str) -> str:
@@ -216,39 +95,12 @@ def run_processes(command: list[str], workload: str, plan: Plan, wrk: str | None
     As `run_once`, given the command of the server.
     """
     limit = PATIENCE + plan.seconds
-    with started("server", command, limit) as server:
-        port = server.next_line()["port"]
-        with started("load", load_command(workload, port, plan, wrk, limit), limit) as load:
-            measured = server.next_line()
-            load.signal(signal.SIGINT)
-            seen = load.next_line()
-            faults = load.faults()
-        server.signal(signal.SIGTERM)
-        stopped = server.next_line()
-        faults += server.faults() + stopped["problems"]
-    faults += load_faults(seen, stopped["messages"], plan.connections)
+
+    def loads(port: int) -> list[str]:
+        return load_command(workload, port, plan, wrk, limit)
+
+    measured, seen, answered, faults = run_both(command, loads, limit)
+    faults += load_faults(seen, answered, plan.connections)
     if not measured["rate"]:
         raise RunError("; ".join(faults))
     return Run(measured, faults)
-
-
-def load_faults(seen: dict[str, Any], answered: int, connections: int) -> list[str]:
-    """
-    @param seen: what the load says.
-    @param answered: messages that the server says it answered.
-
-    @return: what is wrong, a sentence each.
-    """
-    received = seen["received"]
-    if "sent" in seen:
-        faults: list[str] = seen["problems"]
-        agreed = seen["sent"] == received == answered
-    else:
-        counts = {"wrong responses": seen["wrong"], "socket errors": seen["errors"]}
-        faults = [f"{count:,} {what}" for what, count in counts.items() if count]
-        # wrk hangs up without waiting for the answers to its last requests, one a connection.
-        agreed = received <= answered <= received + connections
-    if not agreed and not faults:
-        sent = seen.get("sent", "an unknown number of")
-        faults.append(f"{sent} messages sent, {answered} answered, {received} answers received")
-    return faults

@@ -137,6 +137,7 @@ cdef class CallQueue(TimerWheel):
     cdef uint64_t inserted      # calls before this sequence are no longer new
     cdef bint departed          # the reactor has left the queue
     cdef readonly bint overdue  # an event loop is to be set for the next deadline: its last has come
+    cdef uint64_t passes_seen   # by move_due_timers()
     cdef Recalled recalled
     cdef list functions         # of recalled static methods: a change of them does not show in their class
     cdef object mro             # of the reactor's class, when it was recalled

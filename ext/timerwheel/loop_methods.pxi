@@ -22,7 +22,8 @@ cdef dict time_names = time_module.__dict__
 cdef class LoopClock:
     """time.monotonic(), looked up at each call, because tests put their own clocks there.
 
-    In a class it is not a method: a call passes no loop.
+    In a class it is not a method: a call passes no loop. But a subclass may pass its loop, as it would to
+    asyncio's function: EventLoop.time(self).
     """
 
     def __cinit__(self):
@@ -33,12 +34,18 @@ cdef class LoopClock:
 
 
 cdef object read_monotonic(object clock, PyObject **args, size_t nargsf, PyObject *names):
-    if names != NULL or PyVectorcall_NARGS(nargsf):
+    cdef Py_ssize_t given = PyVectorcall_NARGS(nargsf)
+    if names != NULL or given > 1 or given == 1 and not is_loop(<object>args[0]):
         raise TypeError("time() takes no arguments")
     cdef PyObject *monotonic = PyDict_GetItemWithError(time_names, "monotonic")
     if monotonic == NULL:
         raise AttributeError("module 'time' has no attribute 'monotonic'")
     return PyObject_CallNoArgs(<object>monotonic)
+
+
+cdef bint is_loop(object value) except -1:
+    from asyncio import AbstractEventLoop
+    return isinstance(value, AbstractEventLoop)
 
 
 cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
@@ -49,6 +56,11 @@ cdef LoopClock probe_clock = LoopClock.__new__(LoopClock)
 probe_clock = None
 
 
+def machine_time():
+    """The machine's monotonic clock, in seconds, also while a test has replaced time.monotonic()."""
+    return monotonic_seconds()
+
+
 def loop_queue(loop):
     """A CallQueue for an asyncio event loop, which has none yet."""
     cdef CallQueue queue = CallQueue.__new__(CallQueue)
@@ -56,6 +68,7 @@ def loop_queue(loop):
     queue.reactor = loop
     queue.serves_loop = True
     queue.has_debug_attribute = hasattr(loop, "_debug")
+    queue.passes_seen = UINT64_MAX
     queue.replacements = {}
     return queue
 
@@ -156,8 +169,20 @@ cdef object loop_process_events(object method, PyObject **args, size_t nargsf, P
 
 
 def move_due_timers(CallQueue queue not None):
-    """Move the expired timers to loop._ready, in order, for asyncio's loop to call."""
-    move_due(queue)
+    """Move the expired timers to loop._ready, if _process_events() has not run since the last time.
+
+    Then the program has replaced that. Otherwise the next _process_events() moves them, after I/O and after
+    what is ready: in the middle of a turn, this would put them before both.
+    """
+    cdef bint is_replaced
+    acquire(queue.lock)
+    is_replaced = queue.figures.passes == queue.passes_seen
+    release(queue.lock)
+    if is_replaced:
+        move_due(queue)
+    acquire(queue.lock)
+    queue.passes_seen = queue.figures.passes
+    release(queue.lock)
 
 
 def run_due_timers(CallQueue queue not None):

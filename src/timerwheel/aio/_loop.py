@@ -63,6 +63,8 @@ def _run(main: Coroutine[Any, Any, _Result], debug: bool | None) -> _Result:
 def _cancel_all(loop: EventLoop) -> None:
     """Cancel the remaining tasks, let them end, and report their exceptions."""
     tasks = asyncio.all_tasks(loop)
+    if not tasks:
+        return  # gather() of nothing would ask for the current loop
     for task in tasks:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
