@@ -219,7 +219,7 @@ class Worker:
     # A message.
 
     def _received(self, channel: Channel, received: ReceivedMessage) -> None:
-        delivery = Delivery(channel, received)
+        delivery = Delivery(channel, received, self._ended)
         self._held[delivery] = None
         try:
             delivery.message = message = decode(received.body, received.properties)
@@ -251,7 +251,7 @@ class Worker:
             self._failed(delivery, Failure())  # type: ignore[no-untyped-call]
             return
         delivery.task = task
-        task.deferred.addBoth(self._ended, delivery)
+        task._add_listener(delivery)
 
     def _ended(self, outcome: Any, delivery: Delivery) -> None:
         """A task is done."""
