@@ -227,7 +227,7 @@ class Worker:
         except BadMessageError as error:
             self._poison(delivery, str(error))
             return
-        wait = message.due - time.time()
+        wait = message.due - time.time() if message.due else 0.0
         if self._closing:
             self._unstarted.append(delivery)
         elif wait >= 1:
