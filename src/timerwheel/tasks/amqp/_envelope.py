@@ -37,10 +37,10 @@ LONGEST_DELAY = 1e12  # seconds, whose DUE is below that
 NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
 PERSISTENT = 2
 
-_raw_decode = json.JSONDecoder().raw_decode
-
 # In a published message these would also send it elsewhere.
 ROUTES = ("CC", "BCC")
+
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class BadMessageError(ValueError):
@@ -93,16 +93,9 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
         raise BadMessageError("the body's args are not a list")
     priority = NORMAL - min(properties.priority or 0, MAX_PRIORITY)
     headers = properties.headers
-    if not headers:
-        return Message(function, tuple(args), properties.message_id, priority)
-    return Message(
-        function,
-        tuple(args),
-        properties.message_id,
-        priority,
-        max(int(number(headers, FAILURES)), 0),
-        number(headers, DUE) / 1000,
-    )
+    failures = max(int(number(headers, FAILURES)), 0) if headers else 0
+    due = number(headers, DUE) / 1000 if headers else 0
+    return Message(function, tuple(args), properties.message_id, priority, failures, due)
 
 
 def parse(body: bytes) -> Any:
