@@ -326,6 +326,24 @@ def test_a_message_whose_end_goes_wrong_holds_no_other_up(
     assert [message.args for message in bench.worker.messages] == [("a",)]
 
 
+def test_an_interrupt_while_a_message_ends_does_not_end_it_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ReceivedMessage] = []
+
+    def interrupted(received: ReceivedMessage) -> None:
+        told.append(received)
+        raise KeyboardInterrupt
+
+    bench.worker.register("now", lambda message: None)
+    monkeypatch.setattr(bench.channel, "acknowledge", interrupted)
+    bench.channel.deliver({"function": "now"})
+    with pytest.raises(KeyboardInterrupt):
+        bench.clock.advance(0)
+    bench.clock.advance(1)
+    assert len(told) == 1
+
+
 # Answers.
 
 
