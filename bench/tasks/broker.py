@@ -3,7 +3,8 @@
     python tests/broker/server.py python bench/tasks/broker.py
 
 Both take the same messages on Twisted's reactor, with the same prefetch, and acknowledge each
-message when its task has ended. They take turns. The ratio is that of the medians.
+message when its task has ended. They take turns. The ratio is that of the medians. Their processor
+time is without the broker's.
 TIMERWHEEL_BROKER is the broker's URL; `server.py` starts one.
 """
 
@@ -32,7 +33,7 @@ QUEUE = "bench"
 
 
 class Count:
-    """Counts tasks, and how long they take from the first to the last."""
+    """Counts tasks, and the time that they take from the first to the last."""
 
     def __init__(self, count: int, reactor: Any) -> None:
         self.count = self.left = count
@@ -42,9 +43,11 @@ class Count:
     def __call__(self, *arguments: object) -> None:
         if self.left == self.count:
             self._start = time.perf_counter()
+            self._processor_start = time.process_time()
         self.left -= 1
         if not self.left:
             self.seconds = time.perf_counter() - self._start
+            self.processor_seconds = time.process_time() - self._processor_start
             self._reactor.callLater(0, self.done.callback, None)  # when it is acknowledged
 
 
@@ -79,13 +82,13 @@ async def ours(connection: Connection, count: Count) -> None:
     await worker.close()
 
 
-async def measure(connection: Connection, consumer: Any, messages: int) -> float:
-    """Tasks a second."""
+async def measure(connection: Connection, consumer: Any, messages: int) -> tuple[float, float]:
+    """Tasks a second, and the microseconds of processor time that each takes."""
     arguments = ["cat.png", 640]
     await gatherResults([submit(connection, QUEUE, "count", *arguments) for _ in range(messages)])
     count = Count(messages, connection.reactor)
     await consumer(connection, count)
-    return messages / count.seconds
+    return messages / count.seconds, count.processor_seconds / messages * 1e6
 
 
 async def main(reactor: Any) -> None:
@@ -95,18 +98,21 @@ async def main(reactor: Any) -> None:
     parser.add_argument("--least", type=float, default=0.8, help="fail below this ratio")
     options = parser.parse_args()
     connection = Connection(reactor, pika.URLParameters(os.environ["TIMERWHEEL_BROKER"]))
-    rates: dict[Any, list[float]] = {bare: [], ours: []}
+    measured: dict[Any, list[tuple[float, float]]] = {bare: [], ours: []}
     for round in range(options.rounds + 1):
-        for consumer, found in rates.items():
-            rate = await measure(connection, consumer, options.messages)
+        for consumer, found in measured.items():
+            rate_and_time = await measure(connection, consumer, options.messages)
             if round:  # the first warms up
-                found.append(rate)
+                found.append(rate_and_time)
     await connection.close()
-    medians = [statistics.median(found) for found in rates.values()]
-    for name, found in zip(("bare pika consumer", "worker"), rates.values(), strict=True):
+    medians = []
+    for name, found in zip(("bare pika consumer", "worker"), measured.values(), strict=True):
+        rates, times = zip(*found, strict=True)
+        medians.append(statistics.median(rates))
         print(
-            f"{name:>20}: {statistics.median(found):6,.0f} tasks a second"
-            f" ({min(found):,.0f} to {max(found):,.0f})"
+            f"{name:>20}: {medians[-1]:6,.0f} tasks a second"
+            f" ({min(rates):,.0f} to {max(rates):,.0f}),"
+            f" {statistics.median(times):.1f} us of processor time each"
         )
     ratio = medians[1] / medians[0]
     print(f"{'ratio':>20}: {ratio:6.2f}")

@@ -57,6 +57,7 @@ import enum
 from functools import partial
 from types import GeneratorType
 
+from twisted.internet.defer import fail
 from twisted.python.failure import Failure
 
 # A turn expires this part of its interval before its time. So a clock that a test advances by the interval,
@@ -476,7 +477,7 @@ cdef class DispatcherBase(Turns):
     cdef bint tell_listeners(self, TaskBase task, Slice *part) except -1:
         """Tell who waits for a task that is done. Returns whether there was time for all."""
         while True:
-            is_last = task._tell_next()
+            is_last = task.tell_next()
             part.steps = 0      # that may have taken any time
             if is_last:
                 return True

@@ -125,9 +125,33 @@ cdef class TaskBase:
 
     def _told(self):
         """What those are told who wait: the result, or a Failure, which is made when first asked for."""
+        return self.told()
+
+    cdef object told(self):
         if self.state is not SUCCEEDED and not isinstance(self._outcome, Failure):
             self._outcome = Failure(self._dependency_error() if self._outcome is None else self._outcome)
         return self._outcome
+
+    cdef bint tell_next(self) except -1:
+        """Tell the next listener that the task is done. Returns whether there is no other.
+
+        Without listeners, keep a failure. After an error you can call this again.
+        """
+        told = self.told()
+        if isinstance(self._listeners, dict):
+            self._listeners = list(reversed(self._listeners))
+        if not self._listeners and self.state is FAILED and self._unheard is None:
+            self._unheard = fail(told)
+        while self._listeners:
+            listener = self._listeners[-1]
+            is_called = listener.called     # one before it may have cancelled it
+            if not is_called:
+                listener.callback(told)     # or errback: callback() takes a Failure
+            self._listeners.pop()
+            if not is_called and self._listeners:
+                return False
+        self._listeners = None
+        return True
 
     cdef bint is_done(self):
         return self.state is SUCCEEDED or self.state is FAILED or self.state is CANCELLED

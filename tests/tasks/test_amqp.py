@@ -305,6 +305,45 @@ def test_a_task_that_somebody_cancels_is_tried_again(bench: Bench) -> None:
     assert (queue, headers["timerwheel-failures"]) == ("jobs.delay.8", 1)
 
 
+def test_a_message_whose_end_goes_wrong_holds_no_other_up(
+    bench: Bench, logged: list[Failure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = [bench.deliver(name) for name in "ab"]
+    told: list[str] = []
+
+    def cannot(received: ReceivedMessage) -> None:
+        told.append("a")
+        raise OSError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.channel, "acknowledge", cannot)
+        bench.running["a"].callback(None)
+    bench.running["b"].callback(None)
+    bench.clock.advance(1)
+    assert (told, bench.channel.acknowledged) == (["a"], [tags[1]])
+    assert [failure.type for failure in logged] == [OSError]
+    # The broker still has it, and delivers it again if the worker ends.
+    assert [message.args for message in bench.worker.messages] == [("a",)]
+
+
+def test_an_interrupt_while_a_message_ends_does_not_end_it_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ReceivedMessage] = []
+
+    def interrupted(received: ReceivedMessage) -> None:
+        told.append(received)
+        raise KeyboardInterrupt
+
+    bench.worker.register("now", lambda message: None)
+    monkeypatch.setattr(bench.channel, "acknowledge", interrupted)
+    bench.channel.deliver({"function": "now"})
+    with pytest.raises(KeyboardInterrupt):
+        bench.clock.advance(0)
+    bench.clock.advance(1)
+    assert len(told) == 1
+
+
 # Answers.
 
 
@@ -548,6 +587,18 @@ def test_the_envelope() -> None:
     message = decode(body, properties)
     assert message == Message("run", ("é", 1.5, None, {"a": []}), "17", -5)
     assert decode(b'{"function": "run"}', pika.BasicProperties()).priority == 4  # as for a queue
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
+@pytest.mark.parametrize("space", ["", " \r\n\t"])
+def test_a_body_may_be_what_json_loads_takes(encoding: str, space: str) -> None:
+    body = f'{space}{{"function": "run", "args": ["é"]}}{space}'.encode(encoding)
+    assert decode(body, pika.BasicProperties()).args == ("é",)
+
+
+def test_a_body_may_be_followed_by_nothing() -> None:
+    with pytest.raises(BadMessageError, match="not JSON: Extra data"):
+        decode(b'{"function": "run"}{}', pika.BasicProperties())
 
 
 def test_the_back_off_doubles_and_has_an_end() -> None:

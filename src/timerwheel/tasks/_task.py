@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from timerwheel._tasks import TaskBase, TaskState
@@ -56,6 +56,16 @@ class DependencyError(Exception):
 
     def __str__(self) -> str:
         return f"could not start: a task that it waited for has not succeeded: {self.task!r}"
+
+
+class Listener(Protocol):
+    """A Deferred, or what takes less time to make."""
+
+    called: Any
+    """Whether it knows the outcome already, so that it is not told."""
+
+    def callback(self, outcome: Any) -> None:
+        """Take the result or the Failure of a task. Raises no Exception."""
 
 
 class Task(TaskBase):
@@ -115,15 +125,19 @@ class Task(TaskBase):
 
     def _listen(self) -> Deferred[Any]:
         """A new Deferred of the result."""
+        listener: Deferred[Any] = Deferred(self._cancelled_by)
+        self._add_listener(listener)
+        return listener
+
+    def _add_listener(self, listener: Listener) -> None:
+        """Tell a listener when the task is done, now if it is."""
         if self.done:
             self._heard()
-            told = self._told()
-            return succeed(told) if self.state is TaskState.SUCCEEDED else fail(told)
-        listener: Deferred[Any] = Deferred(self._cancelled_by)
+            listener.callback(self._told())
+            return
         if self._listeners is None:
             self._listeners = {}
         self._listeners[listener] = None
-        return listener
 
     def _cancelled_by(self, listener: Deferred[Any]) -> None:
         """Somebody has cancelled a waiting Deferred. It fires when this returns, at the latest."""
@@ -145,27 +159,6 @@ class Task(TaskBase):
         error.__cause__ = self._cause._told().value
         self._cause._heard()
         return error
-
-    def _tell_next(self) -> bool:
-        """Tell the next listener that the task is done. Returns whether there is no other.
-
-        Without listeners, keep a failure. After an error you can call this again.
-        """
-        told = self._told()
-        if isinstance(self._listeners, dict):
-            self._listeners = list(reversed(self._listeners))
-        if not self._listeners and self.state is TaskState.FAILED and self._unheard is None:
-            self._unheard = fail(told)
-        while self._listeners:
-            listener = self._listeners[-1]
-            is_called = listener.called  # one before it may have cancelled it
-            if not is_called:
-                listener.callback(told)  # or errback: callback() takes a Failure
-            self._listeners.pop()
-            if not is_called and self._listeners:
-                return False
-        self._listeners = None
-        return True
 
     def _heard(self) -> None:
         """Mark the failure as handled, so that it is not logged."""

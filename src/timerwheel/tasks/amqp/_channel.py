@@ -125,20 +125,17 @@ class Channel:
 def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> Deferred[Exception]:
     """Call received() with each message until the end. Fires with the reason of the end.
 
-    It waits for the next message as soon as it has one, because at the end pika drops messages
-    that nobody waits for. (A coroutine in its place takes 7 us more for a message.)
+    pika puts each message into the queue. A put() of ours takes it there, because get() makes a
+    Deferred for each, which takes 3 us. At the end pika closes the queue, which fails its waiter.
     """
     ended: Deferred[Exception] = Deferred()
 
-    def got(delivery: ReceivedMessage) -> None:
+    def put(delivery: ReceivedMessage) -> None:
         try:
             received(delivery)
         except Exception:
             _log.failure("while receiving a message")
-        take()
 
-    def take() -> None:
-        deliveries.get().addCallbacks(got, lambda failure: ended.callback(failure.value))
-
-    take()
+    deliveries.put = put
+    deliveries.get().addErrback(lambda failure: ended.callback(failure.value))
     return ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pika import BasicProperties
@@ -18,15 +19,27 @@ _log = Logger()
 
 
 class Delivery:
-    """A message from a channel, and its task."""
+    """A message from a channel, and its task, to which it listens."""
 
-    __slots__ = ("channel", "message", "received", "task")
+    __slots__ = ("_ended", "called", "channel", "message", "received", "task")
 
-    def __init__(self, channel: Channel, received: ReceivedMessage) -> None:
+    def __init__(
+        self, channel: Channel, received: ReceivedMessage, ended: Callable[[Any, Delivery], None]
+    ) -> None:
         self.channel = channel
         self.received = received
         self.message: Message | None = None
         self.task: Task | None = None
+        self._ended = ended
+        self.called = False
+
+    def callback(self, outcome: Any) -> None:
+        """Its task is done."""
+        self.called = True
+        try:
+            self._ended(outcome, self)
+        except Exception:
+            _log.failure("while ending {message}", message=self.message)
 
     @property
     def is_again(self) -> bool:

@@ -219,7 +219,7 @@ class Worker:
     # A message.
 
     def _received(self, channel: Channel, received: ReceivedMessage) -> None:
-        delivery = Delivery(channel, received)
+        delivery = Delivery(channel, received, self._ended)
         self._held[delivery] = None
         try:
             delivery.message = message = decode(received.body, received.properties)
@@ -227,7 +227,7 @@ class Worker:
         except BadMessageError as error:
             self._poison(delivery, str(error))
             return
-        wait = message.due - time.time()
+        wait = message.due - time.time() if message.due else 0.0
         if self._closing:
             self._unstarted.append(delivery)
         elif wait >= 1:
@@ -251,7 +251,7 @@ class Worker:
             self._failed(delivery, Failure())  # type: ignore[no-untyped-call]
             return
         delivery.task = task
-        task.deferred.addBoth(self._ended, delivery)
+        task._add_listener(delivery)
 
     def _ended(self, outcome: Any, delivery: Delivery) -> None:
         """A task is done."""
