@@ -115,12 +115,12 @@ A million of them; see `bench/costs/pending.py` for what each column is.
 {results["costs"]}
 ## Lateness
 
-```
+```text
 {results["lateness"]}```
 
 ## Whole servers
 
-```
+```text
 {results["end to end"]}```
 """
 
