@@ -20,6 +20,8 @@ Upstairs, in the .pxi files included below, are the Python objects:
     locks           locks that guard a wheel from threads, without a GIL
     handle          the base of all handles: callback and memory
     timer_wheel     TimerWheel and its Timer: the wheel without a reactor
+    twisted_names   names of Twisted's, imported when they are first needed
+    read_clock      the time of a reactor's clock; SteadyClock, which never steps
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
     figures         the counts of a queue
@@ -28,6 +30,8 @@ Upstairs, in the .pxi files included below, are the Python objects:
     attributes      the attributes of a reactor
     recall          attributes of a reactor's classes, remembered
     call_queue      CallQueue: the queue of a reactor
+    making_calls    how its expired calls leave it, and are made
+    queue_memory    how the garbage collector walks it and takes it apart
     call_lists      lists of its calls
     call_walk       CallWalk: walks past its calls in slices, while they come and go
     methods         Method: replaces a function in Twisted's classes
@@ -215,6 +219,8 @@ include "locks.pxi"
 include "handle.pxi"
 include "timer_wheel.pxi"
 include "figures.pxi"
+include "twisted_names.pxi"
+include "read_clock.pxi"
 include "delayed_call.pxi"
 include "attributes.pxi"
 include "recall.pxi"
@@ -223,6 +229,8 @@ include "call_lists.pxi"
 include "origins.pxi"
 include "watch.pxi"
 include "call_queue.pxi"
+include "making_calls.pxi"
+include "queue_memory.pxi"
 include "call_walk.pxi"
 include "methods.pxi"
 include "loop_timer.pxi"
