@@ -8,9 +8,10 @@ that know no Python:
 
     bits    lowest and highest set bit        heap    indexed 4-ary heap
     entry   an entry and the lists            run     sorted run of expired entries
-    level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
-    ticks   time <-> tick                     visits  to all entries of a wheel
-    clock   wall and monotonic clock          faults  of a wheel, for tests
+    level   64 slots, and which are occupied  wheel   the levels; advance, pop
+    ticks   time <-> tick                     search  the earliest deadline of a wheel
+    clock   wall and monotonic clock          visits  to all entries of a wheel
+    faults     of a wheel, for tests
     earliest   what is known of the earliest entry ahead
     histogram  a log-linear histogram
     listener   who has to hear of an earlier deadline, and when
@@ -104,10 +105,11 @@ from timerwheel.listener cimport (
     listener_join, listener_leave, listener_restore, listener_told, listener_woke,
 )
 from timerwheel.run cimport are_sorted, merge_sort
+from timerwheel.search cimport wheel_next
 from timerwheel.visits cimport Visitor, wheel_any, wheel_each
 from timerwheel.wheel cimport (
     LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_free, wheel_hold_new,
-    wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
+    wheel_init, wheel_move, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef extern from *:
