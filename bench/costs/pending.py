@@ -29,7 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from operations.parties import PARTIES, START, FloorParty
-from operations.workloads import SPREAD_PASSES, SPREAD_SECONDS, nothing
+from operations.runs import SPREAD_PASSES, SPREAD_SECONDS, nothing
 
 MEASURED = ("ours", "stock", "floor", "asyncio")
 COLUMNS = {
