@@ -217,3 +217,15 @@ SPARSE = """
     reactor.run()
     print(json.dumps({"timers": len(late), "earliest": min(late), "passes": len(passes)}))
 """
+
+
+def fire(reactor: Any, *calls: tuple[Any, ...]) -> None:
+    """Have a reactor make calls of (function, arguments...) in one pass."""
+    for func, *args in calls:
+        reactor.callLater(0, func, *args)
+    reactor.runUntilCurrent()
+
+
+def formatted(logged: list[Any]) -> list[str]:
+    """The messages of logged events."""
+    return [event["log_format"].format(**event) for event in logged if "log_format" in event]
