@@ -18,7 +18,8 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from operations.workloads import WORKLOADS, Workload
+from operations.runs import Workload
+from operations.workloads import WORKLOADS
 from reporting.charts import draw
 from reporting.suite import BENCH, Cells, by_side, cells_of, machine, ratio, run, run_suite
 
@@ -115,12 +116,12 @@ A million of them; see `bench/costs/pending.py` for what each column is.
 {results["costs"]}
 ## Lateness
 
-```
+```text
 {results["lateness"]}```
 
 ## Whole servers
 
-```
+```text
 {results["end to end"]}```
 """
 

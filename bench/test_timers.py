@@ -11,7 +11,8 @@ import gc
 from typing import Any
 
 import pytest
-from operations.workloads import WORKLOADS, Workload
+from operations.runs import Workload
+from operations.workloads import WORKLOADS
 from pytest_benchmark.fixture import BenchmarkFixture
 
 # Only these are measured with ten million timers.

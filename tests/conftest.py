@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from helpers import CallQueue, FakeClock, make_reactor, queue_of
 from twisted.logger import LogEvent, globalLogPublisher
+
+import timerwheel
+from timerwheel.observe import Watch
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -60,3 +63,17 @@ def logged() -> Iterator[list[LogEvent]]:
 def queue(reactor: Any) -> CallQueue:
     """The queue of `reactor`."""
     return queue_of(reactor)
+
+
+@pytest.fixture
+def watch(reactor: Any) -> Iterator[Callable[..., Watch]]:
+    """timerwheel.watch(reactor, ...), which the end of the test stops."""
+    watches: list[Watch] = []
+
+    def start(**options: Any) -> Watch:
+        watches.append(timerwheel.watch(reactor, **options))
+        return watches[-1]
+
+    yield start
+    for one in watches:
+        one.stop()

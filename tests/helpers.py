@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import select
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from twisted.internet._threadedselect import ThreadedSelectReactor
 from twisted.internet.base import ReactorBase
+from twisted.internet.task import Clock
 
 from timerwheel import accelerate
 from timerwheel._accelerate import KEY
@@ -217,3 +219,22 @@ SPARSE = """
     reactor.run()
     print(json.dumps({"timers": len(late), "earliest": min(late), "passes": len(passes)}))
 """
+
+
+def fire(reactor: Any, *calls: tuple[Any, ...]) -> None:
+    """Have a reactor make calls of (function, arguments...) in one pass."""
+    for func, *args in calls:
+        reactor.callLater(0, func, *args)
+    reactor.runUntilCurrent()
+
+
+def formatted(logged: list[Any]) -> list[str]:
+    """The messages of logged events."""
+    return [event["log_format"].format(**event) for event in logged if "log_format" in event]
+
+
+def check_clock(clock: Clock) -> None:
+    """The wheel of a clock, if it is one of ours, is sound."""
+    for queue in gc.get_referents(clock):
+        if isinstance(queue, CallQueue):
+            queue.check_invariants()

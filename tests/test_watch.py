@@ -1,28 +1,23 @@
-"""timerwheel.watch(): times of calls, slow calls, who scheduled them, calls that are stuck."""
+"""timerwheel.watch(): times of calls, and slow calls."""
 
 from __future__ import annotations
 
-import _thread
 import functools
 import gc
-import sys
 import threading
 import time
 import traceback
 import tracemalloc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor, queue_of, run_on
-from twisted.internet.base import ReactorBase
+from helpers import FakeClock, StockReactor, fire, formatted, make_reactor
 from twisted.internet.task import LoopingCall
 
 import timerwheel
-from timerwheel._methods import twisteds
 from timerwheel.observe import SlowCall, Watch
-from timerwheel.observe._stalls import StallThread
 
 
 def be_slow(*args: Any, **kw: Any) -> None:
@@ -32,30 +27,6 @@ def be_slow(*args: Any, **kw: Any) -> None:
 
 def other() -> None:
     """Another function."""
-
-
-@pytest.fixture
-def watch(reactor: Any) -> Iterator[Callable[..., Watch]]:
-    """timerwheel.watch(reactor, ...), which the end of the test stops."""
-    watches: list[Watch] = []
-
-    def start(**options: Any) -> Watch:
-        watches.append(timerwheel.watch(reactor, **options))
-        return watches[-1]
-
-    yield start
-    for one in watches:
-        one.stop()
-
-
-def fire(reactor: Any, *calls: tuple[Any, ...]) -> None:
-    for func, *args in calls:
-        reactor.callLater(0, func, *args)
-    reactor.runUntilCurrent()
-
-
-def formatted(logged: list[Any]) -> list[str]:
-    return [event["log_format"].format(**event) for event in logged if "log_format" in event]
 
 
 # Times
@@ -419,235 +390,3 @@ def test_a_watched_reactor_is_garbage_with_its_watch(clock: FakeClock) -> None:
     del reactor, watching
     gc.collect()
     assert [one() for one in gone] == [None, None]
-
-
-# Origins
-
-
-def this_line() -> int:
-    return sys._getframe(1).f_lineno
-
-
-def origins_of(reactor: Any) -> set[str]:
-    return {group.name for group in timerwheel.pending(reactor, by="origin")}
-
-
-def schedule(reactor: Any) -> int:
-    reactor.callLater(5, other)
-    return this_line() - 1
-
-
-def test_the_nearest_two_frames_are_remembered(reactor: Any, watch: Any) -> None:
-    watch(origins=True)
-    inner = schedule(reactor)
-    outer = this_line() - 1
-    (origin,) = origins_of(reactor)
-    name = "test_the_nearest_two_frames_are_remembered"
-    assert origin == f"{__file__}:{inner} in schedule, called by {__file__}:{outer} in {name}"
-
-
-def test_frames_of_twisted_are_passed_over(reactor: Any, watch: Any) -> None:
-    watch(origins=True)
-    looping = LoopingCall(other)
-    looping.clock = reactor
-    looping.start(5, now=False)
-    line = this_line() - 1
-    (origin,) = origins_of(reactor)
-    assert origin.startswith(f"{__file__}:{line} in test_frames_of_twisted_are_passed_over")
-
-
-def test_what_runs_the_reactor_did_not_schedule_what_twisted_schedules() -> None:
-    found = run_on(
-        "epoll",
-        """
-    from twisted.internet.task import LoopingCall
-    def look():
-        print(json.dumps([group.name for group in timerwheel.pending(reactor, by="origin")]))
-        reactor.stop()
-    timerwheel.watch(reactor, origins=True)
-    looping = LoopingCall(reactor.callWhenRunning, int)
-    reactor.callWhenRunning(reactor.callLater, 0, looping.start, 60)
-    reactor.callWhenRunning(reactor.callLater, 0, reactor.callLater, 0, look)
-    reactor.run()
-""",
-    )
-    assert len(found) == 1
-    assert "task.py:" in found[0]
-    assert "called by" not in found[0]
-
-
-def test_a_call_that_twisteds_own_function_made_has_its_origin(reactor: Any, watch: Any) -> None:
-    watch(origins=True)
-    original = twisteds(ReactorBase, "callLater")
-    original(reactor, 5, other)
-    line = this_line() - 1
-    (origin,) = origins_of(reactor)
-    assert origin.startswith(f"{__file__}:{line} in ")
-
-
-def test_one_in_so_many(reactor: Any, watch: Any) -> None:
-    watch(origins=10)
-    for _ in range(100):
-        schedule(reactor)
-    groups = timerwheel.pending(reactor, by="origin")
-    assert [group.count for group in groups] == [90, 10]
-    assert groups[0].name == "not known"
-
-
-def test_without_origins_a_call_gets_no_dict(reactor: Any, watch: Any) -> None:
-    watch()
-    schedule(reactor)
-    (call,) = reactor.getDelayedCalls()
-    assert vars(call) == {}
-    assert origins_of(reactor) == {"not known"}
-
-
-def test_a_slow_call_is_told_with_its_origin(reactor: Any, watch: Any) -> None:
-    slow: list[SlowCall] = []
-    watch(slow=0, on_slow=slow.append, origins=True)
-    reactor.callLater(0, be_slow)
-    line = this_line() - 1
-    reactor.runUntilCurrent()
-    assert slow[0].origin is not None
-    assert slow[0].origin.startswith(f"{__file__}:{line} in ")
-    assert f"; scheduled at {__file__}:{line}" in str(slow[0])
-
-
-def test_code_without_a_module_is_the_programs(reactor: Any, watch: Any) -> None:
-    watch(origins=True)
-    exec("reactor.callLater(5, int)", {"reactor": reactor})
-    (origin,) = origins_of(reactor)
-    assert origin.startswith("<string>:1 in <module>, called by ")
-
-
-def test_a_thread_without_python_code_has_no_origin(reactor: Any, watch: Any) -> None:
-    watch(origins=True)
-    _thread.start_new_thread(reactor.callLater, (5, other))
-    deadline = time.monotonic() + 60
-    while not reactor.getDelayedCalls() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert origins_of(reactor) == {"not known"}
-
-
-# Calls that are stuck
-
-
-@pytest.fixture
-def quiet_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that looks for stuck calls does not start: a test looks itself."""
-    monkeypatch.setattr(StallThread, "start", lambda thread: None)
-
-
-def looker(reactor: Any, watching: Watch) -> StallThread:
-    calls = queue_of(reactor).watch
-    assert calls is not None
-    return StallThread(watching, calls, 1)
-
-
-@pytest.mark.usefixtures("quiet_thread")
-def test_a_stuck_call_is_told_once_with_its_stack_and_then_its_end(
-    reactor: Any, watch: Any, logged: list[Any]
-) -> None:
-    watching = watch(stall=1e-9, slow=3600)
-    thread = looker(reactor, watching)
-
-    def be_stuck() -> None:
-        time.sleep(0.001)
-        assert thread.look()
-        assert thread.look()
-
-    fire(reactor, (be_stuck,))
-    stuck, ended = formatted(logged)
-    assert "be_stuck" in stuck.partition(" has not returned for ")[0]
-    assert f'File "{__file__}", line {be_stuck.__code__.co_firstlineno + 2}, in be_stuck' in stuck
-    assert " has returned after " in ended
-    assert ended.endswith(" s")
-    assert watching.stalls == 1
-    logged.clear()
-    fire(reactor, (be_stuck,))
-    assert (len(logged), watching.stalls) == (2, 2)
-    watching.stop()
-    assert not thread.look()
-
-
-@pytest.mark.usefixtures("quiet_thread")
-def test_a_stuck_call_at_which_nobody_could_look_is_told_in_the_end(
-    reactor: Any, watch: Any, logged: list[Any]
-) -> None:
-    watching = watch(stall=1e-9, slow=3600)
-    fire(reactor, (time.sleep, 0.001))
-    (ended,) = formatted(logged)
-    assert ended.startswith("time.sleep has returned after ")
-    assert ended.endswith(" s, before its stack could be looked at")
-    assert watching.stalls == 1
-
-
-@pytest.mark.usefixtures("quiet_thread")
-def test_a_stuck_call_around_another_is_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
-    thread = looker(reactor, watch(stall=1e-9, slow=3600))
-
-    def around() -> None:
-        reactor.runUntilCurrent()
-        assert thread.look()
-
-    fire(reactor, (around,), (time.sleep, 0.001))
-    inner, stuck, ended = formatted(logged)
-    assert inner.startswith("time.sleep has returned after ")
-    assert "around" in stuck.partition(" has not returned for ")[0]
-    assert "around" in ended.partition(" has returned after ")[0]
-
-
-@pytest.mark.usefixtures("quiet_thread")
-def test_a_call_that_is_not_stuck_is_not_told(reactor: Any, watch: Any, logged: list[Any]) -> None:
-    watching = watch(stall=3600)
-    thread = looker(reactor, watching)
-    fire(reactor, (thread.look,))
-    assert thread.look()
-    assert (logged, watching.stalls) == ([], 0)
-
-
-def test_a_thread_tells_of_it_while_it_is_stuck(
-    reactor: Any, watch: Any, logged: list[Any]
-) -> None:
-    from twisted.logger import globalLogPublisher
-
-    told = threading.Event()
-
-    def observe(event: Any) -> None:
-        if "has not returned" in event.get("log_format", ""):
-            told.set()
-
-    globalLogPublisher.addObserver(observe)
-    try:
-        watching = watch(stall=0.02, slow=3600)
-        fire(reactor, (told.wait, 60))
-    finally:
-        globalLogPublisher.removeObserver(observe)
-    assert told.is_set()
-    assert "threading.Event.wait" in formatted(logged)[0]
-    assert "waiter.acquire" in formatted(logged)[0]
-    assert watching.stalls == 1
-
-
-def test_a_stall_may_be_longer_than_a_thread_can_sleep(reactor: Any, watch: Any) -> None:
-    failures: list[Any] = []
-    others = set(threading.enumerate())
-    before, threading.excepthook = threading.excepthook, failures.append
-    try:
-        watching = watch(stall=1e300)
-        (thread,) = set(threading.enumerate()) - others
-        watching.stop()
-        thread.join(30)
-    finally:
-        threading.excepthook = before
-    assert not thread.is_alive()
-    assert not failures
-
-
-def test_the_thread_ends_with_the_watch(reactor: Any, watch: Any) -> None:
-    before = set(threading.enumerate())
-    watching = watch(stall=0.02)
-    (thread,) = set(threading.enumerate()) - before
-    watching.stop()
-    thread.join(60)
-    assert not thread.is_alive()

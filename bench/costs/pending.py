@@ -7,8 +7,9 @@ Each party runs in a process of its own.
 - `bytes a timer`: how much the process's resident memory grows for each scheduled timer, without
   arguments and without a list of the handles.
 - `collection`: a full garbage collection while they are pending.
-- `arming` and `firing`: the longest pause while they are scheduled, a thousand a pass, and while
-  they fire in 600 passes. In a pause no callback runs, and the event loop can do nothing else.
+- `scheduling pause` and `firing pause`: the longest pause while they are scheduled, a thousand a
+  pass, and while they fire in 600 passes. In a pause no callback runs, and the event loop can do
+  nothing else.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from operations.parties import PARTIES, START, FloorParty
-from operations.workloads import SPREAD_PASSES, SPREAD_SECONDS, nothing
+from operations.runs import SPREAD_PASSES, SPREAD_SECONDS, nothing
 
 MEASURED = ("ours", "stock", "floor", "asyncio")
 COLUMNS = {
     "bytes": "bytes a timer",
     "collection_ms": "collection ms",
-    "arming_ms": "arming ms",
-    "firing_ms": "firing ms",
+    "arming_ms": "scheduling pause ms",
+    "firing_ms": "firing pause ms",
 }
 
 

@@ -1,6 +1,6 @@
 """The parties: the implementations to measure, each behind the same few methods.
 
-The timed loops of workloads.py use a party's own object (`reactor` or `loop`) as a program would.
+The timed loops of workloads use a party's own object (`reactor` or `loop`) as a program would.
 The methods here are for the untimed parts.
 """
 

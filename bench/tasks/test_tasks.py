@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from operations.workloads import far_delays, nothing
+from operations.runs import far_delays, nothing
 from pytest_benchmark.fixture import BenchmarkFixture
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.task import Cooperator, LoopingCall

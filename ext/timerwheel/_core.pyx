@@ -8,9 +8,10 @@ that know no Python:
 
     bits    lowest and highest set bit        heap    indexed 4-ary heap
     entry   an entry and the lists            run     sorted run of expired entries
-    level   64 slots, and which are occupied  wheel   the levels; advance, pop, next
-    ticks   time <-> tick                     visits  to all entries of a wheel
-    clock   wall and monotonic clock          faults  of a wheel, for tests
+    level   64 slots, and which are occupied  wheel   the levels; advance, pop
+    ticks   time <-> tick                     search  the earliest deadline of a wheel
+    clock   wall and monotonic clock          visits  to all entries of a wheel
+    faults     of a wheel, for tests
     earliest   what is known of the earliest entry ahead
     histogram  a log-linear histogram
     listener   who has to hear of an earlier deadline, and when
@@ -20,6 +21,8 @@ Upstairs, in the .pxi files included below, are the Python objects:
     locks           locks that guard a wheel from threads, without a GIL
     handle          the base of all handles: callback and memory
     timer_wheel     TimerWheel and its Timer: the wheel without a reactor
+    twisted_names   names of Twisted's, imported when they are first needed
+    read_clock      the time of a reactor's clock; SteadyClock, which never steps
     delayed_call    DelayedCall: the handle that callLater() returns
     adopted_call    AdoptedCall: the handle for a call that Twisted's own code made
     figures         the counts of a queue
@@ -28,6 +31,8 @@ Upstairs, in the .pxi files included below, are the Python objects:
     attributes      the attributes of a reactor
     recall          attributes of a reactor's classes, remembered
     call_queue      CallQueue: the queue of a reactor
+    making_calls    how its expired calls leave it, and are made
+    queue_memory    how the garbage collector walks it and takes it apart
     call_lists      lists of its calls
     call_walk       CallWalk: walks past its calls in slices, while they come and go
     methods         Method: replaces a function in Twisted's classes
@@ -100,10 +105,11 @@ from timerwheel.listener cimport (
     listener_join, listener_leave, listener_restore, listener_told, listener_woke,
 )
 from timerwheel.run cimport are_sorted, merge_sort
+from timerwheel.search cimport wheel_next
 from timerwheel.visits cimport Visitor, wheel_any, wheel_each
 from timerwheel.wheel cimport (
     LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_free, wheel_hold_new,
-    wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
+    wheel_init, wheel_move, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef extern from *:
@@ -215,6 +221,8 @@ include "locks.pxi"
 include "handle.pxi"
 include "timer_wheel.pxi"
 include "figures.pxi"
+include "twisted_names.pxi"
+include "read_clock.pxi"
 include "delayed_call.pxi"
 include "attributes.pxi"
 include "recall.pxi"
@@ -223,6 +231,8 @@ include "call_lists.pxi"
 include "origins.pxi"
 include "watch.pxi"
 include "call_queue.pxi"
+include "making_calls.pxi"
+include "queue_memory.pxi"
 include "call_walk.pxi"
 include "methods.pxi"
 include "loop_timer.pxi"

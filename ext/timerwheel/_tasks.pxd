@@ -93,44 +93,48 @@ cdef class Turns:
     cdef int take_back(self, TaskBase task) except -1
 
 
-cdef class DispatcherBase(Turns):
+cdef class Places(Turns):
     cdef readonly object _reactor
-    cdef TaskList tasks             # that are not done
     cdef readonly double _budget
-    cdef public object _group       # of tasks that are given none; set once, by timerwheel.tasks
     cdef readonly object _closing   # not None once no tasks are taken any more
     cdef bint _ending               # that has something to do: nothing is started before that is done
+    cdef TaskList tasks             # that are not done
     cdef TimerWheel wheel
     cdef Py_ssize_t waiting_count
     cdef TaskBase untold, last_untold   # a list of tasks that are done, whose listeners are to be told
     cdef TaskBase cut               # the one of them whose edges are being cut, or None
     cdef object edges               # an iterator over the tasks at their other ends
     cdef bint cuts_dependencies     # those are the tasks that it waited for; else those that wait for it
-    cdef bint telling               # somebody works through that list
-    cdef bint behind                # the budget was used up before its end: the next pass goes on
-    cdef object wake                # the reactor's call, or None
-    cdef double wake_time           # when that is due; inf if there is none, -inf if at once
-    cdef bint resting               # what is called then leaves the reactor another turn of its loop
-    cdef Asking asking
 
     cdef double now(self) except? -1.0
     cdef Slice new_slice(self) noexcept
     cdef bint has_time(self, Slice *part, Py_ssize_t steps) except -1
-    cdef bint may_run(self) noexcept
+    cdef int arm(self, TaskBase task, double when) except -1
+    cdef int arm_again(self, TaskBase task, double when) except -1
     cdef int watch_deadline(self, TaskBase task) except -1
     cdef int forget_deadline(self, TaskBase task) except -1
-    cdef int cancel_running(self, TaskBase task) except -1
     cdef int wait(self, TaskBase task) except -1
     cdef bint begin_to_cut(self, TaskBase task) except -1
     cdef bint cut_edges(self, Slice *part) except -1
     cdef int free_from(self, TaskBase task, TaskBase dependency) except -1
     cdef int free(self, TaskBase task) except -1
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1
-    cdef int arm(self, TaskBase task, double when) except -1
-    cdef int arm_again(self, TaskBase task, double when) except -1
     cdef int leave(self, TaskBase task) except -1
     cdef int end(self, TaskBase task, object state, object outcome) except -1
     cdef int end_turn(self, TaskBase task, double now) except -1
+
+
+cdef class DispatcherBase(Places):
+    cdef public object _group       # of tasks that are given none; set once, by timerwheel.tasks
+    cdef bint telling               # somebody works through the list of who is to be told
+    cdef bint behind                # the budget was used up before its end: the next pass goes on
+    cdef object wake                # the reactor's call, or None
+    cdef double wake_time           # when that is due; inf if there is none, -inf if at once
+    cdef bint resting               # what is called then leaves the reactor another turn of its loop
+    cdef Asking asking
+
+    cdef bint may_run(self) noexcept
+    cdef int cancel_running(self, TaskBase task) except -1
     cdef int break_off(self, TaskBase task, object error) except -1
     cdef int settle(self) except -1
     cdef int tell(self) except -1

@@ -75,6 +75,14 @@ cdef class CallWatch:
             for times in list(self.times.values())]
 
 
+cdef inline CallWatch watch_of(CallQueue queue):
+    cdef CallWatch watch
+    acquire(queue.lock)
+    watch = queue._watch
+    release(queue.lock)
+    return watch
+
+
 cdef int make_watched(CallQueue queue, CallWatch watch, object call, double late) except -1:
     """Make a DelayedCall, ours or a stock one, and note how long it took."""
     cdef object around      # a call that has run the reactor's loop

@@ -51,11 +51,12 @@ from timerwheel.heap cimport (
 )
 from timerwheel.level cimport SLOT_BITS, SLOTS
 from timerwheel.run cimport merge_sort
+from timerwheel.search cimport wheel_next
 from timerwheel.ticks cimport tick_of, tick_start
 from timerwheel.visits cimport wheel_any, wheel_each
 from timerwheel.wheel cimport (
     LEVELS, Wheel, wheel_add, wheel_advance, wheel_due, wheel_first_due, wheel_first_level, wheel_free,
-    wheel_hold_new, wheel_init, wheel_move, wheel_next, wheel_release, wheel_remove, wheel_start,
+    wheel_hold_new, wheel_init, wheel_move, wheel_release, wheel_remove, wheel_start,
 )
 
 cdef public bint show_steps = False     # whether each operation is written to stderr
