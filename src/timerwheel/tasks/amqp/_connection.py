@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from pika.adapters.twisted_connection import TwistedProtocolConnection
 from pika.connection import Parameters
 from pika.exceptions import ConnectionWrongStateError
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,6 +14,7 @@ from twisted.logger import Logger
 
 from timerwheel.tasks.amqp._backoff import exponential
 from timerwheel.tasks.amqp._channel import Channel
+from timerwheel.tasks.amqp._protocol import Protocol
 from timerwheel.tasks.amqp._publisher import Publisher
 
 _log = Logger()
@@ -47,9 +47,10 @@ class Connection:
         self.reactor = reactor
         self._parameters = parameters
         self._endpoint = endpoint
-        self._protocol: TwistedProtocolConnection | None = None
-        self._waiting: set[Deferred[TwistedProtocolConnection]] = set()
+        self._protocol: Protocol | None = None
+        self._waiting: set[Deferred[Protocol]] = set()
         self._closed = False
+        self._is_careful = False
         self.publisher = Publisher(self.channel)
         self._running = Deferred.fromCoroutine(self._run())
 
@@ -86,13 +87,13 @@ class Connection:
         if abort.active():
             abort.cancel()
 
-    async def _when_connected(self) -> TwistedProtocolConnection:
+    async def _when_connected(self) -> Protocol:
         if self._closed:
             raise CancelledError
         # (pika tells its channels of the end of a connection before it tells us.)
         if self._protocol is not None and self._protocol.is_open:
             return self._protocol
-        connected: Deferred[TwistedProtocolConnection] = Deferred(self._waiting.discard)
+        connected: Deferred[Protocol] = Deferred(self._waiting.discard)
         self._waiting.add(connected)
         return await connected
 
@@ -110,13 +111,14 @@ class Connection:
             else:
                 failures = 0
                 reason = await self._serve(protocol)
+                self._is_careful = protocol.is_careful
                 _log.info("{connection!r} has ended: {reason!r}", connection=self, reason=reason)
             if not self._closed:
                 await self._pause(exponential(max(failures, 1), LONGEST_WAIT))
 
-    async def _connect(self) -> TwistedProtocolConnection:
+    async def _connect(self) -> Protocol:
         """Connect, and wait until the broker has accepted us."""
-        protocol = TwistedProtocolConnection(self._parameters, self.reactor)
+        protocol = Protocol(self._parameters, self.reactor, self._is_careful)
         await connectProtocol(self._endpoint, protocol)  # type: ignore[no-untyped-call]
         set_no_delay = getattr(protocol.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
@@ -129,7 +131,7 @@ class Connection:
             raise
         return protocol
 
-    async def _serve(self, protocol: TwistedProtocolConnection) -> object:
+    async def _serve(self, protocol: Protocol) -> object:
         """Let a connection be used until it is lost. Returns the reason."""
         lost: Deferred[Any] = protocol.closed
         self._protocol = protocol

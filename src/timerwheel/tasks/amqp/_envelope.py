@@ -9,6 +9,7 @@
         timerwheel-due          when it is to run, in milliseconds since 1970
         timerwheel-failures     how many tries have failed
         timerwheel-reason       of a message in the poison queue: why it is there
+        timerwheel-unreadable   instead of all properties and headers, if pika cannot decode them
 
 Only the body's `function` is required. Other properties and headers stay unchanged.
 """
@@ -29,6 +30,7 @@ from timerwheel.tasks.amqp._queues import MAX_PRIORITY
 DUE = "timerwheel-due"
 FAILURES = "timerwheel-failures"
 REASON = "timerwheel-reason"
+UNREADABLE = "timerwheel-unreadable"
 
 LARGEST_NUMBER = 2**53  # of a header: what a double can tell from the next one
 LONGEST_TEXT = 1000  # characters: the headers must fit into one frame
@@ -93,6 +95,8 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
         raise BadMessageError("the body's args are not a list")
     priority = NORMAL - min(properties.priority or 0, MAX_PRIORITY)
     headers = properties.headers
+    if headers and UNREADABLE in headers:
+        raise BadMessageError(f"its headers cannot be decoded: {headers[UNREADABLE]}")
     failures = max(int(number(headers, FAILURES)), 0) if headers else 0
     due = number(headers, DUE) / 1000 if headers else 0
     return Message(function, tuple(args), properties.message_id, priority, failures, due)
