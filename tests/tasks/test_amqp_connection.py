@@ -15,6 +15,7 @@ from pika.spec import Connection as About
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from timerwheel import Clock
@@ -180,3 +181,38 @@ def test_a_header_that_pika_cannot_decode_is_poison(
     assert [message.args for message in done] == [("x" * 1000,)]
     assert sorted(broker.acknowledged) == [1, 2]
     assert len(broker.connected) == 2
+
+
+def test_a_broker_that_accepts_and_ends_connections_is_left_alone_for_longer_and_longer(
+    clock: Clock, broker: Broker, connection: Connection
+) -> None:
+    waits = []
+    for _ in range(8):
+        broker.lose()
+        assert not connection.is_connected
+        lost = clock.seconds()
+        while not connection.is_connected:
+            clock.advance(0.25)
+            settle(clock)
+        waits.append(clock.seconds() - lost)
+    for failures, wait in enumerate(waits, start=1):
+        assert min(2**failures, 60) / 2 <= wait <= min(2**failures, 60) + 1
+    # One that has lasted ends the series.
+    clock.advance(100)
+    broker.lose()
+    clock.advance(2)
+    settle(clock)
+    assert connection.is_connected
+
+
+def test_a_lost_connection_is_a_warning(
+    clock: Clock, broker: Broker, connection: Connection
+) -> None:
+    events: list[dict[str, Any]] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        broker.lose()
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    levels = [event["log_level"] for event in events if "connection" in event]
+    assert levels == [LogLevel.warn]

@@ -28,7 +28,8 @@ class Connection:
     """Connection(reactor, pika.URLParameters(url)): a connection to RabbitMQ.
 
     It connects at once. If it loses the connection, it connects again: after about a second, then
-    two, four and so on, up to a minute. pika sends the heartbeats, and closes the connection if the
+    two, four and so on, up to a minute. After a connection that has lasted longer than the wait
+    before it, that begins anew. pika sends the heartbeats, and closes the connection if the
     broker sends none, all on the reactor's timers.
 
     It uses the parameters' host and port, unless you give an `endpoint`, a client endpoint of
@@ -100,21 +101,23 @@ class Connection:
     async def _run(self) -> None:
         """Connect, again and again, until this is closed."""
         failures = 0
+        wait = 0.0
         while not self._closed:
             try:
                 protocol = await self._connect()
             except Exception as error:
-                if self._closed:
-                    return
-                failures += 1
-                _log.warn("{connection!r} failed: {error!r}", connection=self, error=error)
+                reason: object = error
             else:
-                failures = 0
+                begun = self.reactor.seconds()
                 reason = await self._serve(protocol)
                 self._is_careful = protocol.is_careful
-                _log.info("{connection!r} has ended: {reason!r}", connection=self, reason=reason)
+                if self.reactor.seconds() - begun > wait:
+                    failures = 0
             if not self._closed:
-                await self._pause(exponential(max(failures, 1), LONGEST_WAIT))
+                _log.warn("{connection!r} failed: {reason!r}", connection=self, reason=reason)
+                failures += 1
+                wait = exponential(failures, LONGEST_WAIT)
+                await self._pause(wait)
 
     async def _connect(self) -> Protocol:
         """Connect, and wait until the broker has accepted us."""

@@ -24,7 +24,7 @@ _FRAME = struct.Struct(">BHI")  # its type, its channel and the size of what fol
 _HEADER = struct.Struct(">HHQ")  # of a message: its class, its weight and the size of its body
 
 
-class Protocol(TwistedProtocolConnection):
+class Protocol(TwistedProtocolConnection):  # type: ignore[misc]
     """A connection of pika's. `is_careful` says whether the next one should be careful."""
 
     def __init__(self, parameters: Parameters, reactor: Any, is_careful: bool) -> None:
@@ -73,5 +73,5 @@ def readable_header(frame: bytes, channel: int) -> bytes:
     except Exception as error:
         _, _, body_size = _HEADER.unpack_from(frame, _FRAME.size)
         properties = BasicProperties(headers={UNREADABLE: repr(error)})
-        return Header(channel, body_size, properties).marshal()
+        frame = Header(channel, body_size, properties).marshal()
     return frame
