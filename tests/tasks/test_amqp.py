@@ -413,6 +413,53 @@ def test_a_move_keeps_what_the_sender_said_but_not_where_else_it_goes() -> None:
     after.encode()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"mine": "x" * 130_939},
+        {"mine": [1] * 50_000},  # of 2 bytes each where they came from, of 5 here
+        {"mine": "x" * 70_000, "yours": "x" * 60_000},
+    ],
+)
+def test_headers_that_would_not_fit_into_a_frame_are_dropped(
+    bench: Bench, headers: dict[str, Any]
+) -> None:
+    bench.deliver("a", headers={**headers, "timerwheel-failures": 2, "timerwheel-due": 5})
+    bench.running["a"].errback(RejectError("\u4e2d" * 1000))
+    (properties,) = [properties for _, _, properties in bench.channel.published]
+    assert len(b"".join(properties.encode())) < 131_072 - 4096
+    assert {**properties.headers, "timerwheel-reason": ""} == {
+        "timerwheel-failures": 2,
+        "timerwheel-due": 5,
+        "timerwheel-reason": "",
+    }
+    assert len(properties.headers["timerwheel-reason"].encode()) in range(990, 1001)
+
+
+def test_a_header_of_ours_that_is_too_large_is_dropped_too(bench: Bench) -> None:
+    bench.deliver("a", headers={"timerwheel-due": "x" * 130_939})
+    ((queue, headers),) = bench.moves()
+    assert (queue, list(headers)) == ("jobs.poison", ["timerwheel-reason"])
+
+
+def test_a_header_that_is_nested_too_deeply_to_be_sent_is_dropped() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"": deep}
+    assert moved(pika.BasicProperties(headers={"deep": deep, "kept": 1})).headers == {"kept": 1}
+
+
+def test_a_message_is_poison_when_the_broker_has_it(bench: Bench) -> None:
+    bench.channel.refusal = UnroutableError([])
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no"))
+    assert bench.worker.poisoned == 0
+    bench.clock.advance(3)
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no"))
+    assert bench.worker.poisoned == 1
+
+
 def test_what_pika_cannot_do_without_a_broker_that_takes_the_message(bench: Bench) -> None:
     """It stays with the broker, which delivers it again on another channel."""
     bench.channel.refusal = UnroutableError([])

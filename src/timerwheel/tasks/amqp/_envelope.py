@@ -11,7 +11,8 @@
         timerwheel-reason       of a message in the poison queue: why it is there
         timerwheel-unreadable   instead of all properties and headers, if pika cannot decode them
 
-Only the body's `function` is required. Other properties and headers stay unchanged.
+Only the body's `function` is required. Other properties and headers stay unchanged, unless a moved
+message's headers would not fit into a frame of RabbitMQ's: then it loses the other headers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable
+from math import inf
 from typing import Any, NamedTuple
 
 from pika import BasicProperties
@@ -33,7 +35,8 @@ REASON = "timerwheel-reason"
 UNREADABLE = "timerwheel-unreadable"
 
 LARGEST_NUMBER = 2**53  # of a header: what a double can tell from the next one
-LONGEST_TEXT = 1000  # characters: the headers must fit into one frame
+LONGEST_TEXT = 1000  # bytes of a header
+LARGEST_HEADERS = 131_072 - 4096  # RabbitMQ's limit for a frame, less the other properties
 LONGEST_DELAY = 1e12  # seconds, whose DUE is below that
 
 NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
@@ -121,8 +124,9 @@ def number(headers: dict[str, Any], name: str) -> float:
 
 
 def as_text(text: str) -> str:
-    """What a header can have of a text: so many characters, and no lone surrogates."""
-    return text[:LONGEST_TEXT].encode(errors="backslashreplace").decode()
+    """What a header can have of a text: so many bytes, and no lone surrogates."""
+    encoded = text[:LONGEST_TEXT].encode(errors="backslashreplace")
+    return encoded[:LONGEST_TEXT].decode(errors="ignore")
 
 
 def as_due(when: float) -> int:
@@ -130,22 +134,30 @@ def as_due(when: float) -> int:
     return round(when * 1000)
 
 
-def is_encodable(value: Any) -> bool:
-    """Whether pika can send a header that it has received: no float, no integer over 64 bits."""
+def encoded_size(headers: dict[str, Any]) -> float:
+    """The bytes of headers; inf if pika cannot send what it has received.
+
+    It cannot send floats, integers over 64 bits, and what is nested as deeply as it could decode.
+    """
     try:
-        encode_table([], {"": value})
-    except (UnsupportedAMQPFieldException, struct.error):
-        return False
-    return True
+        return int(encode_table([], headers))
+    except (UnsupportedAMQPFieldException, struct.error, RecursionError):
+        return inf
 
 
 def moved(properties: BasicProperties, **headers: Any) -> BasicProperties:
-    """The properties of a message that goes to another queue, with more headers."""
+    """The properties of a message that goes to another queue, with more headers.
+
+    If the headers are too large for a frame then, those of other programs are dropped. (Those that
+    pika has decoded may take more bytes than they took.)
+    """
     kept = {
         name: value
         for name, value in (properties.headers or {}).items()
-        if name not in ROUTES and is_encodable(value)
+        if name not in ROUTES and encoded_size({name: value}) < inf
     }
+    if encoded_size({**kept, **headers}) > LARGEST_HEADERS:
+        kept = {name: kept[name] for name in (DUE, FAILURES) if isinstance(kept.get(name), int)}
     return BasicProperties(
         content_type=properties.content_type,
         content_encoding=properties.content_encoding,

@@ -299,7 +299,6 @@ class Worker:
 
     def _poison(self, delivery: Delivery, reason: str, failures: int | None = None) -> None:
         """Send it to the poison queue, because no worker can run it."""
-        self.poisoned += 1
         reason = as_text(reason)
         _log.error("{worker!r} gives up a message: {reason}", worker=self, reason=reason)
         delivery.answer(error=reason)
@@ -318,9 +317,17 @@ class Worker:
         self._move(delivery, main_queue(self.queue))
 
     def _move(self, delivery: Delivery, queue: dict[str, Any], **headers: Any) -> None:
-        moving = Deferred.fromCoroutine(delivery.move(queue, **headers))
-        moving.addErrback(lambda failure: _log.failure("while moving a message", failure=failure))
-        moving.addCallback(lambda _: self._forget(delivery))
+        Deferred.fromCoroutine(self._moving(delivery, queue, headers))
+
+    async def _moving(
+        self, delivery: Delivery, queue: dict[str, Any], headers: dict[str, Any]
+    ) -> None:
+        try:
+            if await delivery.move(queue, **headers) and REASON in headers:
+                self.poisoned += 1
+        except Exception:
+            _log.failure("while moving a message")
+        self._forget(delivery)
 
     def _forget(self, delivery: Delivery) -> None:
         """Forget it: the broker knows its outcome."""
