@@ -277,17 +277,20 @@ def test_a_back_off_that_is_none_holds_no_message_up(wait: Any, logged: list[Fai
 
 
 def test_a_task_that_the_scheduler_refuses_is_tried_again_and_then_poison(
-    bench: Bench, logged: list[Failure]
+    bench: Bench, logged: list[Failure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retry: Any = 3
-    bench.worker.register("refused", print, retry=retry)
+    def refuse(*arguments: object, **options: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(bench.scheduler, "call", refuse)
+    bench.worker.register("refused", print)
     for failures in (0, 4):
         bench.channel.deliver({"function": "refused"}, headers={"timerwheel-failures": failures})
     (first, _), (second, headers) = bench.moves()
     assert (first, second) == ("jobs.delay.8", "jobs.poison")
-    assert "retry must be a tenacity.Retrying" in headers["timerwheel-reason"]
+    assert headers["timerwheel-reason"] == "failed 5 times; MemoryError: no room"
     assert bench.worker.messages == []
-    assert [failure.type for failure in logged] == [TypeError] * 2
+    assert [failure.type for failure in logged] == [MemoryError] * 2
 
 
 def test_a_message_whose_worker_was_lost_counts_as_tried(bench: Bench) -> None:
@@ -614,6 +617,34 @@ def test_wrong_use_is_refused(bench: Bench) -> None:
         bench.worker.register("walk", print, priority=1)
     with pytest.raises(ValueError, match="timeout"):
         bench.worker.close(-1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout": -1}, "a timeout must be seconds"),
+        ({"timout": 5}, "timout"),
+        ({"after": []}, "after"),
+        ({"deadline": 5}, "deadline"),
+        ({"retry": 3}, "retry must be a tenacity.Retrying"),
+        ({"fallback": 3}, "3 is not callable"),
+        ({"group": 3}, "group"),
+        ({"group": Scheduler(Clock()).group("another's")}, "not a group of this scheduler"),
+    ],
+)
+def test_an_option_that_no_task_can_have_is_refused_when_a_function_is_registered(
+    bench: Bench, options: Any, said: str
+) -> None:
+    """Otherwise each message that asks for the function would go to the poison queue."""
+    with pytest.raises((ValueError, TypeError), match=said):
+        bench.worker.register("walk", print, **options)
+    bench.worker.register("walk", print, timeout=5)
+
+
+def test_a_worker_with_the_group_of_another_scheduler_is_refused(bench: Bench) -> None:
+    group = Scheduler(bench.clock).group("another's")
+    with pytest.raises(ValueError, match="not a group of this scheduler"):
+        Worker(bench.scheduler, bench.connection, "jobs", group=group)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("give", [submit, request])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from timerwheel._tasks import GroupBase
+from timerwheel._tasks import GroupBase, check_options
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
@@ -144,11 +144,17 @@ class Scheduler(Attempts):
         if self._closing is not None:
             raise SchedulerClosedError(f"{self!r} takes no more tasks")
         if options.get("retry") is not None:
-            # Imported here, because only a program with a policy needs the library.
-            from timerwheel.tasks._retries import usable
-
-            options["retry"] = usable(options["retry"])
+            options["retry"] = usable_retry(options["retry"])
         return Task(self, func, args, **options)
+
+    def _check_options(self, options: Options) -> None:
+        """Raise TypeError or ValueError for what `Options` does not have, or its tasks cannot."""
+        unknown = options.keys() - Options.__optional_keys__
+        if unknown:
+            raise TypeError(f"no options here: {', '.join(sorted(unknown))}")
+        check_options(self, options.get("group"), options.get("timeout"), options.get("fallback"))
+        if options.get("retry") is not None:
+            usable_retry(options["retry"])
 
     # Looking at them.
 
@@ -222,6 +228,14 @@ class Scheduler(Attempts):
         """The timeout of close() is over."""
         self._closing.cancel()
         self._cancel_some()
+
+
+def usable_retry(policy: Any) -> Any:
+    """The option `retry` in the form that a task takes. Raises TypeError, or an ImportError."""
+    # Imported here, because only a program with a policy needs the library.
+    from timerwheel.tasks._retries import usable
+
+    return usable(policy)
 
 
 def results_of(tasks: Iterable[Task]) -> list[Any]:

@@ -58,7 +58,8 @@ class Worker:
     - A message that it cannot run goes there at once: no JSON, an unknown function, wrong
       arguments, or a function that raises `RejectError`. The header timerwheel-reason says why.
 
-    `group` is the scheduler's group for its tasks. Raises ValueError if `tries` is below 1.
+    `group` is the scheduler's group for its tasks. Raises ValueError if `tries` is below 1, or if
+    the group is another scheduler's.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Worker:
         tries: int = 5,
         backoff: Callable[[int], float] = exponential,
     ) -> None:
+        scheduler._check_options({} if group is None else {"group": group})
         if tries < 1:
             raise ValueError(f"tries must be at least 1, not {tries!r}")
         self.queue = queue
@@ -104,13 +106,14 @@ class Worker:
         """Run func(message, *args) for messages with this function name, with these task options.
 
         The priority is the message's. Use `retry` for errors that pass within seconds: it repeats
-        within one try, and keeps the message. Raises ValueError for a name that is taken, TypeError
-        for a non-callable.
+        within one try, and keeps the message. Raises ValueError or TypeError for a name that is
+        taken, a non-callable, and options that no task can have.
         """
         if "priority" in options:
             raise TypeError("the priority of a task is its message's")
         if self._group is not None:
             options.setdefault("group", self._group)
+        self._scheduler._check_options(options)
         self._functions.add(name, func, dict(options))
 
     def start(self) -> None:
