@@ -2,7 +2,10 @@
 
     images             tasks that may run, a classic queue with priorities 0 to 9
     images.delay.64    tasks that wait for 64 seconds: then the broker moves them to images
-    images.poison      messages that nobody can run, with the reason in a header
+    images.poison      messages that nobody can run, with the reason in a header, a classic queue
+
+Each declaration has the queue's type, because a virtual host may have another default. (Where the
+default is classic, RabbitMQ takes a declaration without the type for the same queue.)
 
 A wait is a sum of powers of two, the longest first, so that any wait needs few queues. When a
 message comes out, the rest of its wait counts from the time at which the task should run. So time
@@ -24,12 +27,14 @@ LONGEST_DELAY = 22  # 2**22 seconds: AMQP's times to live end at 2**32 ms
 
 def main_queue(queue: str) -> dict[str, Any]:
     """The declaration of the queue of tasks that may run."""
-    return {"queue": queue, "durable": True, "arguments": {"x-max-priority": MAX_PRIORITY}}
+    arguments = {"x-queue-type": "classic", "x-max-priority": MAX_PRIORITY}
+    return {"queue": queue, "durable": True, "arguments": arguments}
 
 
 def poison_queue(queue: str) -> dict[str, Any]:
     """The declaration of the queue of messages that no worker can run."""
-    return {"queue": f"{queue}.poison", "durable": True}
+    arguments = {"x-queue-type": "classic"}
+    return {"queue": f"{queue}.poison", "durable": True, "arguments": arguments}
 
 
 def expiration(queue: dict[str, Any]) -> str | None:
