@@ -338,10 +338,12 @@ class Raw(pika.BasicProperties):
 
 
 def test_headers_that_pika_cannot_decode_hold_nobody_up(farm: Farm) -> None:
-    farm.publish(b"{}", properties=Raw(b"\x01aT" + struct.pack(">Q", 1_732_600_000_000)))
+    body = b'{"function": "count", "args": [0]}'
+    farm.publish(body, properties=Raw(b"\x01aT" + struct.pack(">Q", 1_732_600_000_000)))
     farm.submit(5)
     farm.start()
-    _, headers = wait_until(lambda: farm.take(f"{farm.queue}.poison"))
+    took, headers = wait_until(lambda: farm.take(f"{farm.queue}.poison"))
+    assert took == body
     assert "cannot be decoded" in headers["timerwheel-reason"]
     wait_until(lambda: farm.effects() == 5)
     assert farm.drain(farm.workers[0]) == "left 0"

@@ -375,6 +375,7 @@ def test_a_result_is_answered(bench: Bench) -> None:
         (b"{}", "the body has no function that is a string"),
         (b'{"function": []}', "the body has no function that is a string"),
         (b'{"function": "run", "args": {}}', "the body's args are not a list"),
+        (b'{"function": "run", "args": [1], "z": 0, "kwargs": {}}', "unknown keys: kwargs, z"),
         (b'{"function": "walk"}', "unknown function 'walk'"),
         (b'{"function": "run"}', "wrong arguments: missing a required argument: 'name'"),
     ],

@@ -11,8 +11,9 @@
         timerwheel-reason       of a message in the poison queue: why it is there
         timerwheel-unreadable   instead of all properties and headers, if pika cannot decode them
 
-Only the body's `function` is required. Other properties and headers stay unchanged, unless a moved
-message's headers would not fit into a frame of RabbitMQ's: then it loses the other headers.
+Only the body's `function` is required. Other keys in it are an error. Other properties and headers
+stay unchanged, unless a moved message's headers would not fit into a frame of RabbitMQ's: then it
+loses the other headers.
 """
 
 from __future__ import annotations
@@ -91,11 +92,13 @@ def decode(body: bytes, properties: BasicProperties) -> Message:
         raise BadMessageError(f"not JSON: {error}") from error
     if not isinstance(content, dict):
         raise BadMessageError("the body is not a JSON object")
-    function, args = content.get("function"), content.get("args", [])
+    function, args = content.pop("function", None), content.pop("args", [])
     if not isinstance(function, str):
         raise BadMessageError("the body has no function that is a string")
     if not isinstance(args, list):
         raise BadMessageError("the body's args are not a list")
+    if content:
+        raise BadMessageError(as_text(f"unknown keys: {', '.join(sorted(content))}"))
     priority = NORMAL - min(properties.priority or 0, MAX_PRIORITY)
     headers = properties.headers
     if headers and UNREADABLE in headers:
