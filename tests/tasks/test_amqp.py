@@ -656,8 +656,48 @@ def test_what_cannot_be_sent_is_refused_at_the_call(give: Any) -> None:
             give(None, "jobs", "run", **options)
     with pytest.raises(TypeError, match="not JSON serializable"):
         give(None, "jobs", "run", object())
+    with pytest.raises(TypeError, match="not JSON serializable: the key 1"):
+        give(None, "jobs", "run", [({"a": {1: 2}},)])
     with pytest.raises(ValueError, match="JSON"):
         give(None, "jobs", "run", float("nan"))
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(ValueError, match="Circular"):
+        give(None, "jobs", "run", loop)
+    with pytest.raises(TypeError, match="function must be a string"):
+        give(None, "jobs", None)
+
+
+@pytest.mark.parametrize("give", [submit, request])
+@pytest.mark.parametrize(
+    ("queue", "id", "error"),
+    [
+        (None, None, TypeError),
+        ("", None, ValueError),
+        ("\u00e9" * 121, None, ValueError),  # 242 bytes, and .delay.4194304
+        ("\ud800", None, ValueError),
+        ("jobs", 5, TypeError),
+        ("jobs", "x" * 256, ValueError),
+        ("jobs", "\ud800", ValueError),
+    ],
+)
+def test_a_name_that_amqp_cannot_have_is_refused_at_the_call(
+    give: Any, queue: Any, id: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        give(None, queue, "run", id=id)
+
+
+def test_the_longest_names_that_are_taken_can_be_sent() -> None:
+    connection: Any = OneConnection()
+    queue, id = "q" * 241, "i" * 255
+    submit(connection, queue, "run", id=id, delay=1e12)
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    ((_, sent_to, _, properties),) = below.published
+    pika.spec.Basic.Publish(routing_key=sent_to).encode()
+    properties.encode()
+    assert (len(sent_to), properties.message_id) == (255, id)
 
 
 def test_the_envelope() -> None:

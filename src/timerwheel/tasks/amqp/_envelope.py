@@ -72,8 +72,27 @@ class Message(NamedTuple):
 
 def encode_body(function: str, args: Iterable[Any]) -> bytes:
     """The body for a function and its arguments. Raises TypeError or ValueError if not JSON."""
-    body = {"function": function, "args": list(args)}
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    if not isinstance(function, str):
+        raise TypeError(f"the name of a function must be a string, not {function!r}")
+    args = list(args)
+    body = {"function": function, "args": args}
+    encoded = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    refuse_other_keys(args)
+    return encoded
+
+
+def refuse_other_keys(value: Any) -> None:
+    """Raise TypeError if a dict has a key that is no string, which json.dumps() makes one."""
+    values = [value]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise TypeError(f"not JSON serializable: the key {key!r}, which is no string")
+            values += value.values()
+        elif isinstance(value, list | tuple):
+            values += value
 
 
 def encode_priority(priority: int) -> int:

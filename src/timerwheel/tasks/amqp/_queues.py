@@ -23,6 +23,23 @@ from typing import Any
 
 MAX_PRIORITY = 9  # of AMQP: the highest comes first
 LONGEST_DELAY = 22  # 2**22 seconds: AMQP's times to live end at 2**32 ms
+LONGEST_NAME = 255  # bytes of a queue's name, or of an id, in AMQP
+LONGEST_SUFFIX = len(f".delay.{1 << LONGEST_DELAY}")
+
+
+def check_name(what: str, name: str, longest: int = LONGEST_NAME) -> None:
+    """Raise TypeError or ValueError for a name that AMQP cannot have."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a string, not {name!r}")
+    if len(name.encode()) > longest:
+        raise ValueError(f"{what} must have at most {longest} bytes in UTF-8, not {name!r}")
+
+
+def check_queue(queue: str) -> None:
+    """Raise TypeError or ValueError if there cannot be the queues of this name."""
+    check_name("the name of a queue", queue, LONGEST_NAME - LONGEST_SUFFIX)
+    if not queue:
+        raise ValueError("a queue must have a name")
 
 
 def main_queue(queue: str) -> dict[str, Any]:
