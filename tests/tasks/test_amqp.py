@@ -620,6 +620,21 @@ def test_wrong_use_is_refused(bench: Bench) -> None:
         bench.worker.close(-1)
 
 
+def test_what_a_worker_cannot_be_made_of_is_refused(bench: Bench) -> None:
+    scheduler, connection = bench.scheduler, bench.connection
+    wrong: Any
+    for wrong, said in [
+        ((bench.clock, connection, "jobs"), "needs a Scheduler"),
+        ((scheduler, "amqp://localhost/", "jobs"), "needs a Connection"),
+        ((scheduler, connection, 3), "name of a queue"),
+        ((connection, scheduler, "jobs"), "needs a Scheduler"),
+    ]:
+        with pytest.raises(TypeError, match=said):
+            Worker(*wrong)
+    with pytest.raises(TypeError, match="backoff must be callable"):
+        Worker(scheduler, connection, "jobs", backoff=3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -763,6 +778,12 @@ def test_tls_needs_an_endpoint() -> None:
     parameters = pika.URLParameters("amqps://localhost/")
     with pytest.raises(ValueError, match="TLS needs an endpoint"):
         Connection(Clock(), parameters)
+
+
+def test_a_connection_needs_parameters_of_pikas() -> None:
+    url: Any = "amqp://localhost/"
+    with pytest.raises(TypeError, match=r"pika\.URLParameters"):
+        Connection(Clock(), url)
 
 
 class PikaChannel:

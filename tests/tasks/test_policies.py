@@ -190,6 +190,11 @@ def busy(clock: timerwheel.Clock, seconds: float) -> None:
     clock.rightNow += seconds
 
 
+def test_one_who_is_told_of_missed_deadlines_is_callable(clock: timerwheel.Clock) -> None:
+    with pytest.raises(TypeError, match="on_missed_deadline must be callable, not 3"):
+        Scheduler(clock, on_missed_deadline=3)  # type: ignore[arg-type]
+
+
 def test_a_missed_deadline_is_counted_and_told(clock: timerwheel.Clock) -> None:
     told: list[Any] = []
     scheduler = Scheduler(

@@ -43,7 +43,8 @@ class Scheduler(Attempts):
     notices first. It logs an exception of that function.
 
     Raises TypeError for a `reactor` without `callLater()` and `seconds()`, such as an event loop,
-    and ValueError for a `budget` that is not positive.
+    and for an `on_missed_deadline` that is not callable; ValueError for a `budget` that is not
+    positive.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Scheduler(Attempts):
             raise TypeError(f"a Scheduler needs a reactor or a Clock, not {reactor!r}")
         if not budget > 0:
             raise ValueError(f"a budget must be positive seconds, not {budget!r}")
+        if on_missed_deadline is not None and not callable(on_missed_deadline):
+            raise TypeError(f"on_missed_deadline must be callable, not {on_missed_deadline!r}")
         policy = as_policy(policy)
         # (The extension takes priorities without a call.)
         key = None if type(policy).key is Policy.key else policy.key

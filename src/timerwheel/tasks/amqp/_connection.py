@@ -33,11 +33,17 @@ class Connection:
     broker sends none, all on the reactor's timers.
 
     It uses the parameters' host and port, unless you give an `endpoint`, a client endpoint of
-    Twisted's. For TLS (`wrapClientTLS`) or several hosts, give one. Raises ValueError for
-    parameters with ssl_options and no endpoint, because Twisted cannot use their `ssl.SSLContext`.
+    Twisted's. For TLS (`wrapClientTLS`) or several hosts, give one. Raises TypeError for
+    other parameters than pika's, such as a URL, and ValueError for parameters with ssl_options and
+    no endpoint, because Twisted cannot use their `ssl.SSLContext`.
     """
 
     def __init__(self, reactor: Any, parameters: Parameters, endpoint: Any = None) -> None:
+        if not isinstance(parameters, Parameters):
+            raise TypeError(
+                "a Connection needs parameters of pika's, such as pika.URLParameters(url), not"
+                f" {parameters!r}"
+            )
         if endpoint is None:
             if parameters.ssl_options is not None:
                 raise ValueError(

@@ -31,7 +31,7 @@ from timerwheel.tasks.amqp._envelope import (
     decode,
 )
 from timerwheel.tasks.amqp._functions import Function, Functions, RejectError
-from timerwheel.tasks.amqp._queues import delay_queue, main_queue, poison_queue
+from timerwheel.tasks.amqp._queues import check_queue, delay_queue, main_queue, poison_queue
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -58,8 +58,8 @@ class Worker:
     - A message that it cannot run goes there at once: no JSON, an unknown function, wrong
       arguments, or a function that raises `RejectError`. The header timerwheel-reason says why.
 
-    `group` is the scheduler's group for its tasks. Raises ValueError if `tries` is below 1, or if
-    the group is another scheduler's.
+    `group` is the scheduler's group for its tasks. Raises TypeError or ValueError for what
+    cannot be: `tries` below 1, another scheduler's group, a reactor instead of a scheduler.
     """
 
     def __init__(
@@ -72,6 +72,13 @@ class Worker:
         tries: int = 5,
         backoff: Callable[[int], float] = exponential,
     ) -> None:
+        if not isinstance(scheduler, Scheduler):
+            raise TypeError(f"a Worker needs a Scheduler first, not {scheduler!r}")
+        if not hasattr(connection, "channel"):
+            raise TypeError(f"a Worker needs a Connection, not {connection!r}")
+        check_queue(queue)
+        if not callable(backoff):
+            raise TypeError(f"backoff must be callable, not {backoff!r}")
         scheduler._check_options({} if group is None else {"group": group})
         if tries < 1:
             raise ValueError(f"tries must be at least 1, not {tries!r}")
