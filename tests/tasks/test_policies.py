@@ -75,6 +75,32 @@ def test_a_policy_of_ones_own(clock: timerwheel.Clock, log: list[Any]) -> None:
     assert log == ["a", "to", "three"]
 
 
+def test_a_policy_may_print_a_new_task_and_not_cancel_it(
+    clock: timerwheel.Clock, log: list[Any]
+) -> None:
+    class Curious(Policy):
+        def key(self, task: Task) -> float:
+            log.append(repr(task))
+            if task.state is None:
+                with pytest.raises(RuntimeError, match="still being made"):
+                    task.cancel()
+            return task.priority
+
+    scheduler = Scheduler(clock, policy=Curious())
+    task = scheduler.call(log.append, "ran", priority=2)
+    task.priority = 3
+    clock.advance(0)
+    assert [said.replace("list.append ", "") for said in log] == [
+        "<Task new priority=2>",
+        "<Task ready priority=3>",
+        "ran",
+    ]
+    inert = Task(scheduler, print, ())
+    assert "new" in repr(inert)
+    with pytest.raises(RuntimeError, match="still being made"):
+        inert.cancel()
+
+
 def test_a_wrong_policy_is_refused(clock: timerwheel.Clock) -> None:
     with pytest.raises(ValueError, match="fifo"):
         Scheduler(clock, policy="lifo")
