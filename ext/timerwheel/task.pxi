@@ -82,6 +82,10 @@ cdef class TaskBase:
         with cython.critical_section(scheduler):
             scheduler.change_priority(self, number)
 
+    @priority.deleter
+    def priority(self):
+        raise AttributeError("a task always has a priority")
+
     @property
     def deadline(self):
         """The time by which the task should be done, by the reactor's clock; None if it has none."""

@@ -620,6 +620,17 @@ def test_wrong_use_is_refused(bench: Bench) -> None:
         bench.worker.close(-1)
 
 
+def test_what_cannot_be_changed_is_read_only(bench: Bench) -> None:
+    connection = Connection(Clock(), pika.ConnectionParameters(), NoBroker())
+    for owner, names in [
+        (bench.worker, ("queue", "succeeded", "failed", "poisoned", "is_ready", "messages")),
+        (connection, ("reactor", "is_connected")),
+    ]:
+        for name in names:
+            with pytest.raises(AttributeError):
+                setattr(owner, name, 1)
+
+
 def test_what_a_worker_cannot_be_made_of_is_refused(bench: Bench) -> None:
     scheduler, connection = bench.scheduler, bench.connection
     wrong: Any

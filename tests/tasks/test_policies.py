@@ -101,6 +101,37 @@ def test_a_policy_may_print_a_new_task_and_not_cancel_it(
         inert.cancel()
 
 
+def test_what_cannot_be_changed_is_read_only(clock: timerwheel.Clock) -> None:
+    scheduler = Scheduler(clock)
+    task = scheduler.call(print)
+    for owner, name in [
+        (scheduler, "policy"),
+        (scheduler, "missed_deadlines"),
+        (scheduler, "running"),
+        (scheduler, "tasks"),
+        (scheduler.group("a"), "name"),
+        (scheduler.group("a"), "running"),
+        (task, "deadline"),
+        (task, "state"),
+        (task, "timeout"),
+        (task, "after"),
+    ]:
+        before = getattr(owner, name)
+        with pytest.raises(AttributeError):
+            setattr(owner, name, 1)
+        with pytest.raises(AttributeError):
+            delattr(owner, name)
+        assert getattr(owner, name) == before
+    for owner, name in [
+        (scheduler, "max_running"),
+        (scheduler.group("a"), "max_running"),
+        (scheduler.group("a"), "weight"),
+        (task, "priority"),
+    ]:
+        with pytest.raises(AttributeError):
+            delattr(owner, name)
+
+
 def test_a_wrong_policy_is_refused(clock: timerwheel.Clock) -> None:
     with pytest.raises(ValueError, match="fifo"):
         Scheduler(clock, policy="lifo")

@@ -66,8 +66,8 @@ class Scheduler(Attempts):
         # (The extension takes priorities without a call.)
         key = None if type(policy).key is Policy.key else policy.key
         super().__init__(reactor, budget, as_limit(max_running), key, policy.groups_take_turns)
-        self.policy: Policy = policy
-        self.missed_deadlines = 0
+        self._policy: Policy = policy
+        self._missed_deadlines = 0
         self._on_missed_deadline = on_missed_deadline
         self._group = self.group("default")
         self._limit_listeners: list[Callable[[], None]] = []
@@ -168,6 +168,16 @@ class Scheduler(Attempts):
         return tasks
 
     @property
+    def policy(self) -> Policy:
+        """The `Policy`. You cannot change it."""
+        return self._policy
+
+    @property
+    def missed_deadlines(self) -> int:
+        """How many tasks were not done by their deadline."""
+        return self._missed_deadlines
+
+    @property
     def max_running(self) -> int | None:
         """How many tasks may run at once, or None. You can change it at any time."""
         return None if self._limit < 0 else self._limit
@@ -184,7 +194,7 @@ class Scheduler(Attempts):
 
     def _deadline_missed(self, task: Task) -> None:
         """Report a task that has missed its deadline."""
-        self.missed_deadlines += 1
+        self._missed_deadlines += 1
         if self._on_missed_deadline is not None:
             try:
                 self._on_missed_deadline(task)

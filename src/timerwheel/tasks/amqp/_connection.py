@@ -51,7 +51,7 @@ class Connection:
                     " wrapClientTLS(...))"
                 )
             endpoint = HostnameEndpoint(reactor, parameters.host, parameters.port)
-        self.reactor = reactor
+        self._reactor = reactor
         self._parameters = parameters
         self._endpoint = endpoint
         self._protocol: Protocol | None = None
@@ -66,6 +66,11 @@ class Connection:
         return f"<Connection to {self._parameters.host}:{self._parameters.port} {state}>"
 
     @property
+    def reactor(self) -> Any:
+        """Its reactor."""
+        return self._reactor
+
+    @property
     def is_connected(self) -> bool:
         """Whether the broker has accepted the connection, and it is not lost."""
         return self._protocol is not None
@@ -75,7 +80,7 @@ class Connection:
         protocol = await self._when_connected()
         channel = await protocol.channel()
         await channel.confirm_delivery()
-        return Channel(channel, protocol.transport, self.reactor)
+        return Channel(channel, protocol.transport, self._reactor)
 
     async def close(self) -> None:
         """Close it for good, within some seconds. All waiters get CancelledError."""
@@ -87,7 +92,7 @@ class Connection:
             self._running.cancel()
             return
         protocol = self._protocol
-        abort = self.reactor.callLater(LAST_WORDS, protocol.transport.abortConnection)
+        abort = self._reactor.callLater(LAST_WORDS, protocol.transport.abortConnection)
         with suppress(ConnectionWrongStateError):  # the broker closes it just now
             protocol.close()
         await self._running
@@ -114,10 +119,10 @@ class Connection:
             except Exception as error:
                 reason: object = error
             else:
-                begun = self.reactor.seconds()
+                begun = self._reactor.seconds()
                 reason = await self._serve(protocol)
                 self._is_careful = protocol.is_careful
-                if self.reactor.seconds() - begun > wait:
+                if self._reactor.seconds() - begun > wait:
                     failures = 0
             if not self._closed:
                 _log.warn("{connection!r} failed: {reason!r}", connection=self, reason=reason)
@@ -127,14 +132,14 @@ class Connection:
 
     async def _connect(self) -> Protocol:
         """Connect, and wait until the broker has accepted us."""
-        protocol = Protocol(self._parameters, self.reactor, self._is_careful)
+        protocol = Protocol(self._parameters, self._reactor, self._is_careful)
         await connectProtocol(self._endpoint, protocol)  # type: ignore[no-untyped-call]
         set_no_delay = getattr(protocol.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
             set_no_delay(True)  # acknowledgements are small, and not to wait for each other
         ready: Deferred[Any] = protocol.ready
         try:
-            await ready.addTimeout(self._parameters.stack_timeout or HANDSHAKE, self.reactor)
+            await ready.addTimeout(self._parameters.stack_timeout or HANDSHAKE, self._reactor)
         except BaseException:
             protocol.transport.abortConnection()
             raise
@@ -153,4 +158,4 @@ class Connection:
 
     async def _pause(self, seconds: float) -> None:
         with suppress(CancelledError):
-            await deferLater(self.reactor, seconds)
+            await deferLater(self._reactor, seconds)

@@ -82,13 +82,8 @@ class Worker:
         scheduler._check_options({} if group is None else {"group": group})
         if tries < 1:
             raise ValueError(f"tries must be at least 1, not {tries!r}")
-        self.queue = queue
-        self.succeeded = 0
-        """How many tasks have succeeded."""
-        self.failed = 0
-        """How many tries have failed and will be repeated."""
-        self.poisoned = 0
-        """How many messages went to the poison queue."""
+        self._queue = queue
+        self._success_count = self._failure_count = self._poison_count = 0
         self._scheduler = scheduler
         self._connection = connection
         self._group = group
@@ -107,7 +102,7 @@ class Worker:
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "ready" if self.is_ready else "waiting"
-        return f"<Worker of {self.queue!r} {state} messages={len(self._held)}>"
+        return f"<Worker of {self._queue!r} {state} messages={len(self._held)}>"
 
     def register(self, name: str, func: Callable[..., Any], **options: Unpack[Options]) -> None:
         """Run func(message, *args) for messages with this function name, with these task options.
@@ -130,6 +125,26 @@ class Worker:
         self._scheduler._limit_listeners.append(self._limit_changed)
         self._working = Deferred.fromCoroutine(self._work())
         self._working.addBoth(self._has_worked)
+
+    @property
+    def queue(self) -> str:
+        """The name of its queue."""
+        return self._queue
+
+    @property
+    def succeeded(self) -> int:
+        """How many tasks have succeeded."""
+        return self._success_count
+
+    @property
+    def failed(self) -> int:
+        """How many tries have failed and will be repeated."""
+        return self._failure_count
+
+    @property
+    def poisoned(self) -> int:
+        """How many messages went to the poison queue."""
+        return self._poison_count
 
     @property
     def is_ready(self) -> bool:
@@ -195,10 +210,10 @@ class Worker:
     async def _consume(self, channel: Channel) -> None:
         """Consume, with the prefetch that is right at the time, until the channel is closed."""
         while channel.is_open and not self._closing:
-            await channel.declare(main_queue(self.queue), again=True)
+            await channel.declare(main_queue(self._queue), again=True)
             prefetch = self._right_prefetch()
             received = partial(self._received, channel)
-            tag, ended = await channel.consume(self.queue, received, prefetch=prefetch)
+            tag, ended = await channel.consume(self._queue, received, prefetch=prefetch)
             self._prefetch = prefetch
             ended.addCallback(self._wake)
             while not ended.called and prefetch == self._right_prefetch() and not self._closing:
@@ -241,7 +256,7 @@ class Worker:
         if self._closing:
             self._unstarted.append(delivery)
         elif wait >= 1:
-            self._move(delivery, delay_queue(self.queue, wait))
+            self._move(delivery, delay_queue(self._queue, wait))
         elif delivery.is_again:
             self._try_again(delivery, LOST)
         else:
@@ -268,7 +283,7 @@ class Worker:
         assert delivery.task is not None
         state = delivery.task.state
         if state is TaskState.SUCCEEDED:
-            self.succeeded += 1
+            self._success_count += 1
             delivery.answer(result=outcome)
             delivery.acknowledge()
             self._forget(delivery)
@@ -292,9 +307,9 @@ class Worker:
         if failures >= self._tries:
             self._poison(delivery, f"failed {failures} times; {reason}", failures)
             return
-        self.failed += 1
+        self._failure_count += 1
         wait = self._wait_after(failures)
-        queue = delay_queue(self.queue, wait) if wait >= 1 else main_queue(self.queue)
+        queue = delay_queue(self._queue, wait) if wait >= 1 else main_queue(self._queue)
         self._move(delivery, queue, **{FAILURES: failures, DUE: as_due(time.time() + wait)})
 
     def _wait_after(self, failures: int) -> float:
@@ -315,7 +330,7 @@ class Worker:
         headers: dict[str, Any] = {REASON: reason}
         if failures is not None:
             headers[FAILURES] = failures
-        self._move(delivery, poison_queue(self.queue), **headers)
+        self._move(delivery, poison_queue(self._queue), **headers)
 
     def _give_back(self, delivery: Delivery) -> None:
         """Return it unchanged, for another worker."""
@@ -324,7 +339,7 @@ class Worker:
             return
         if delivery.message is not None:
             self._given_back.append(delivery.message)
-        self._move(delivery, main_queue(self.queue))
+        self._move(delivery, main_queue(self._queue))
 
     def _move(self, delivery: Delivery, queue: dict[str, Any], **headers: Any) -> None:
         Deferred.fromCoroutine(self._moving(delivery, queue, headers))
@@ -334,7 +349,7 @@ class Worker:
     ) -> None:
         try:
             if await delivery.move(queue, **headers) and REASON in headers:
-                self.poisoned += 1
+                self._poison_count += 1
         except Exception:
             _log.failure("while moving a message")
         self._forget(delivery)
