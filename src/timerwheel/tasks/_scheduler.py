@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from timerwheel._tasks import GroupBase, check_options
+from timerwheel._tasks import GroupBase, as_dependencies, check_options
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
 from timerwheel.tasks._policies import Policy, as_policy
-from timerwheel.tasks._task import OnceOptions, Options, Task
+from timerwheel.tasks._task import CallOptions, OnceOptions, Options, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -77,14 +77,14 @@ class Scheduler(Attempts):
 
     # Making tasks.
 
-    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]) -> Task:
+    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]) -> Task:
         """Call func(*args) as soon as its turn comes, but after this returns."""
         task = self._make(func, args, options)
         self._enter(task)
         return task
 
     def call_later(
-        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
+        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]
     ) -> Task:
         """Call func(*args) when delay seconds have passed and its turn comes.
 
@@ -95,7 +95,7 @@ class Scheduler(Attempts):
         return self.call_at(self._reactor.seconds() + delay, func, *args, **options)
 
     def call_at(
-        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
+        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]
     ) -> Task:
         """Call func(*args) when the reactor's clock reaches when, and its turn comes."""
         task = self._make(func, args, options)
@@ -115,16 +115,18 @@ class Scheduler(Attempts):
         Turns do not drift: a late turn does not move the next ones. If the previous turn still runs
         when a turn's time comes, the scheduler leaves that turn out and counts it in `task.missed`.
         If a turn fails, and its fallback too, the task ends, as with LoopingCall; else it goes on
-        until you cancel it. Raises ValueError if interval is below a nanosecond.
+        until you cancel it. Raises ValueError if interval is below a nanosecond, and TypeError for
+        the options `after`, `require_success` and `deadline`.
         """
         if not 1e-9 <= interval < inf:
             raise ValueError(f"an interval must be at least a nanosecond, not {interval!r} seconds")
+        refuse_others("call_every", options)
         task = self._make(func, args, options)
         self._enter(task, self._begin_period(task, interval, now))
         return task
 
     def gather(
-        self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[Options]
+        self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[OnceOptions]
     ) -> Task:
         """A task that returns the list of the results of other tasks, in order.
 
@@ -132,7 +134,7 @@ class Scheduler(Attempts):
         fails. With `require_success=False` it is ready when all are done, and fails with the error
         of the first failed one in the list. If you cancel it, the others go on.
         """
-        tasks = tuple(tasks)
+        tasks = as_dependencies(tasks, self) or ()
         return self.call(results_of, tasks, after=tasks, require_success=require_success, **options)
 
     def group(self, name: str = "", *, weight: float = 1, max_running: int | None = None) -> Group:
@@ -150,11 +152,9 @@ class Scheduler(Attempts):
             options["retry"] = usable_retry(options["retry"])
         return Task(self, func, args, **options)
 
-    def _check_options(self, options: Options) -> None:
-        """Raise TypeError or ValueError for what `Options` does not have, or its tasks cannot."""
-        unknown = options.keys() - Options.__optional_keys__
-        if unknown:
-            raise TypeError(f"no options here: {', '.join(sorted(unknown))}")
+    def _check_options(self, method: str, options: Options) -> None:
+        """Raise TypeError or ValueError if a method cannot give a task these options later."""
+        refuse_others(method, options)
         check_options(self, options.get("group"), options.get("timeout"), options.get("fallback"))
         if options.get("retry") is not None:
             usable_retry(options["retry"])
@@ -241,6 +241,13 @@ class Scheduler(Attempts):
         """The timeout of close() is over."""
         self._closing.cancel()
         self._cancel_some()
+
+
+def refuse_others(method: str, options: Options) -> None:
+    """Raise TypeError if a method is given an option that `Options` does not have."""
+    others = sorted(options.keys() - Options.__optional_keys__)
+    if others:
+        raise TypeError(f"{method}() has no option {others[0]!r}")
 
 
 def usable_retry(policy: Any) -> Any:

@@ -34,13 +34,18 @@ class Options(TypedDict, total=False):
 class OnceOptions(Options, total=False):
     """The options of the methods for tasks that run once."""
 
+    deadline: float | None
+    """The time by which the task should be done, by the reactor's clock. If late, it is reported.
+    """
+
+
+class CallOptions(OnceOptions, total=False):
+    """The options of the methods that call a function of yours once."""
+
     after: Iterable[Task]
     """Tasks of the same scheduler; this one starts when all of them have succeeded."""
     require_success: bool
     """False: it starts when all of `after` are done, even if some failed."""
-    deadline: float | None
-    """The time by which the task should be done, by the reactor's clock. If late, it is reported.
-    """
 
 
 class DependencyError(Exception):

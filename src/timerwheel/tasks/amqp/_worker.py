@@ -79,7 +79,7 @@ class Worker:
         check_queue(queue)
         if not callable(backoff):
             raise TypeError(f"backoff must be callable, not {backoff!r}")
-        scheduler._check_options({} if group is None else {"group": group})
+        scheduler._check_options("Worker", {} if group is None else {"group": group})
         if tries < 1:
             raise ValueError(f"tries must be at least 1, not {tries!r}")
         self._queue = queue
@@ -115,7 +115,7 @@ class Worker:
             raise TypeError("the priority of a task is its message's")
         if self._group is not None:
             options.setdefault("group", self._group)
-        self._scheduler._check_options(options)
+        self._scheduler._check_options("register", options)
         self._functions.add(name, func, dict(options))
 
     def start(self) -> None:
