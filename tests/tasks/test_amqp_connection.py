@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -181,6 +182,26 @@ def test_a_header_that_pika_cannot_decode_is_poison(
     assert [message.args for message in done] == [("x" * 1000,)]
     assert sorted(broker.acknowledged) == [1, 2]
     assert len(broker.connected) == 2
+
+
+def test_a_header_may_be_nested_as_deeply_as_it_likes(
+    clock: Clock, broker: Broker, connection: Connection
+) -> None:
+    """Also by just so much that it can be decoded, but not sent to the poison queue."""
+    worker = Worker(Scheduler(clock), connection, "jobs")
+    worker.start()
+    deepest = sys.getrecursionlimit() // 2
+    for levels in range(deepest - 100, deepest):
+        deliveries = 0
+        while worker.poisoned < levels - (deepest - 100) + 1:
+            clock.advance(200)
+            settle(clock)
+            assert worker.is_ready
+            deliveries += 1
+            assert deliveries <= 2
+            broker.deliver(levels, b"\x01aI" + bytes(4) + nested(levels), b"{}")
+            settle(clock)
+    assert [queue for queue, _ in broker.published] == ["jobs.poison"] * 100
 
 
 def test_a_broker_that_accepts_and_ends_connections_is_left_alone_for_longer_and_longer(

@@ -38,6 +38,7 @@ UNREADABLE = "timerwheel-unreadable"
 LARGEST_NUMBER = 2**53  # of a header: what a double can tell from the next one
 LONGEST_TEXT = 1000  # bytes of a header
 LARGEST_HEADERS = 131_072 - 4096  # RabbitMQ's limit for a frame, less the other properties
+SPARE_LEVELS = 50  # by which a header that is sent could be nested more deeply
 LONGEST_DELAY = 1e12  # seconds, whose DUE is below that
 
 NORMAL = 4  # the priority of AMQP's that is 0 for a scheduler
@@ -159,12 +160,20 @@ def as_due(when: float) -> int:
 def encoded_size(headers: dict[str, Any]) -> float:
     """The bytes of headers; inf if pika cannot send what it has received.
 
-    It cannot send floats, integers over 64 bits, and what is nested as deeply as it could decode.
+    It cannot send floats, integers over 64 bits, and what is nested too deeply for Python's stack.
     """
     try:
         return int(encode_table([], headers))
     except (UnsupportedAMQPFieldException, struct.error, RecursionError):
         return inf
+
+
+def is_encodable(value: Any) -> bool:
+    """Whether pika can send a header, also from a somewhat deeper stack, as publish() does."""
+    if isinstance(value, dict | list):
+        for _ in range(SPARE_LEVELS):
+            value = [value]
+    return encoded_size({"": value}) < inf
 
 
 def moved(properties: BasicProperties, **headers: Any) -> BasicProperties:
@@ -176,7 +185,7 @@ def moved(properties: BasicProperties, **headers: Any) -> BasicProperties:
     kept = {
         name: value
         for name, value in (properties.headers or {}).items()
-        if name not in ROUTES and encoded_size({name: value}) < inf
+        if name not in ROUTES and is_encodable(value)
     }
     if encoded_size({**kept, **headers}) > LARGEST_HEADERS:
         kept = {name: kept[name] for name in (DUE, FAILURES) if isinstance(kept.get(name), int)}

@@ -342,16 +342,13 @@ class Worker:
         self._move(delivery, main_queue(self._queue))
 
     def _move(self, delivery: Delivery, queue: dict[str, Any], **headers: Any) -> None:
-        Deferred.fromCoroutine(self._moving(delivery, queue, headers))
+        moving = Deferred.fromCoroutine(delivery.move(queue, **headers))
+        moving.addErrback(lambda failure: _log.failure("while moving a message", failure=failure))
+        moving.addCallback(self._moved, delivery, REASON in headers)
 
-    async def _moving(
-        self, delivery: Delivery, queue: dict[str, Any], headers: dict[str, Any]
-    ) -> None:
-        try:
-            if await delivery.move(queue, **headers) and REASON in headers:
-                self._poison_count += 1
-        except Exception:
-            _log.failure("while moving a message")
+    def _moved(self, has_moved: bool | None, delivery: Delivery, is_poison: bool) -> None:
+        if has_moved and is_poison:
+            self._poison_count += 1
         self._forget(delivery)
 
     def _forget(self, delivery: Delivery) -> None:
