@@ -104,7 +104,12 @@ class BrokerServer:
 
     def _control(self, *command: str) -> None:
         node = self._environment["RABBITMQ_NODENAME"]
-        subprocess.run([CONTROL, "--node", node, *command], env=self._environment, check=True)
+        subprocess.run(
+            [CONTROL, "--node", node, *command],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
