@@ -57,6 +57,20 @@ def test_it_is_healthy_and_not_ready_without_a_broker(worker: subprocess.Popen[s
     assert [status_of(port, page) for page in pages] == [200, 503, 200]
 
 
+def test_without_the_url_of_a_broker_it_says_what_to_set() -> None:
+    settings = {name: value for name, value in os.environ.items() if name != "BROKER"}
+    ended = subprocess.run(
+        [sys.executable, *WARNINGS, EXAMPLE / "worker.py"],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=settings,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "set BROKER=amqp://...\n")
+
+
 def test_it_ends_when_told(worker: subprocess.Popen[str]) -> None:
     status_of(port_of(worker), "/healthz")
     worker.send_signal(signal.SIGTERM)

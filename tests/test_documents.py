@@ -14,7 +14,7 @@ import timerwheel
 import timerwheel.tasks
 import timerwheel.tasks.amqp
 from timerwheel.observe._metrics import DISTRIBUTIONS, METRICS
-from timerwheel.tasks._task import OnceOptions
+from timerwheel.tasks._task import CallOptions
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -80,7 +80,7 @@ def test_the_reference_has_each_public_name(name: str) -> None:
     assert re.search(rf"^\.\. auto\w+:: {re.escape(name)}(?:\(.*\))?$", reference, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", OnceOptions.__annotations__)
+@pytest.mark.parametrize("option", CallOptions.__annotations__)
 def test_the_reference_has_each_option_of_a_task(option: str) -> None:
     assert f"\n| `{option}=" in (ROOT / "docs/reference.md").read_text()
 

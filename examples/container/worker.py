@@ -130,6 +130,8 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     observer = textFileLogObserver(sys.stderr)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    if "BROKER" not in os.environ:
+        sys.exit("set BROKER=amqp://...")
     program = Program(os.environ)
     reactor.callWhenRunning(program.start)
     reactor.addSystemEventTrigger(

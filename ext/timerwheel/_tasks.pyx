@@ -157,6 +157,8 @@ cdef class DispatcherBase(Places):
         """Have a task end as CANCELLED. Returns whether that is under way; False if it was done."""
         if task.is_done():
             return False
+        if task.state is None:
+            raise RuntimeError(f"cannot cancel {task!r}, which is still being made")
         try:
             if task.state is RUNNING:
                 task._cancelled = True

@@ -3,15 +3,15 @@
 # behind with its dependencies.
 
 
-cdef tuple as_dependencies(object after, DispatcherBase scheduler):
-    """The option `after` as a tuple; None if it is empty."""
+cpdef tuple as_dependencies(object after, DispatcherBase scheduler):
+    """Tasks of a scheduler as a tuple; None if there are none."""
     cdef object task
     if isinstance(after, TaskBase):
-        raise TypeError(f"after must be several tasks, as in after=[task], not {after!r}")
+        raise TypeError(f"give a list of tasks, [task], not {after!r} alone")
     cdef tuple tasks = tuple(after)
     for task in tasks:
         if not isinstance(task, TaskBase):
-            raise TypeError(f"after must be tasks, not {task!r}")
+            raise TypeError(f"{task!r} is not a task")
         if (<TaskBase>task)._scheduler is not scheduler:
             raise ValueError(f"not a task of this scheduler: {task!r}")
     return tasks or None

@@ -104,8 +104,6 @@ cdef class Places(Turns):
     @cython.critical_section
     def _begin_period(self, TaskBase task not None, double interval, bint now):
         """Make a new task periodic. Returns the time of its first turn, None for at once."""
-        if task.dependencies is not None or task._deadline < HUGE_VAL:
-            raise TypeError("call_every() has no options `after` and `deadline`")
         task._interval = interval
         task.first = self.now()
         if now:
@@ -195,7 +193,7 @@ cdef class Places(Turns):
     cdef int fail_for(self, TaskBase task, TaskBase dependency) except -1:
         """A task cannot start, because one of its dependencies has not succeeded.
 
-        If close() cancelled the dependency, this cancels the task too.
+        If the dependency was cancelled while the scheduler closes, this cancels the task too.
         """
         if self._closing is not None and dependency.state is CANCELLED:
             return self.end(task, CANCELLED, None)

@@ -52,14 +52,7 @@ cdef class TaskBase:
         if self._scheduler is not None:
             raise RuntimeError("a task is made once, by its scheduler")
         require_callable(func)
-        if fallback is not None:
-            require_callable(fallback)
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
-        if group is None:
-            group = scheduler._group
-        elif group._scheduler is not scheduler:
-            raise ValueError(f"not a group of this scheduler: {group!r}")
+        check_options(scheduler, group, timeout, fallback)
         if after is not None:
             self.dependencies = as_dependencies(after, scheduler)
             self.requires_success = require_success
@@ -68,7 +61,7 @@ cdef class TaskBase:
         self._scheduler = scheduler
         self.func = func
         self.args = args
-        self.group = group
+        self.group = scheduler._group if group is None else group
         self.timeout = timeout
         self.retry = retry
         self.fallback = fallback
@@ -88,6 +81,10 @@ cdef class TaskBase:
         cdef DispatcherBase scheduler = self._scheduler
         with cython.critical_section(scheduler):
             scheduler.change_priority(self, number)
+
+    @priority.deleter
+    def priority(self):
+        raise AttributeError("a task always has a priority")
 
     @property
     def deadline(self):
@@ -159,6 +156,17 @@ cdef class TaskBase:
     cdef bint is_to_be_told(self):
         """Whether the task has listeners to tell that it is done, or a failure to log."""
         return self._listeners is not None or self.state is FAILED and self._cause is None
+
+
+cpdef int check_options(DispatcherBase scheduler, GroupBase group, timeout, fallback) except -1:
+    """Raise TypeError or ValueError if a task of a scheduler cannot have these options."""
+    if group is not None and group._scheduler is not scheduler:
+        raise ValueError(f"not a group of this scheduler: {group!r}")
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"a timeout must be seconds, 0 or more, not {timeout!r}")
+    if fallback is not None:
+        require_callable(fallback)
+    return 0
 
 
 cdef int require_callable(object function) except -1:

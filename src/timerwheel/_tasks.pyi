@@ -16,6 +16,15 @@ class TaskState(enum.Enum):
     CANCELLED = "cancelled"
 
 def is_result(outcome: object) -> bool: ...
+def as_dependencies(
+    after: Iterable[TaskBase], scheduler: DispatcherBase
+) -> tuple[Any, ...] | None: ...
+def check_options(
+    scheduler: DispatcherBase,
+    group: GroupBase | None,
+    timeout: float | None,
+    fallback: Callable[[Failure], Any] | None,
+) -> int: ...
 
 @disjoint_base
 class TaskBase:

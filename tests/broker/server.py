@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # which, unlike that on the PATH, any user may run
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 PATIENCE = 120
 
 CONFIGURATION = """\
@@ -94,6 +95,21 @@ class BrokerServer:
     def kill(self) -> None:
         """End all of its processes at once."""
         self._end(signal.SIGKILL)
+
+    def add_virtual_host(self, queue_type: str) -> str:
+        """Make a virtual host where that is the default type of queues. Returns its URL."""
+        self._control("add_vhost", queue_type, "--default-queue-type", queue_type)
+        self._control("set_permissions", "-p", queue_type, "timerwheel", ".*", ".*", ".*")
+        return self.url.removesuffix("tests") + queue_type
+
+    def _control(self, *command: str) -> None:
+        node = self._environment["RABBITMQ_NODENAME"]
+        subprocess.run(
+            [CONTROL, "--node", node, *command],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

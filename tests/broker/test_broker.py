@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ class Farm:
 
     def __init__(self, server: BrokerServer, queue: str, folder: Path) -> None:
         self.server = server
+        self.url = server.url
         self.queue = queue
         self.folder = folder
         self.workers: list[subprocess.Popen[str]] = []
@@ -51,7 +53,7 @@ class Farm:
     def start(self) -> subprocess.Popen[str]:
         with (self.folder / "errors.log").open("a") as errors:
             worker = subprocess.Popen(
-                [sys.executable, HERE / "worker.py", self.server.url, self.queue, self.folder],
+                [sys.executable, HERE / "worker.py", self.url, self.queue, self.folder],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 stdin=subprocess.DEVNULL,
@@ -90,23 +92,30 @@ class Farm:
 
     def submitting(self, count: int, seconds: float, delay: float = 0) -> subprocess.Popen[bytes]:
         """Have tasks submitted by a process of its own."""
-        command = [sys.executable, HERE / "submitter.py", self.server.url, self.queue]
+        command = [sys.executable, HERE / "submitter.py", self.url, self.queue]
         return subprocess.Popen(
             [*command, str(count), str(seconds), str(delay)],
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
         )
 
-    def publish(self, body: bytes, queue: str = "", **properties: Any) -> None:
-        with pika.BlockingConnection(pika.URLParameters(self.server.url)) as connection:
+    def publish(
+        self,
+        body: bytes,
+        queue: str = "",
+        properties: pika.BasicProperties | None = None,
+        **named: Any,
+    ) -> None:
+        with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
             channel = connection.channel()
             arguments = {"x-max-priority": 9}
             channel.queue_declare(self.queue, durable=True, arguments=arguments)
-            channel.basic_publish("", queue or self.queue, body, pika.BasicProperties(**properties))
+            properties = properties or pika.BasicProperties(**named)
+            channel.basic_publish("", queue or self.queue, body, properties)
 
     def take(self, queue: str) -> tuple[bytes, dict[str, Any]] | None:
         """A message of a queue and its headers; None if there is none yet."""
-        with pika.BlockingConnection(pika.URLParameters(self.server.url)) as connection:
+        with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
             channel = connection.channel()
             channel.queue_declare(queue, durable=True)
             _, properties, body = channel.basic_get(queue, auto_ack=True)
@@ -114,7 +123,7 @@ class Farm:
 
     def waiting(self, queue: str = "") -> int:
         """How many messages of a queue no worker has."""
-        with pika.BlockingConnection(pika.URLParameters(self.server.url)) as connection:
+        with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
             declared = connection.channel().queue_declare(queue or self.queue, passive=True)
             return int(declared.method.message_count)
 
@@ -263,6 +272,14 @@ def test_delay_queues_that_many_declare_at_once_let_all_messages_go(farm: Farm) 
     assert farm.drain(worker) == "left 0"
 
 
+def test_a_virtual_host_may_have_another_default_type_of_queues(farm: Farm) -> None:
+    farm.url = farm.server.add_virtual_host("quorum")
+    worker = farm.start()
+    farm.submit(5, delay=1.5)
+    wait_until(lambda: farm.effects() == 5)
+    assert farm.drain(worker) == "left 0"
+
+
 def test_a_delay_passes_in_the_broker_whoever_dies(farm: Farm) -> None:
     # A server that is killed forgets a quorum queue that it has made within the last second.
     farm.submit(1, delay=20)
@@ -307,6 +324,37 @@ def test_what_cannot_be_run_goes_to_the_poison_queue(
     assert headers["kept"] == 1
     assert farm.drain(farm.workers[0]) == "left 0"
     assert (farm.waiting(), farm.waiting(f"{farm.queue}.poison")) == (0, 0)
+
+
+class Raw(pika.BasicProperties):
+    """Properties of nothing but headers, which are encoded already."""
+
+    def __init__(self, table: bytes) -> None:
+        super().__init__()
+        self.table = table
+
+    def encode(self) -> list[bytes]:
+        return [struct.pack(">HI", self.FLAG_HEADERS, len(self.table)), self.table]
+
+
+def test_headers_that_pika_cannot_decode_hold_nobody_up(farm: Farm) -> None:
+    body = b'{"function": "count", "args": [0]}'
+    farm.publish(body, properties=Raw(b"\x01aT" + struct.pack(">Q", 1_732_600_000_000)))
+    farm.submit(5)
+    farm.start()
+    took, headers = wait_until(lambda: farm.take(f"{farm.queue}.poison"))
+    assert took == body
+    assert "cannot be decoded" in headers["timerwheel-reason"]
+    wait_until(lambda: farm.effects() == 5)
+    assert farm.drain(farm.workers[0]) == "left 0"
+
+
+def test_headers_that_fill_a_frame_hold_nobody_up(farm: Farm) -> None:
+    farm.publish(b"{}", headers={"mine": "x" * 130_939})
+    farm.start()
+    _, headers = wait_until(lambda: farm.take(f"{farm.queue}.poison"))
+    assert list(headers) == ["timerwheel-reason"]
+    assert farm.drain(farm.workers[0]) == "left 0"
 
 
 def test_a_task_that_kills_its_workers_goes_to_the_poison_queue(farm: Farm) -> None:

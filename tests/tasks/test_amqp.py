@@ -267,17 +267,20 @@ def test_a_back_off_that_is_none_holds_no_message_up(wait: Any, logged: list[Fai
 
 
 def test_a_task_that_the_scheduler_refuses_is_tried_again_and_then_poison(
-    bench: Bench, logged: list[Failure]
+    bench: Bench, logged: list[Failure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retry: Any = 3
-    bench.worker.register("refused", print, retry=retry)
+    def refuse(*arguments: object, **options: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(bench.scheduler, "call", refuse)
+    bench.worker.register("refused", print)
     for failures in (0, 4):
         bench.channel.deliver({"function": "refused"}, headers={"timerwheel-failures": failures})
     (first, _), (second, headers) = bench.moves()
     assert (first, second) == ("jobs.delay.8", "jobs.poison")
-    assert "retry must be a tenacity.Retrying" in headers["timerwheel-reason"]
+    assert headers["timerwheel-reason"] == "failed 5 times; MemoryError: no room"
     assert bench.worker.messages == []
-    assert [failure.type for failure in logged] == [TypeError] * 2
+    assert [failure.type for failure in logged] == [MemoryError] * 2
 
 
 def test_a_message_whose_worker_was_lost_counts_as_tried(bench: Bench) -> None:
@@ -362,6 +365,7 @@ def test_a_result_is_answered(bench: Bench) -> None:
         (b"{}", "the body has no function that is a string"),
         (b'{"function": []}', "the body has no function that is a string"),
         (b'{"function": "run", "args": {}}', "the body's args are not a list"),
+        (b'{"function": "run", "args": [1], "z": 0, "kwargs": {}}', "unknown keys: kwargs, z"),
         (b'{"function": "walk"}', "unknown function 'walk'"),
         (b'{"function": "run"}', "wrong arguments: missing a required argument: 'name'"),
     ],
@@ -401,6 +405,53 @@ def test_a_move_keeps_what_the_sender_said_but_not_where_else_it_goes() -> None:
     # It is not to vanish while it waits; and the broker refuses another's name.
     assert (after.expiration, after.user_id) == (None, None)
     after.encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"mine": "x" * 130_939},
+        {"mine": [1] * 50_000},  # of 2 bytes each where they came from, of 5 here
+        {"mine": "x" * 70_000, "yours": "x" * 60_000},
+    ],
+)
+def test_headers_that_would_not_fit_into_a_frame_are_dropped(
+    bench: Bench, headers: dict[str, Any]
+) -> None:
+    bench.deliver("a", headers={**headers, "timerwheel-failures": 2, "timerwheel-due": 5})
+    bench.running["a"].errback(RejectError("\u4e2d" * 1000))
+    (properties,) = [properties for _, _, properties in bench.channel.published]
+    assert len(b"".join(properties.encode())) < 131_072 - 4096
+    assert {**properties.headers, "timerwheel-reason": ""} == {
+        "timerwheel-failures": 2,
+        "timerwheel-due": 5,
+        "timerwheel-reason": "",
+    }
+    assert len(properties.headers["timerwheel-reason"].encode()) in range(990, 1001)
+
+
+def test_a_header_of_ours_that_is_too_large_is_dropped_too(bench: Bench) -> None:
+    bench.deliver("a", headers={"timerwheel-due": "x" * 130_939})
+    ((queue, headers),) = bench.moves()
+    assert (queue, list(headers)) == ("jobs.poison", ["timerwheel-reason"])
+
+
+def test_a_header_that_is_nested_too_deeply_to_be_sent_is_dropped() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"": deep}
+    assert moved(pika.BasicProperties(headers={"deep": deep, "kept": 1})).headers == {"kept": 1}
+
+
+def test_a_message_is_poison_when_the_broker_has_it(bench: Bench) -> None:
+    bench.channel.refusal = UnroutableError([])
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no"))
+    assert bench.worker.poisoned == 0
+    bench.clock.advance(3)
+    bench.deliver("a")
+    bench.running["a"].errback(RejectError("no"))
+    assert bench.worker.poisoned == 1
 
 
 def test_what_pika_cannot_do_without_a_broker_that_takes_the_message(bench: Bench) -> None:
@@ -559,6 +610,55 @@ def test_wrong_use_is_refused(bench: Bench) -> None:
         bench.worker.close(-1)
 
 
+def test_what_cannot_be_changed_is_read_only(bench: Bench) -> None:
+    for name in ("queue", "succeeded", "failed", "poisoned", "is_ready", "messages"):
+        with pytest.raises(AttributeError):
+            setattr(bench.worker, name, 1)
+
+
+def test_what_a_worker_cannot_be_made_of_is_refused(bench: Bench) -> None:
+    scheduler, connection = bench.scheduler, bench.connection
+    wrong: Any
+    for wrong, said in [
+        ((bench.clock, connection, "jobs"), "needs a Scheduler"),
+        ((scheduler, "amqp://localhost/", "jobs"), "needs a Connection"),
+        ((scheduler, connection, 3), "name of a queue"),
+        ((connection, scheduler, "jobs"), "needs a Scheduler"),
+    ]:
+        with pytest.raises(TypeError, match=said):
+            Worker(*wrong)
+    with pytest.raises(TypeError, match="backoff must be callable"):
+        Worker(scheduler, connection, "jobs", backoff=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout": -1}, "a timeout must be seconds"),
+        ({"timout": 5}, "timout"),
+        ({"after": []}, "after"),
+        ({"deadline": 5}, "deadline"),
+        ({"retry": 3}, "retry must be a tenacity.Retrying"),
+        ({"fallback": 3}, "3 is not callable"),
+        ({"group": 3}, "group"),
+        ({"group": Scheduler(Clock()).group("another's")}, "not a group of this scheduler"),
+    ],
+)
+def test_an_option_that_no_task_can_have_is_refused_when_a_function_is_registered(
+    bench: Bench, options: Any, said: str
+) -> None:
+    """Otherwise each message that asks for the function would go to the poison queue."""
+    with pytest.raises((ValueError, TypeError), match=said):
+        bench.worker.register("walk", print, **options)
+    bench.worker.register("walk", print, timeout=5)
+
+
+def test_a_worker_with_the_group_of_another_scheduler_is_refused(bench: Bench) -> None:
+    group = Scheduler(bench.clock).group("another's")
+    with pytest.raises(ValueError, match="not a group of this scheduler"):
+        Worker(bench.scheduler, bench.connection, "jobs", group=group)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("give", [submit, request])
 def test_what_cannot_be_sent_is_refused_at_the_call(give: Any) -> None:
     wrong = ({"priority": 5}, {"priority": -6}, {"priority": 0.5}, {"delay": -1}, {"delay": 1e300})
@@ -567,8 +667,36 @@ def test_what_cannot_be_sent_is_refused_at_the_call(give: Any) -> None:
             give(None, "jobs", "run", **options)
     with pytest.raises(TypeError, match="not JSON serializable"):
         give(None, "jobs", "run", object())
+    with pytest.raises(TypeError, match="not JSON serializable: the key 1"):
+        give(None, "jobs", "run", [({"a": {1: 2}},)])
     with pytest.raises(ValueError, match="JSON"):
         give(None, "jobs", "run", float("nan"))
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(ValueError, match="Circular"):
+        give(None, "jobs", "run", loop)
+    with pytest.raises(TypeError, match="function must be a string"):
+        give(None, "jobs", None)
+
+
+@pytest.mark.parametrize("give", [submit, request])
+@pytest.mark.parametrize(
+    ("queue", "id", "error"),
+    [
+        (None, None, TypeError),
+        ("", None, ValueError),
+        ("\u00e9" * 121, None, ValueError),  # 242 bytes, and .delay.4194304
+        ("\ud800", None, ValueError),
+        ("jobs", 5, TypeError),
+        ("jobs", "x" * 256, ValueError),
+        ("jobs", "\ud800", ValueError),
+    ],
+)
+def test_a_name_that_amqp_cannot_have_is_refused_at_the_call(
+    give: Any, queue: Any, id: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        give(None, queue, "run", id=id)
 
 
 def test_the_envelope() -> None:

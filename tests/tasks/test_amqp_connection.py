@@ -68,6 +68,19 @@ def test_tls_needs_an_endpoint() -> None:
         Connection(Clock(), parameters)
 
 
+def test_a_connection_needs_parameters_of_pikas() -> None:
+    url: Any = "amqp://localhost/"
+    with pytest.raises(TypeError, match=r"pika\.URLParameters"):
+        Connection(Clock(), url)
+
+
+def test_what_cannot_be_changed_about_a_connection_is_read_only() -> None:
+    connection = Connection(Clock(), pika.ConnectionParameters(), NoBroker())
+    for name in ("reactor", "is_connected"):
+        with pytest.raises(AttributeError):
+            setattr(connection, name, 1)
+
+
 class PikaChannel:
     """Stands for a TwistedChannel on which messages are published."""
 
@@ -108,6 +121,7 @@ class OpenChannel(PikaChannel):
     def __init__(self) -> None:
         super().__init__()
         self.declared: list[str] = []
+        self.deliveries = ClosableDeferredQueue()
 
     def queue_declare(self, queue: str, **arguments: object) -> Deferred[Any]:
         self.declared.append(queue)
@@ -117,7 +131,6 @@ class OpenChannel(PikaChannel):
         return succeed(None)
 
     def basic_consume(self, queue: str, auto_ack: bool) -> Deferred[Any]:
-        self.deliveries = ClosableDeferredQueue()
         return succeed((self.deliveries, "tag"))
 
     def callback_deferred(self, deferred: Deferred[Any], replies: list[Any]) -> None:
@@ -236,6 +249,17 @@ def test_what_is_on_its_way_when_a_consumer_stops_is_taken(end: str) -> None:
     assert (stopped.result, ended.called) == (None, True)
 
 
+def test_messages_that_are_there_when_a_consumer_starts_are_taken_first() -> None:
+    below: Any = OpenChannel()
+    below.deliveries.put("first")
+    below.deliveries.put("second")
+    received: list[Any] = []
+    consuming = Channel(below, StringTransport(), None).consume("jobs", received.append)
+    _, ended = Deferred.fromCoroutine(consuming).result  # type: ignore[misc]
+    below.deliveries.put("third")
+    assert (received, ended.called) == (["first", "second", "third"], False)
+
+
 def test_one_who_submits_while_a_connection_ends_waits_for_the_next() -> None:
     class Ended:
         """Stands for pika's protocol, which tells its channels first that it is lost."""
@@ -268,3 +292,15 @@ def test_what_the_broker_cannot_take_is_published_again_a_little_later() -> None
     below.unconfirmed[1].callback(None)
     assert published.result is None
     assert clock.getDelayedCalls() == []
+
+
+def test_the_longest_names_that_are_taken_can_be_sent() -> None:
+    connection: Any = OneConnection()
+    queue, id = "q" * 241, "i" * 255
+    submit(connection, queue, "run", id=id, delay=1e12)
+    below = OpenChannel()
+    connection.opening[0].callback(below)
+    ((_, sent_to, _, properties),) = below.published
+    pika.spec.Basic.Publish(routing_key=sent_to).encode()
+    properties.encode()
+    assert (len(sent_to), properties.message_id) == (255, id)

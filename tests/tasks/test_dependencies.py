@@ -179,16 +179,20 @@ def test_what_is_no_task_of_this_scheduler_is_refused(
     task, foreign = scheduler.call(print), Scheduler(clock).call(print)
     wrong: Any
     for wrong, error, said in [
-        (task, TypeError, r"after=\[task\]"),
+        (task, TypeError, r"a list of tasks, \[task\], not <Task .*> alone"),
         (3, TypeError, "iterable"),
-        ([task, print], TypeError, "must be tasks"),
-        ([Deferred()], TypeError, "must be tasks"),
+        ([task, print], TypeError, "is not a task"),
+        ([Deferred()], TypeError, "is not a task"),
         ([task, foreign], ValueError, "of this scheduler"),
     ]:
         with pytest.raises(error, match=said):
             scheduler.call(print, after=wrong)
-    with pytest.raises(TypeError, match="call_every"):
-        scheduler.call_every(1, print, after=[task])  # type: ignore[call-arg]
+        with pytest.raises(error, match=said):
+            scheduler.gather(wrong)
+    options: Any
+    for options in ({"after": [task]}, {"after": []}, {"require_success": False}, {"deadline": 5}):
+        with pytest.raises(TypeError, match=r"call_every\(\) has no option"):
+            scheduler.call_every(1, print, **options)
     assert scheduler.tasks == [task]
     task.cancel()
     foreign.cancel()
@@ -231,6 +235,26 @@ def test_a_failure_ends_those_that_wait_and_names_the_task(
         assert isinstance(error.__cause__, KeyError)
         assert repr(root) in str(error)
     assert (log, scheduler.tasks) == ([], [held])
+
+
+def test_a_gathering_may_have_a_deadline(clock: timerwheel.Clock) -> None:
+    late: list[Any] = []
+    scheduler = Scheduler(clock, on_missed_deadline=late.append)
+    gathering = scheduler.gather([scheduler.call_later(5, print)], deadline=3)
+    clock.advance(4)
+    assert late == [gathering]
+    clock.advance(1)
+
+
+def test_what_is_cancelled_while_the_scheduler_closes_cancels_what_waits_for_it(
+    clock: timerwheel.Clock, scheduler: Scheduler
+) -> None:
+    first = scheduler.call(Deferred)
+    second = scheduler.call(print, after=[first])
+    clock.advance(0)
+    scheduler.close()
+    first.cancel()
+    assert states([first, second]) == ["cancelled", "cancelled"]
 
 
 def test_a_cancel_ends_those_that_wait_and_names_the_task(

@@ -75,6 +75,63 @@ def test_a_policy_of_ones_own(clock: timerwheel.Clock, log: list[Any]) -> None:
     assert log == ["a", "to", "three"]
 
 
+def test_a_policy_may_print_a_new_task_and_not_cancel_it(
+    clock: timerwheel.Clock, log: list[Any]
+) -> None:
+    class Curious(Policy):
+        def key(self, task: Task) -> float:
+            log.append(repr(task))
+            if task.state is None:
+                with pytest.raises(RuntimeError, match="still being made"):
+                    task.cancel()
+            return task.priority
+
+    scheduler = Scheduler(clock, policy=Curious())
+    task = scheduler.call(log.append, "ran", priority=2)
+    task.priority = 3
+    clock.advance(0)
+    assert [said.replace("list.append ", "") for said in log] == [
+        "<Task new priority=2>",
+        "<Task ready priority=3>",
+        "ran",
+    ]
+    inert = Task(scheduler, print, ())
+    assert "new" in repr(inert)
+    with pytest.raises(RuntimeError, match="still being made"):
+        inert.cancel()
+
+
+def test_what_cannot_be_changed_is_read_only(clock: timerwheel.Clock) -> None:
+    scheduler = Scheduler(clock)
+    task = scheduler.call(print)
+    for owner, name in [
+        (scheduler, "policy"),
+        (scheduler, "missed_deadlines"),
+        (scheduler, "running"),
+        (scheduler, "tasks"),
+        (scheduler.group("a"), "name"),
+        (scheduler.group("a"), "running"),
+        (task, "deadline"),
+        (task, "state"),
+        (task, "timeout"),
+        (task, "after"),
+    ]:
+        before = getattr(owner, name)
+        with pytest.raises(AttributeError):
+            setattr(owner, name, 1)
+        with pytest.raises(AttributeError):
+            delattr(owner, name)
+        assert getattr(owner, name) == before
+    for owner, name in [
+        (scheduler, "max_running"),
+        (scheduler.group("a"), "max_running"),
+        (scheduler.group("a"), "weight"),
+        (task, "priority"),
+    ]:
+        with pytest.raises(AttributeError):
+            delattr(owner, name)
+
+
 def test_a_wrong_policy_is_refused(clock: timerwheel.Clock) -> None:
     with pytest.raises(ValueError, match="fifo"):
         Scheduler(clock, policy="lifo")
@@ -188,6 +245,11 @@ def test_without_turns_groups_make_no_difference_to_the_order(data: st.DataObjec
 def busy(clock: timerwheel.Clock, seconds: float) -> None:
     """Takes so long."""
     clock.rightNow += seconds
+
+
+def test_one_who_is_told_of_missed_deadlines_is_callable(clock: timerwheel.Clock) -> None:
+    with pytest.raises(TypeError, match="on_missed_deadline must be callable, not 3"):
+        Scheduler(clock, on_missed_deadline=3)  # type: ignore[arg-type]
 
 
 def test_a_missed_deadline_is_counted_and_told(clock: timerwheel.Clock) -> None:

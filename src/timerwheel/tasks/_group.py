@@ -11,17 +11,22 @@ class Group(GroupBase):
     `ready` is how many of its tasks wait for their turn, `running` how many run.
     """
 
-    __slots__ = ("__weakref__", "name")
+    __slots__ = ("__weakref__", "_name")
 
     def __init__(
         self, scheduler: DispatcherBase, name: str, weight: float, max_running: int | None
     ) -> None:
         super().__init__(scheduler, as_limit(max_running))
-        self.name = name
+        self._name = name
         self.weight = weight
 
     def __repr__(self) -> str:
         return f"<Group {self.name!r} ready={self.ready} running={self.running}>"
+
+    @property
+    def name(self) -> str:
+        """The name that you gave to `Scheduler.group()`."""
+        return self._name
 
     @property
     def weight(self) -> float:

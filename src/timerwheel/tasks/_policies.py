@@ -25,9 +25,9 @@ class Policy:
     def key(self, task: Task) -> float:
         """A number for a task, the lowest first. By default its priority.
 
-        The scheduler calls this when you make the task and when you set its priority. The task has
-        its options already, but no state. An exception of this propagates to there; so does
-        ValueError for NaN.
+        The scheduler calls this when you make the task and when you set its priority. A new task
+        has its options already, but its state is None, and you cannot cancel it. An exception of
+        this propagates to there; so does ValueError for NaN.
         """
         return task.priority
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from tenacity import DoSleep, RetryCallState, Retrying
 from twisted.python.failure import Failure
 
 from timerwheel._tasks import TaskBase
+
+try:
+    from tenacity import DoSleep, RetryCallState, Retrying
+except ImportError as error:
+    raise ImportError(
+        f"the option `retry` needs tenacity ({error}): pip install timerwheel[retry]"
+    ) from None
 
 
 def usable(policy: Any) -> Retrying | None:

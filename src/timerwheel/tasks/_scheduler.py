@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from timerwheel._tasks import GroupBase
+from timerwheel._tasks import GroupBase, as_dependencies, check_options
 from timerwheel.tasks._attempts import Attempts
 from timerwheel.tasks._closing import Closing, has_begun
 from timerwheel.tasks._group import Group, as_limit
 from timerwheel.tasks._policies import Policy, as_policy
-from timerwheel.tasks._task import OnceOptions, Options, Task
+from timerwheel.tasks._task import CallOptions, OnceOptions, Options, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -43,7 +43,8 @@ class Scheduler(Attempts):
     notices first. It logs an exception of that function.
 
     Raises TypeError for a `reactor` without `callLater()` and `seconds()`, such as an event loop,
-    and ValueError for a `budget` that is not positive.
+    and for an `on_missed_deadline` that is not callable; ValueError for a `budget` that is not
+    positive.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Scheduler(Attempts):
             raise TypeError(f"a Scheduler needs a reactor or a Clock, not {reactor!r}")
         if not budget > 0:
             raise ValueError(f"a budget must be positive seconds, not {budget!r}")
+        if on_missed_deadline is not None and not callable(on_missed_deadline):
+            raise TypeError(f"on_missed_deadline must be callable, not {on_missed_deadline!r}")
         policy = as_policy(policy)
         # (The extension takes priorities without a call.)
         key = None if type(policy).key is Policy.key else policy.key
         super().__init__(reactor, budget, as_limit(max_running), key, policy.groups_take_turns)
-        self.policy: Policy = policy
-        self.missed_deadlines = 0
+        self._policy: Policy = policy
+        self._missed_deadlines = 0
         self._on_missed_deadline = on_missed_deadline
         self._group = self.group("default")
         self._limit_listeners: list[Callable[[], None]] = []
@@ -74,14 +77,14 @@ class Scheduler(Attempts):
 
     # Making tasks.
 
-    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]) -> Task:
+    def call(self, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]) -> Task:
         """Call func(*args) as soon as its turn comes, but after this returns."""
         task = self._make(func, args, options)
         self._enter(task)
         return task
 
     def call_later(
-        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
+        self, delay: float, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]
     ) -> Task:
         """Call func(*args) when delay seconds have passed and its turn comes.
 
@@ -92,7 +95,7 @@ class Scheduler(Attempts):
         return self.call_at(self._reactor.seconds() + delay, func, *args, **options)
 
     def call_at(
-        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[OnceOptions]
+        self, when: float, func: Callable[..., Any], *args: Any, **options: Unpack[CallOptions]
     ) -> Task:
         """Call func(*args) when the reactor's clock reaches when, and its turn comes."""
         task = self._make(func, args, options)
@@ -112,16 +115,18 @@ class Scheduler(Attempts):
         Turns do not drift: a late turn does not move the next ones. If the previous turn still runs
         when a turn's time comes, the scheduler leaves that turn out and counts it in `task.missed`.
         If a turn fails, and its fallback too, the task ends, as with LoopingCall; else it goes on
-        until you cancel it. Raises ValueError if interval is below a nanosecond.
+        until you cancel it. Raises ValueError if interval is below a nanosecond, and TypeError for
+        the options `after`, `require_success` and `deadline`.
         """
         if not 1e-9 <= interval < inf:
             raise ValueError(f"an interval must be at least a nanosecond, not {interval!r} seconds")
+        refuse_others("call_every", options)
         task = self._make(func, args, options)
         self._enter(task, self._begin_period(task, interval, now))
         return task
 
     def gather(
-        self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[Options]
+        self, tasks: Iterable[Task], *, require_success: bool = True, **options: Unpack[OnceOptions]
     ) -> Task:
         """A task that returns the list of the results of other tasks, in order.
 
@@ -129,7 +134,7 @@ class Scheduler(Attempts):
         fails. With `require_success=False` it is ready when all are done, and fails with the error
         of the first failed one in the list. If you cancel it, the others go on.
         """
-        tasks = tuple(tasks)
+        tasks = as_dependencies(tasks, self) or ()
         return self.call(results_of, tasks, after=tasks, require_success=require_success, **options)
 
     def group(self, name: str = "", *, weight: float = 1, max_running: int | None = None) -> Group:
@@ -144,11 +149,15 @@ class Scheduler(Attempts):
         if self._closing is not None:
             raise SchedulerClosedError(f"{self!r} takes no more tasks")
         if options.get("retry") is not None:
-            # Imported here, because only a program with a policy needs the library.
-            from timerwheel.tasks._retries import usable
-
-            options["retry"] = usable(options["retry"])
+            options["retry"] = usable_retry(options["retry"])
         return Task(self, func, args, **options)
+
+    def _check_options(self, method: str, options: Options) -> None:
+        """Raise TypeError or ValueError if a method cannot give a task these options later."""
+        refuse_others(method, options)
+        check_options(self, options.get("group"), options.get("timeout"), options.get("fallback"))
+        if options.get("retry") is not None:
+            usable_retry(options["retry"])
 
     # Looking at them.
 
@@ -157,6 +166,16 @@ class Scheduler(Attempts):
         """The tasks that are not done."""
         tasks: list[Task] = self._list_tasks()
         return tasks
+
+    @property
+    def policy(self) -> Policy:
+        """The `Policy`. You cannot change it."""
+        return self._policy
+
+    @property
+    def missed_deadlines(self) -> int:
+        """How many tasks were not done by their deadline."""
+        return self._missed_deadlines
 
     @property
     def max_running(self) -> int | None:
@@ -175,7 +194,7 @@ class Scheduler(Attempts):
 
     def _deadline_missed(self, task: Task) -> None:
         """Report a task that has missed its deadline."""
-        self.missed_deadlines += 1
+        self._missed_deadlines += 1
         if self._on_missed_deadline is not None:
             try:
                 self._on_missed_deadline(task)
@@ -222,6 +241,21 @@ class Scheduler(Attempts):
         """The timeout of close() is over."""
         self._closing.cancel()
         self._cancel_some()
+
+
+def refuse_others(method: str, options: Options) -> None:
+    """Raise TypeError if a method is given an option that `Options` does not have."""
+    others = sorted(options.keys() - Options.__optional_keys__)
+    if others:
+        raise TypeError(f"{method}() has no option {others[0]!r}")
+
+
+def usable_retry(policy: Any) -> Any:
+    """The option `retry` in the form that a task takes. Raises TypeError, or an ImportError."""
+    # Imported here, because only a program with a policy needs the library.
+    from timerwheel.tasks._retries import usable
+
+    return usable(policy)
 
 
 def results_of(tasks: Iterable[Task]) -> list[Any]:

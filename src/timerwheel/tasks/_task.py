@@ -34,13 +34,18 @@ class Options(TypedDict, total=False):
 class OnceOptions(Options, total=False):
     """The options of the methods for tasks that run once."""
 
+    deadline: float | None
+    """The time by which the task should be done, by the reactor's clock. If late, it is reported.
+    """
+
+
+class CallOptions(OnceOptions, total=False):
+    """The options of the methods that call a function of yours once."""
+
     after: Iterable[Task]
     """Tasks of the same scheduler; this one starts when all of them have succeeded."""
     require_success: bool
     """False: it starts when all of `after` are done, even if some failed."""
-    deadline: float | None
-    """The time by which the task should be done, by the reactor's clock. If late, it is reported.
-    """
 
 
 class DependencyError(Exception):
@@ -69,7 +74,7 @@ class Listener(Protocol):
 
 
 class Task(TaskBase):
-    """A function to call, and its outcome. A `Scheduler` makes it.
+    """A function to call, and its outcome. Only a `Scheduler` makes one that runs.
 
     `await task` and `task.deferred` give its result. If nothing handles a task's failure, it is
     logged when the task is garbage-collected, like that of any Deferred. A DependencyError is not
@@ -80,7 +85,8 @@ class Task(TaskBase):
 
     def __repr__(self) -> str:
         name = getattr(self.func, "__qualname__", repr(self.func))
-        return f"<Task {name} {self.state.value} priority={self.priority:g}>"
+        state = getattr(self.state, "value", "new")  # a policy's key() may see it without a state
+        return f"<Task {name} {state} priority={self.priority:g}>"
 
     @property
     def result(self) -> Any:
@@ -118,7 +124,7 @@ class Task(TaskBase):
 
         A waiting task ends at once as CANCELLED. If the task runs, this cancels the Deferred that
         its function returned, and the task ends with the Deferred's outcome, which need not be
-        CancelledError.
+        CancelledError. In the `Policy.key()` of a new task this raises RuntimeError.
         """
         cancelled: bool = self._scheduler._cancel(self)
         return cancelled

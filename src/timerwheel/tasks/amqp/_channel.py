@@ -126,7 +126,8 @@ def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> D
     """Call received() with each message until the end. Fires with the reason of the end.
 
     pika puts each message into the queue. A put() of ours takes it there, because get() makes a
-    Deferred for each, which takes 3 us. At the end pika closes the queue, which fails its waiter.
+    Deferred for each, which takes 3 us. get() has only those that are in the queue already, and the
+    end: pika then closes the queue, which fails its waiter.
     """
     ended: Deferred[Exception] = Deferred()
 
@@ -136,6 +137,11 @@ def _take_all(deliveries: Any, received: Callable[[ReceivedMessage], None]) -> D
         except Exception:
             _log.failure("while receiving a message")
 
+    def take(delivery: ReceivedMessage | None = None) -> None:
+        if delivery is not None:
+            put(delivery)
+        deliveries.get().addCallbacks(take, lambda failure: ended.callback(failure.value))
+
     deliveries.put = put
-    deliveries.get().addErrback(lambda failure: ended.callback(failure.value))
+    take()
     return ended

@@ -62,10 +62,11 @@ class Delivery:
         about = BasicProperties(correlation_id=properties.correlation_id)
         self.channel.send(properties.reply_to, body.encode(), about)
 
-    async def move(self, queue: dict[str, Any], **headers: Any) -> None:
+    async def move(self, queue: dict[str, Any], **headers: Any) -> bool:
         """Put it into another queue, with more headers, then acknowledge it.
 
-        If that fails, this closes the channel, and the broker delivers it again.
+        Returns whether the other queue has it. If not, this closes the channel, and the broker
+        delivers it again.
         """
         try:
             properties = moved(self.received.properties, **headers)
@@ -76,5 +77,6 @@ class Delivery:
             if self.channel.is_open:
                 _log.error("{queue} takes no message: {error!r}", queue=queue["queue"], error=error)
                 await self.channel.close()
-        else:
-            self.acknowledge()
+            return False
+        self.acknowledge()
+        return True

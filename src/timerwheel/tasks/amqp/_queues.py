@@ -2,7 +2,10 @@
 
     images             tasks that may run, a classic queue with priorities 0 to 9
     images.delay.64    tasks that wait for 64 seconds: then the broker moves them to images
-    images.poison      messages that nobody can run, with the reason in a header
+    images.poison      messages that nobody can run, with the reason in a header, a classic queue
+
+Each declaration has the queue's type, because a virtual host may have another default. (Where the
+default is classic, RabbitMQ takes a declaration without the type for the same queue.)
 
 A wait is a sum of powers of two, the longest first, so that any wait needs few queues. When a
 message comes out, the rest of its wait counts from the time at which the task should run. So time
@@ -20,16 +23,35 @@ from typing import Any
 
 MAX_PRIORITY = 9  # of AMQP: the highest comes first
 LONGEST_DELAY = 22  # 2**22 seconds: AMQP's times to live end at 2**32 ms
+LONGEST_NAME = 255  # bytes of a queue's name, or of an id, in AMQP
+LONGEST_SUFFIX = len(f".delay.{1 << LONGEST_DELAY}")
+
+
+def check_name(what: str, name: str, longest: int = LONGEST_NAME) -> None:
+    """Raise TypeError or ValueError for a name that AMQP cannot have."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a string, not {name!r}")
+    if len(name.encode()) > longest:
+        raise ValueError(f"{what} must have at most {longest} bytes in UTF-8, not {name!r}")
+
+
+def check_queue(queue: str) -> None:
+    """Raise TypeError or ValueError if there cannot be the queues of this name."""
+    check_name("the name of a queue", queue, LONGEST_NAME - LONGEST_SUFFIX)
+    if not queue:
+        raise ValueError("a queue must have a name")
 
 
 def main_queue(queue: str) -> dict[str, Any]:
     """The declaration of the queue of tasks that may run."""
-    return {"queue": queue, "durable": True, "arguments": {"x-max-priority": MAX_PRIORITY}}
+    arguments = {"x-queue-type": "classic", "x-max-priority": MAX_PRIORITY}
+    return {"queue": queue, "durable": True, "arguments": arguments}
 
 
 def poison_queue(queue: str) -> dict[str, Any]:
     """The declaration of the queue of messages that no worker can run."""
-    return {"queue": f"{queue}.poison", "durable": True}
+    arguments = {"x-queue-type": "classic"}
+    return {"queue": f"{queue}.poison", "durable": True, "arguments": arguments}
 
 
 def expiration(queue: dict[str, Any]) -> str | None:

@@ -23,7 +23,13 @@ from timerwheel.tasks.amqp._envelope import (
     encode_priority,
 )
 from timerwheel.tasks.amqp._publisher import REPLIES
-from timerwheel.tasks.amqp._queues import delay_queue, expiration, main_queue
+from timerwheel.tasks.amqp._queues import (
+    check_name,
+    check_queue,
+    delay_queue,
+    expiration,
+    main_queue,
+)
 
 
 class RequestError(Exception):
@@ -49,7 +55,8 @@ def submit(
     it loses the connection before the broker confirms the task, it submits the task again, so the
     broker may get it twice. It tries again while the broker cannot take the task. To stop waiting,
     cancel it. It fails with pika's exceptions if there is no such queue, and it cannot make one.
-    Raises ValueError or TypeError for values that cannot be sent.
+    Raises ValueError or TypeError for values that cannot be sent. The name of a queue has at most
+    241 bytes in UTF-8, an id 255, and the keys of a dict are strings.
     """
     task = _Task(queue, function, args, priority, delay, id)
     return Deferred.fromCoroutine(_submit(connection, task))
@@ -87,6 +94,9 @@ class _Task:
         id: str | None,
     ) -> None:
         """Raises ValueError or TypeError for what cannot be sent."""
+        check_queue(queue)
+        if id is not None:
+            check_name("an id", id)
         if not 0 <= delay <= LONGEST_DELAY:
             raise ValueError(f"a delay must be seconds, from 0 to 10**12, not {delay!r}")
         self.id = uuid4().hex if id is None else id

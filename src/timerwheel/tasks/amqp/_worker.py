@@ -31,7 +31,7 @@ from timerwheel.tasks.amqp._envelope import (
     decode,
 )
 from timerwheel.tasks.amqp._functions import Function, Functions, RejectError
-from timerwheel.tasks.amqp._queues import delay_queue, main_queue, poison_queue
+from timerwheel.tasks.amqp._queues import check_queue, delay_queue, main_queue, poison_queue
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -58,7 +58,8 @@ class Worker:
     - A message that it cannot run goes there at once: no JSON, an unknown function, wrong
       arguments, or a function that raises `RejectError`. The header timerwheel-reason says why.
 
-    `group` is the scheduler's group for its tasks. Raises ValueError if `tries` is below 1.
+    `group` is the scheduler's group for its tasks. Raises TypeError or ValueError for what
+    cannot be: `tries` below 1, another scheduler's group, a reactor instead of a scheduler.
     """
 
     def __init__(
@@ -71,15 +72,18 @@ class Worker:
         tries: int = 5,
         backoff: Callable[[int], float] = exponential,
     ) -> None:
+        if not isinstance(scheduler, Scheduler):
+            raise TypeError(f"a Worker needs a Scheduler first, not {scheduler!r}")
+        if not hasattr(connection, "channel"):
+            raise TypeError(f"a Worker needs a Connection, not {connection!r}")
+        check_queue(queue)
+        if not callable(backoff):
+            raise TypeError(f"backoff must be callable, not {backoff!r}")
+        scheduler._check_options("Worker", {} if group is None else {"group": group})
         if tries < 1:
             raise ValueError(f"tries must be at least 1, not {tries!r}")
-        self.queue = queue
-        self.succeeded = 0
-        """How many tasks have succeeded."""
-        self.failed = 0
-        """How many tries have failed and will be repeated."""
-        self.poisoned = 0
-        """How many messages went to the poison queue."""
+        self._queue = queue
+        self._success_count = self._failure_count = self._poison_count = 0
         self._scheduler = scheduler
         self._connection = connection
         self._group = group
@@ -98,19 +102,20 @@ class Worker:
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "ready" if self.is_ready else "waiting"
-        return f"<Worker of {self.queue!r} {state} messages={len(self._held)}>"
+        return f"<Worker of {self._queue!r} {state} messages={len(self._held)}>"
 
     def register(self, name: str, func: Callable[..., Any], **options: Unpack[Options]) -> None:
         """Run func(message, *args) for messages with this function name, with these task options.
 
         The priority is the message's. Use `retry` for errors that pass within seconds: it repeats
-        within one try, and keeps the message. Raises ValueError for a name that is taken, TypeError
-        for a non-callable.
+        within one try, and keeps the message. Raises ValueError or TypeError for a name that is
+        taken, a non-callable, and options that no task can have.
         """
         if "priority" in options:
             raise TypeError("the priority of a task is its message's")
         if self._group is not None:
             options.setdefault("group", self._group)
+        self._scheduler._check_options("register", options)
         self._functions.add(name, func, dict(options))
 
     def start(self) -> None:
@@ -120,6 +125,26 @@ class Worker:
         self._scheduler._limit_listeners.append(self._limit_changed)
         self._working = Deferred.fromCoroutine(self._work())
         self._working.addBoth(self._has_worked)
+
+    @property
+    def queue(self) -> str:
+        """The name of its queue."""
+        return self._queue
+
+    @property
+    def succeeded(self) -> int:
+        """How many tasks have succeeded."""
+        return self._success_count
+
+    @property
+    def failed(self) -> int:
+        """How many tries have failed and will be repeated."""
+        return self._failure_count
+
+    @property
+    def poisoned(self) -> int:
+        """How many messages went to the poison queue."""
+        return self._poison_count
 
     @property
     def is_ready(self) -> bool:
@@ -185,10 +210,10 @@ class Worker:
     async def _consume(self, channel: Channel) -> None:
         """Consume, with the prefetch that is right at the time, until the channel is closed."""
         while channel.is_open and not self._closing:
-            await channel.declare(main_queue(self.queue), again=True)
+            await channel.declare(main_queue(self._queue), again=True)
             prefetch = self._right_prefetch()
             received = partial(self._received, channel)
-            tag, ended = await channel.consume(self.queue, received, prefetch=prefetch)
+            tag, ended = await channel.consume(self._queue, received, prefetch=prefetch)
             self._prefetch = prefetch
             ended.addCallback(self._wake)
             while not ended.called and prefetch == self._right_prefetch() and not self._closing:
@@ -231,7 +256,7 @@ class Worker:
         if self._closing:
             self._unstarted.append(delivery)
         elif wait >= 1:
-            self._move(delivery, delay_queue(self.queue, wait))
+            self._move(delivery, delay_queue(self._queue, wait))
         elif delivery.is_again:
             self._try_again(delivery, LOST)
         else:
@@ -258,7 +283,7 @@ class Worker:
         assert delivery.task is not None
         state = delivery.task.state
         if state is TaskState.SUCCEEDED:
-            self.succeeded += 1
+            self._success_count += 1
             delivery.answer(result=outcome)
             delivery.acknowledge()
             self._forget(delivery)
@@ -282,9 +307,9 @@ class Worker:
         if failures >= self._tries:
             self._poison(delivery, f"failed {failures} times; {reason}", failures)
             return
-        self.failed += 1
+        self._failure_count += 1
         wait = self._wait_after(failures)
-        queue = delay_queue(self.queue, wait) if wait >= 1 else main_queue(self.queue)
+        queue = delay_queue(self._queue, wait) if wait >= 1 else main_queue(self._queue)
         self._move(delivery, queue, **{FAILURES: failures, DUE: as_due(time.time() + wait)})
 
     def _wait_after(self, failures: int) -> float:
@@ -299,14 +324,13 @@ class Worker:
 
     def _poison(self, delivery: Delivery, reason: str, failures: int | None = None) -> None:
         """Send it to the poison queue, because no worker can run it."""
-        self.poisoned += 1
         reason = as_text(reason)
         _log.error("{worker!r} gives up a message: {reason}", worker=self, reason=reason)
         delivery.answer(error=reason)
         headers: dict[str, Any] = {REASON: reason}
         if failures is not None:
             headers[FAILURES] = failures
-        self._move(delivery, poison_queue(self.queue), **headers)
+        self._move(delivery, poison_queue(self._queue), **headers)
 
     def _give_back(self, delivery: Delivery) -> None:
         """Return it unchanged, for another worker."""
@@ -315,12 +339,17 @@ class Worker:
             return
         if delivery.message is not None:
             self._given_back.append(delivery.message)
-        self._move(delivery, main_queue(self.queue))
+        self._move(delivery, main_queue(self._queue))
 
     def _move(self, delivery: Delivery, queue: dict[str, Any], **headers: Any) -> None:
         moving = Deferred.fromCoroutine(delivery.move(queue, **headers))
         moving.addErrback(lambda failure: _log.failure("while moving a message", failure=failure))
-        moving.addCallback(lambda _: self._forget(delivery))
+        moving.addCallback(self._moved, delivery, REASON in headers)
+
+    def _moved(self, has_moved: bool | None, delivery: Delivery, is_poison: bool) -> None:
+        if has_moved and is_poison:
+            self._poison_count += 1
+        self._forget(delivery)
 
     def _forget(self, delivery: Delivery) -> None:
         """Forget it: the broker knows its outcome."""
