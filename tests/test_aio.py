@@ -979,21 +979,21 @@ def test_the_collector_may_run_while_another_thread_makes_loops(
     done = threading.Event()
 
     def make() -> None:
-        while not done.is_set():
+        for _ in range(500):
             aio.new_event_loop().close()
+        done.set()
 
     thread = threading.Thread(target=make)
     sys.setswitchinterval(1e-6)
     gc.freeze()  # so that each collection is quick
     try:
         thread.start()
-        for _ in range(3000):
+        while not done.is_set():
             gc.collect()
     finally:
+        thread.join()
         gc.unfreeze()
         sys.setswitchinterval(before)
-        done.set()
-        thread.join()
         for loop in kept:
             loop.close()
     assert [failure.exc_value for failure in failures] == []

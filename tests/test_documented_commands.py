@@ -41,6 +41,7 @@ TRIED = {
     "bash .ci/coverage": "-n",
     "bash .ci/matrix": "-n",
     "bash .ci/platforms": "-n",
+    "bash .ci/qt": "-n",
     "bash .ci/wheels": "-n",
     "python -m timerwheel bench": "--help",
     "python -m timerwheel demo": "--rounds 1 --seconds 1 --timers 1000 --connections 5 --churn 100",
