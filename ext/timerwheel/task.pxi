@@ -144,7 +144,7 @@ cdef class TaskBase:
             is_called = listener.called     # one before it may have cancelled it
             if not is_called:
                 listener.callback(told)     # or errback: callback() takes a Failure
-            self._listeners.pop()
+            del self._listeners[-1]
             if not is_called and self._listeners:
                 return False
         self._listeners = None
