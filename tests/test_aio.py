@@ -172,6 +172,20 @@ def test_what_expires_during_a_turn_comes_after_io_and_ready_calls(asyncios: Any
     assert made == ["past", "ready", "I/O", "timed"]
 
 
+def test_a_loop_whose_program_looks_for_events_makes_timers_in_its_first_turn() -> None:
+    loop = aio.new_event_loop()
+    made: list[str] = []
+    loop._process_events = lambda event_list: None  # type: ignore[method-assign]
+    loop.call_later(-1, made.append, "first")
+    loop.call_later(-2, made.append, "before")
+    loop.call_soon(loop.call_soon, loop.stop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+    assert made == ["before", "first"]
+
+
 def test_a_program_may_replace_what_looks_for_timers(asyncios: Any) -> None:
     """Without calling asyncio's _process_events()."""
 

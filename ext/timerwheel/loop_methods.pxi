@@ -68,7 +68,6 @@ def loop_queue(loop):
     queue.reactor = loop
     queue.serves_loop = True
     queue.has_debug_attribute = hasattr(loop, "_debug")
-    queue.passes_seen = UINT64_MAX
     queue.replacements = {}
     return queue
 
