@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from aio_helpers import queue_of, run_for
 from helpers import StockReactor, make_reactor
 
 import timerwheel
@@ -110,3 +111,16 @@ def test_a_reactor_with_the_wheel_is_no_event_loop(clock: Any) -> None:
     timerwheel.watch(reactor).stop()
     timerwheel.restore(reactor)
     assert not timerwheel.status(reactor).accelerated
+
+
+def test_figures_count_what_a_loop_does(ours: Any) -> None:
+    ours.set_exception_handler(lambda loop, context: None)
+    ours.call_later(10, print).cancel()
+    ours.call_later(0.001, int, "no number")
+    ours.call_later(20, print)
+    run_for(ours, 0.01)
+    stats = timerwheel.stats(ours)
+    assert (stats.scheduled, stats.fired, stats.failed, stats.cancelled) == (4, 2, 1, 1)
+    assert stats.pending == 1
+    assert stats.lateness.count == 2
+    queue_of(ours).check_invariants()

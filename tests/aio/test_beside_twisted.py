@@ -87,3 +87,11 @@ assert stats.passes < 20, stats.passes
 """
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
+
+
+def test_twisted_is_not_imported() -> None:
+    program = (
+        "import sys; from timerwheel import aio; import asyncio; aio.run(asyncio.sleep(0.001));"
+        "sys.exit(any(name.partition('.')[0] == 'twisted' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
