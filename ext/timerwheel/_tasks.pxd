@@ -46,7 +46,7 @@ cdef class TaskBase:
     cdef TaskBase next_untold       # in the dispatcher's list
     cdef TaskBase older, newer      # in the TaskList of those that are not done
 
-    cdef object told(self)
+    cpdef object _told(self)
     cdef bint tell_next(self) except -1
     cdef bint is_done(self)
     cdef bint is_to_be_told(self)

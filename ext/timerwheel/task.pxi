@@ -120,11 +120,8 @@ cdef class TaskBase:
         """Whether the task has succeeded, failed or been cancelled."""
         return self.is_done()
 
-    def _told(self):
+    cpdef object _told(self):
         """What those are told who wait: the result, or a Failure, which is made when first asked for."""
-        return self.told()
-
-    cdef object told(self):
         if self.state is not SUCCEEDED and not isinstance(self._outcome, Failure):
             self._outcome = Failure(self._dependency_error() if self._outcome is None else self._outcome)
         return self._outcome
@@ -134,7 +131,7 @@ cdef class TaskBase:
 
         Without listeners, keep a failure. After an error you can call this again.
         """
-        told = self.told()
+        told = self._told()
         if isinstance(self._listeners, dict):
             self._listeners = list(reversed(self._listeners))
         if not self._listeners and self.state is FAILED and self._unheard is None:
