@@ -237,8 +237,8 @@ ON_UVLOOP = """
 def test_the_asyncio_reactor_on_uvloop_makes_one_pass_a_timer() -> None:
     """Stock's is woken early by uvloop's whole milliseconds, and spins until it is time."""
     require("uvloop")
-    # Not if the machine is so busy that it is woken late.
-    assert any(run_python(ON_UVLOOP, "stock")["passes"] > 50 * 2 for _ in range(10))
+    if not any(run_python(ON_UVLOOP, "stock")["passes"] > 50 * 2 for _ in range(10)):
+        pytest.skip("so slow a machine (an emulator?) never wakes uvloop early")
     ours = run_python(ON_UVLOOP, "ours")
     assert ours["passes"] <= 50 + 8
     assert ours["early"] <= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from run import Result
+from run import LEAST_PASSES, Result
 
 MIB = 2**20
 
@@ -12,9 +12,6 @@ MIB = 2**20
 # time the same number of calls is pending, so blocks differ only by what else is going on.
 RSS_LIMIT = 4 * MIB
 BLOCKS_LIMIT = 5_000
-
-# So many passes does it make in a second, with thousands of calls due, if timers wake it at all.
-LEAST_PASSES = 20
 
 
 def progress_line(seconds: float, figures: dict[str, Any]) -> str:

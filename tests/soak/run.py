@@ -14,11 +14,16 @@ from plan import Plan
 from process import Process, wait_for
 from wall_clock import WallClock
 
-# Seconds that it is given to get under way or to get quiet, that it is left alone, and that it
-# may take to make what is due at the end.
+# Seconds that it is given to get under way or to get quiet, that it is left alone at first and at
+# most, and that it may take to make what is due at the end.
 LEAD = 0.3
 ALONE = 1.0
+ALONE_LIMIT = 4.0
 DRAIN_LIMIT = 30.0
+
+# So many passes does it make when it is left alone, with thousands of calls due, if timers wake it
+# at all: in a second, on a slow machine in some more.
+LEAST_PASSES = 20
 
 
 @dataclass
@@ -62,12 +67,18 @@ def run(plan: Plan, clock: WallClock, progress: Callable[[float, dict[str, Any]]
 
 
 def passes_alone(process: Process) -> int:
-    """How many passes the process makes in a while in which only its timers wake it."""
+    """How many passes the process makes in a while in which only its timers wake it.
+
+    If a second is too short, in one twice as long, and so on. (Each question wakes it once.)
+    """
     process.ask("hush")
     sleep(LEAD)
-    before = process.ask("figures")["passes"]
-    sleep(ALONE)
-    passes: int = process.ask("figures")["passes"] - before
+    passes, seconds = 0, ALONE
+    while passes < LEAST_PASSES and seconds <= ALONE_LIMIT:
+        before = process.ask("figures")["passes"]
+        sleep(seconds)
+        passes = process.ask("figures")["passes"] - before
+        seconds *= 2
     return passes
 
 
