@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from helpers import PATIENCE
 
 import timerwheel
 from timerwheel import PriorityQueue, TimerWheel
@@ -37,7 +38,7 @@ def cimporter(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     shutil.copy(Path(__file__).with_name("cimporter.pyx"), folder)
     (folder / "setup.py").write_text(SETUP.format(include_path=include_path()))
     command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     assert result.returncode == 0, result.stdout + result.stderr
     (library,) = [*folder.glob("cimporter*.so"), *folder.glob("cimporter*.pyd")]
     spec = importlib.util.spec_from_file_location("cimporter", library)

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor
+from helpers import PATIENCE, FakeClock, StockReactor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
@@ -176,7 +176,7 @@ if shutil.which("promtool") is not None:
             ["promtool", "check", "metrics"],
             input=generate_latest(registry),
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert (result.returncode, result.stdout + result.stderr) == (0, b"")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import WARNINGS, FakeClock, StockReactor, make_reactor
+from helpers import PATIENCE, WARNINGS, FakeClock, StockReactor, make_reactor
 from twisted.internet.task import LoopingCall
 
 import timerwheel
@@ -305,7 +305,7 @@ def test_a_program_that_is_stuck_in_a_call_tells_of_it() -> None:
         [sys.executable, *WARNINGS, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr

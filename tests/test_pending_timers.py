@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor, run_python
+from helpers import PATIENCE, FakeClock, StockReactor, make_reactor, run_python
 from twisted.internet import task
 from twisted.internet.base import ReactorBase
 
@@ -337,7 +337,7 @@ def test_trial(reactor: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "twisted.trial", f"--reactor={reactor}", "cases"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=tmp_path,
     )
     output = result.stdout + result.stderr

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE
 
 SOAK = Path(__file__).with_name("soak")
 
@@ -20,7 +21,7 @@ def test_a_short_soak(clock: str) -> None:
         [sys.executable, SOAK, "--minutes", "0.05", "--calls", "2000", "--clock", clock],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stdout + result.stderr

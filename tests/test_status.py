@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import WARNINGS, FakeClock, StockReactor, make_reactor, run_on
+from helpers import PATIENCE, WARNINGS, FakeClock, StockReactor, make_reactor, run_on
 from twisted.internet.base import ReactorBase
 
 import timerwheel
@@ -252,7 +252,7 @@ def test_a_program_that_runs_logs_a_line(tmp_path: Path) -> None:
         [sys.executable, *WARNINGS, "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
     )

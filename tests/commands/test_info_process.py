@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import WARNINGS
+from helpers import PATIENCE, WARNINGS
 
 from timerwheel.commands.info.process import Alarm, find, look
 
@@ -160,7 +160,7 @@ def info(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "error", "-m", "timerwheel", "info", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
 

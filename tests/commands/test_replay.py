@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from helpers import FakeClock, StockReactor, make_reactor
+from helpers import PATIENCE, FakeClock, StockReactor, make_reactor
 from recordings import write_events
 
 from timerwheel import accelerate, record
@@ -287,7 +287,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "error", "-m", "timerwheel", "replay", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
     )
